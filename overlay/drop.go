@@ -1,0 +1,42 @@
+package overlay
+
+// DropReason says why a plane did not deliver a packet. It is a closed
+// enumeration: trace, counters and the planes' contract share it.
+type DropReason string
+
+const (
+	// DropNotMember: the outer source is no member of the network.
+	DropNotMember DropReason = "not-member"
+	// DropUnknownVNI: no network on this node has that VNI.
+	DropUnknownVNI DropReason = "unknown-vni"
+	// DropMalformed: the packet does not parse.
+	DropMalformed DropReason = "malformed"
+	// DropSpoofedMAC: the source MAC is not the port's.
+	DropSpoofedMAC DropReason = "spoofed-mac"
+	// DropSpoofedIP: the source address (or the ARP/ND sender) is not the port's.
+	DropSpoofedIP DropReason = "spoofed-ip"
+	// DropUnknownUnicast: no station has the destination MAC.
+	DropUnknownUnicast DropReason = "unknown-unicast"
+	// DropBUM: broadcast or multicast on a network with bum: none.
+	DropBUM DropReason = "bum-none"
+	// DropNoRoute: a routed network has no route to the destination address.
+	DropNoRoute DropReason = "no-route"
+	// DropTTL: the TTL or hop limit ran out.
+	DropTTL DropReason = "ttl-exceeded"
+	// DropTooBig: larger than the path takes; the sender was told by ICMP.
+	DropTooBig DropReason = "too-big"
+	// DropNoPort: the frame is for this node but no port has its destination.
+	DropNoPort DropReason = "no-port"
+	// DropLoop: it came from a remote VTEP and would go to one (split horizon).
+	DropLoop DropReason = "split-horizon"
+	// DropNotIP: a routed network carries IP only.
+	DropNotIP DropReason = "not-ip"
+)
+
+// DropReasons lists the whole enumeration, in the order of the constants.
+func DropReasons() []DropReason {
+	return []DropReason{
+		DropNotMember, DropUnknownVNI, DropMalformed, DropSpoofedMAC, DropSpoofedIP,
+		DropUnknownUnicast, DropBUM, DropNoRoute, DropTTL, DropTooBig, DropNoPort, DropLoop, DropNotIP,
+	}
+}

@@ -1,0 +1,91 @@
+package overlay
+
+import "maps"
+
+// Snapshot is what a node knows of the store: all nodes, and the networks that
+// it takes part in with their blocks and endpoints. Readers share it: the maps
+// and what they point to are never changed after it was handed out.
+type Snapshot struct {
+	Revision Revision
+	Nodes    map[NodeName]*Node
+	Networks map[NetworkName]*Network
+	// Blocks and Endpoints are keyed by network first: a network is looked at
+	// or dropped as a whole.
+	Blocks    map[NetworkName]map[string]*Block
+	Endpoints map[NetworkName]map[EndpointName]*Endpoint
+	// Held networks stay on the host as they are: the reason is that they have
+	// something this version does not understand.
+	Held map[NetworkName]string
+}
+
+// NewSnapshot returns an empty snapshot that can be added to.
+func NewSnapshot() *Snapshot {
+	return &Snapshot{
+		Nodes:     map[NodeName]*Node{},
+		Networks:  map[NetworkName]*Network{},
+		Blocks:    map[NetworkName]map[string]*Block{},
+		Endpoints: map[NetworkName]map[EndpointName]*Endpoint{},
+		Held:      map[NetworkName]string{},
+	}
+}
+
+// Put adds or replaces a resource; tokens are not part of a snapshot.
+func (s *Snapshot) Put(r Resource) {
+	switch r := r.(type) {
+	case *Node:
+		s.Nodes[NodeName(r.Name)] = r
+	case *Network:
+		s.Networks[NetworkName(r.Name)] = r
+	case *Block:
+		in(s.Blocks, r.Network)[r.Name] = r
+	case *Endpoint:
+		in(s.Endpoints, r.Network)[EndpointName(r.Name)] = r
+	}
+}
+
+// Delete removes a resource, if it is there.
+func (s *Snapshot) Delete(k Key) {
+	switch k.Kind {
+	case KindNode:
+		delete(s.Nodes, NodeName(k.Name))
+	case KindNetwork:
+		delete(s.Networks, NetworkName(k.Name))
+	case KindBlock:
+		remove(s.Blocks, k.Network, k.Name)
+	case KindEndpoint:
+		remove(s.Endpoints, k.Network, EndpointName(k.Name))
+	}
+}
+
+// Clone copies the maps, not the resources.
+func (s *Snapshot) Clone() *Snapshot {
+	c := &Snapshot{
+		Revision:  s.Revision,
+		Nodes:     maps.Clone(s.Nodes),
+		Networks:  maps.Clone(s.Networks),
+		Blocks:    make(map[NetworkName]map[string]*Block, len(s.Blocks)),
+		Endpoints: make(map[NetworkName]map[EndpointName]*Endpoint, len(s.Endpoints)),
+		Held:      maps.Clone(s.Held),
+	}
+	for n, m := range s.Blocks {
+		c.Blocks[n] = maps.Clone(m)
+	}
+	for n, m := range s.Endpoints {
+		c.Endpoints[n] = maps.Clone(m)
+	}
+	return c
+}
+
+func in[K comparable, V any](m map[NetworkName]map[K]V, n NetworkName) map[K]V {
+	if m[n] == nil {
+		m[n] = map[K]V{}
+	}
+	return m[n]
+}
+
+func remove[K comparable, V any](m map[NetworkName]map[K]V, n NetworkName, k K) {
+	delete(m[n], k)
+	if len(m[n]) == 0 {
+		delete(m, n)
+	}
+}
