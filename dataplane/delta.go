@@ -1,0 +1,165 @@
+package dataplane
+
+import (
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+
+	"weft/overlay"
+)
+
+// Delta is what changed from one State to the next.
+type Delta struct {
+	// From and To are the generations that it leads between.
+	From, To uint64
+	// Networks that changed, are new (every collection is then complete), or are gone.
+	Networks map[overlay.NetworkName]NetworkDelta
+	// Held and Problems replace those of the State when they differ.
+	Held     map[overlay.NetworkName]string
+	Problems map[overlay.NetworkName][]string
+}
+
+// NetworkDelta is what changed in one network.
+type NetworkDelta struct {
+	// Gone: the network is no longer in State.Networks; all else is empty.
+	Gone bool
+	// Settings is nil when they are unchanged.
+	Settings  *Settings
+	Ports     Changes[overlay.EndpointName, Port]
+	Remotes   Changes[overlay.MAC, overlay.NodeName]
+	Neighbors Changes[netip.Addr, overlay.MAC]
+	Members   Changes[overlay.NodeName, Member]
+	Routes    Changes[netip.Prefix, Route]
+}
+
+// Changes of one collection: entries that are new or different, and the keys
+// of those that are gone.
+type Changes[K comparable, V any] struct {
+	Set  map[K]V
+	Gone map[K]struct{}
+}
+
+// Empty reports whether nothing changed.
+func (c Changes[K, V]) Empty() bool { return len(c.Set) == 0 && len(c.Gone) == 0 }
+
+// Empty reports whether nothing changed in the network.
+func (d NetworkDelta) Empty() bool {
+	return !d.Gone && d.Settings == nil && d.Ports.Empty() && d.Remotes.Empty() &&
+		d.Neighbors.Empty() && d.Members.Empty() && d.Routes.Empty()
+}
+
+// Equal compares all fields.
+func (s Settings) Equal(o Settings) bool { return reflect.DeepEqual(s, o) }
+
+// Between computes the Delta that leads from old to next.
+func Between(old, next State) Delta {
+	d := Delta{
+		From: old.Generation, To: next.Generation,
+		Networks: map[overlay.NetworkName]NetworkDelta{},
+		Held:     next.Held, Problems: next.Problems,
+	}
+	for name := range old.Networks {
+		if _, ok := next.Networks[name]; !ok {
+			d.Networks[name] = NetworkDelta{Gone: true}
+		}
+	}
+	for name, n := range next.Networks {
+		if nd := networkBetween(old.Networks[name], n); !nd.Empty() {
+			d.Networks[name] = nd
+		}
+	}
+	return d
+}
+
+func networkBetween(old, next Network) NetworkDelta {
+	d := NetworkDelta{
+		Ports:     between(old.Ports, next.Ports, func(a, b Port) bool { return reflect.DeepEqual(a, b) }),
+		Remotes:   between(old.Remotes, next.Remotes, equal),
+		Neighbors: between(old.Neighbors, next.Neighbors, equal),
+		Members:   between(old.Members, next.Members, equal),
+		Routes:    between(old.Routes, next.Routes, equal),
+	}
+	if !old.Settings.Equal(next.Settings) {
+		s := next.Settings
+		d.Settings = &s
+	}
+	return d
+}
+
+func equal[V comparable](a, b V) bool { return a == b }
+
+func between[K comparable, V any](old, next map[K]V, same func(a, b V) bool) Changes[K, V] {
+	var c Changes[K, V]
+	for k, v := range next {
+		if was, ok := old[k]; !ok || !same(was, v) {
+			if c.Set == nil {
+				c.Set = map[K]V{}
+			}
+			c.Set[k] = v
+		}
+	}
+	for k := range old {
+		if _, ok := next[k]; !ok {
+			if c.Gone == nil {
+				c.Gone = map[K]struct{}{}
+			}
+			c.Gone[k] = struct{}{}
+		}
+	}
+	return c
+}
+
+// With returns the State that the Delta leads to. Collections that did not
+// change are shared with s; s itself stays as it is.
+func (s State) With(d Delta) State {
+	s.Generation = d.To
+	s.Held, s.Problems = d.Held, d.Problems
+	s.Networks = maps.Clone(s.Networks)
+	if s.Networks == nil {
+		s.Networks = map[overlay.NetworkName]Network{}
+	}
+	for name, nd := range d.Networks {
+		if nd.Gone {
+			delete(s.Networks, name)
+			continue
+		}
+		s.Networks[name] = s.Networks[name].with(nd)
+	}
+	return s
+}
+
+func (n Network) with(d NetworkDelta) Network {
+	if d.Settings != nil {
+		n.Settings = *d.Settings
+	}
+	n.Ports = d.Ports.apply(n.Ports)
+	n.Remotes = d.Remotes.apply(n.Remotes)
+	n.Neighbors = d.Neighbors.apply(n.Neighbors)
+	n.Members = d.Members.apply(n.Members)
+	n.Routes = d.Routes.apply(n.Routes)
+	return n
+}
+
+func (c Changes[K, V]) apply(m map[K]V) map[K]V {
+	if c.Empty() {
+		return m
+	}
+	m = maps.Clone(m)
+	if m == nil {
+		m = make(map[K]V, len(c.Set))
+	}
+	maps.Copy(m, c.Set)
+	for k := range c.Gone {
+		delete(m, k)
+	}
+	return m
+}
+
+// SortedKeys returns a map's keys in the order of compare: State is printed
+// and applied in a stable order.
+func SortedKeys[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
+	keys := slices.Collect(maps.Keys(m))
+	slices.SortFunc(keys, compare)
+	return keys
+}
