@@ -1,0 +1,79 @@
+package archtest
+
+// Weft is the architecture: DESIGN §5's arrows as a table. Every package may use
+// overlay's nouns where the packages it imports speak in them.
+func Weft() Rules {
+	return Rules{
+		Module: "weft",
+		Arrows: arrowTable(),
+		Never: map[string][]string{
+			// The CLI links neither etcd nor BPF: it is small, and runs where no daemon does.
+			"cmd/weft": daemonsOwn,
+			"cli":      daemonsOwn,
+		},
+		Pure: []string{
+			"overlay/*.go", "packet/*.go", "encap/*.go", "encap/*/*.go", "ipam/*.go", "plan/*.go", "dataplane/*.go",
+			"dataplane/*/objects*.go", "dataplane/*/lower*.go", "dataplane/*/diff*.go", "dataplane/*/explain*.go",
+		},
+		Impure:   []string{"dataplane/plane.go"}, // the seam: its methods take a context
+		MaxLines: 500,
+		MaxMain:  30,
+		Waiters:  []string{"internal/testenv", "internal/archtest"},
+	}
+}
+
+var daemonsOwn = []string{
+	"go.etcd.io/...", "github.com/cilium/ebpf/...",
+	"agent/...", "server/...", "control/...", "store/etcdstore", "dataplane/kernel/...", "dataplane/ebpf/...", "dataplane/user/...",
+}
+
+// arrowTable names, for each package, what of ours it may import. What no row
+// names (testenv, storetest, dataplanetest) is for tests.
+func arrowTable() map[string][]string {
+	return map[string][]string{
+		"overlay": {},
+		"packet":  {},
+		"encap":   {"overlay", "packet"},
+		"ipam":    {"overlay"},
+
+		"dataplane":               {"overlay", "encap/..."},
+		"dataplane/dataplanetest": {"overlay", "packet", "encap/...", "dataplane"},
+		"dataplane/nft":           {"overlay", "packet", "encap/...", "dataplane", "internal/netns"},
+		"dataplane/kernel":        {"overlay", "packet", "encap/...", "dataplane", "dataplane/nft", "internal/netns"},
+		"dataplane/ebpf":          {"overlay", "packet", "encap/...", "dataplane", "dataplane/nft", "dataplane/kernel", "internal/netns"},
+		"dataplane/user":          {"overlay", "packet", "encap/...", "dataplane", "dataplane/nft", "internal/netns"},
+		"plan":                    {"overlay", "ipam", "dataplane"},
+
+		"store":           {"overlay"},
+		"store/memstore":  {"overlay", "store"},
+		"store/etcdstore": {"overlay", "store"},
+		"store/storetest": {"overlay", "store"},
+		"control":         {"overlay", "store", "plan", "dataplane"},
+
+		"api":          {"overlay", "store"},
+		"api/identity": {"overlay", "store", "api"},
+		"api/client":   {"overlay", "store", "api", "api/identity"},
+		"api/server":   {"overlay", "store", "api", "api/identity", "ipam"},
+
+		"trace": {"overlay", "packet", "encap/..."},
+		"lab":   {"overlay", "internal/netns"},
+		"agent": {
+			"overlay", "store", "store/memstore", "api", "api/identity", "api/client", "plan", "control", "trace",
+			"dataplane", "dataplane/nft", "dataplane/kernel", "dataplane/ebpf", "dataplane/user", "internal/netns",
+		},
+		"server": {"overlay", "store", "store/memstore", "store/etcdstore", "api", "api/identity", "api/server", "ipam"},
+		"cli":    {"overlay", "cli/manifest", "api", "api/client", "trace", "lab", "internal/netns"},
+
+		"daemon":       {"overlay", "agent", "server", "api", "api/identity"},
+		"cli/manifest": {"overlay"},
+
+		"cmd/weft":        {"cli"},
+		"cmd/weftd":       {"daemon"},
+		"cmd/weft-cni":    {"cli"},
+		"cmd/weft-docker": {"cli"},
+
+		"internal/netns":    {},
+		"internal/testenv":  {"internal/netns"},
+		"internal/archtest": {},
+	}
+}
