@@ -70,7 +70,7 @@ func setStruct(v reflect.Value, n *yaml.Node, path string) *Error {
 		}
 		index, known := s.index[key.Value]
 		if !known {
-			return errorAt(key, join(path, key.Value), "unknown field; %s", suggest(key.Value, s.names))
+			return errorAt(key, join(path, key.Value), "unknown field; %s", hint(key.Value, s.names))
 		}
 		if line, twice := seen[key.Value]; twice {
 			return errorAt(key, join(path, key.Value), "given twice; the first is on line %d", line)
