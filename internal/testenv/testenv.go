@@ -53,3 +53,12 @@ func Skip(t testing.TB, reason string) {
 	}
 	t.Skip(reason)
 }
+
+// Rounds returns how often a test with chance or faults in it repeats them: short
+// in make test, long in make soak (WEFT_TEST_LONG=1).
+func Rounds(short, long int) int {
+	if os.Getenv("WEFT_TEST_LONG") == "1" {
+		return long
+	}
+	return short
+}
