@@ -23,8 +23,8 @@ import (
 type Rules struct {
 	// Module is the path that our packages' import paths begin with.
 	Module string
-	// Arrows says for every package which of ours it may import. "store/..." is
-	// store and everything beneath it.
+	// Arrows says for every package which of ours it may import. A package that
+	// has no row is part of the nearest one above that has.
 	Arrows map[string][]string
 	// Never says what a package may not reach by any number of steps through
 	// ours: import paths, "go.etcd.io/..." for everything beneath one.

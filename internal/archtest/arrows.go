@@ -1,6 +1,7 @@
 package archtest
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
@@ -9,7 +10,7 @@ import (
 // only they may import has no row that names it.
 func (c *checker) arrows() {
 	for dir, files := range c.packages() {
-		allowed, known := c.Arrows[dir]
+		from, known := c.part(dir)
 		for _, f := range files {
 			if !f.program() {
 				continue
@@ -19,12 +20,23 @@ func (c *checker) arrows() {
 				break
 			}
 			for spec, name := range f.imports {
-				if to, ours := c.ours(name); ours && !within(to, allowed) {
-					c.report(f.path, spec.Pos(), "%s may not import %s (the arrows are in internal/archtest/rules.go)", dir, to)
+				imported, ours := c.ours(name)
+				if to, _ := c.part(imported); ours && to != from && !slices.Contains(c.Arrows[from], to) {
+					c.report(f.path, spec.Pos(), "%s may not import %s (the arrows are in internal/archtest/rules.go)", from, imported)
 				}
 			}
 		}
 	}
+}
+
+// part returns the row that a package belongs to: its own, or the nearest above.
+func (c *checker) part(dir string) (row string, ok bool) {
+	for ; dir != "."; dir = path.Dir(dir) {
+		if _, ok := c.Arrows[dir]; ok {
+			return dir, true
+		}
+	}
+	return "", false
 }
 
 // never holds what programs reach through our packages, by any number of steps,

@@ -36,12 +36,12 @@ func arrowTable() map[string][]string {
 		"encap":   {"overlay", "packet"},
 		"ipam":    {"overlay"},
 
-		"dataplane":               {"overlay", "encap/..."},
-		"dataplane/dataplanetest": {"overlay", "packet", "encap/...", "dataplane"},
-		"dataplane/nft":           {"overlay", "packet", "encap/...", "dataplane", "internal/netns"},
-		"dataplane/kernel":        {"overlay", "packet", "encap/...", "dataplane", "dataplane/nft", "internal/netns"},
-		"dataplane/ebpf":          {"overlay", "packet", "encap/...", "dataplane", "dataplane/nft", "dataplane/kernel", "internal/netns"},
-		"dataplane/user":          {"overlay", "packet", "encap/...", "dataplane", "dataplane/nft", "internal/netns"},
+		"dataplane":               {"overlay", "encap"},
+		"dataplane/dataplanetest": {"overlay", "packet", "encap", "dataplane"},
+		"dataplane/nft":           {"overlay", "packet", "encap", "dataplane", "internal/netns"},
+		"dataplane/kernel":        {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "internal/netns"},
+		"dataplane/ebpf":          {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "dataplane/kernel", "internal/netns"},
+		"dataplane/user":          {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "internal/netns"},
 		"plan":                    {"overlay", "ipam", "dataplane"},
 
 		"store":           {"overlay"},
@@ -55,17 +55,16 @@ func arrowTable() map[string][]string {
 		"api/client":   {"overlay", "store", "api", "api/identity"},
 		"api/server":   {"overlay", "store", "api", "api/identity", "ipam"},
 
-		"trace": {"overlay", "packet", "encap/..."},
+		"trace": {"overlay", "packet", "encap"},
 		"lab":   {"overlay", "internal/netns"},
 		"agent": {
 			"overlay", "store", "store/memstore", "api", "api/identity", "api/client", "plan", "control", "trace",
 			"dataplane", "dataplane/nft", "dataplane/kernel", "dataplane/ebpf", "dataplane/user", "internal/netns",
 		},
 		"server": {"overlay", "store", "store/memstore", "store/etcdstore", "api", "api/identity", "api/server", "ipam"},
-		"cli":    {"overlay", "cli/manifest", "api", "api/client", "trace", "lab", "internal/netns"},
+		"cli":    {"overlay", "api", "api/client", "trace", "lab", "internal/netns"},
 
-		"daemon":       {"overlay", "agent", "server", "api", "api/identity"},
-		"cli/manifest": {"overlay"},
+		"daemon": {"overlay", "agent", "server", "api", "api/identity"},
 
 		"cmd/weft":        {"cli"},
 		"cmd/weftd":       {"daemon"},
