@@ -45,7 +45,7 @@ func TestCheck(t *testing.T) {
 		{"arrow up the tree", map[string]string{"b/c/c.go": `import "weft/b"`, "b/b.go": ""},
 			[]string{"b/c/c.go:3: b/c may not import b"}},
 		{"part of the row above", map[string]string{
-			"b/x/x.go": `import "weft/b/y/z"`, "b/y/z/z.go": `import "weft/b"`, "b/b.go": "", "a/a.go": `import "weft/b/x"`, "b/x/x2.go": `import "weft/d"`,
+			"b/x/x.go": `import "weft/b/y/z"`, "b/y/z/z.go": `import "weft/b"`, "b/b.go": "", "a/a.go": `import "weft/b/y/z"`, "b/x/x2.go": `import "weft/d"`,
 		}, []string{"b/x/x2.go:3: b may not import d"}},
 		{"tests have no arrows", map[string]string{"b/b_test.go": `import ("weft/d"; "os")`, "b/b.go": "", "d/d.go": ""}, nil},
 		{"no row", map[string]string{"new/new.go": ""}, []string{"new: the package has no row"}},
