@@ -3,34 +3,16 @@ package packet
 import (
 	"encoding/hex"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
+
+	"weft/internal/testenv"
 )
 
-// frames reads testdata/frames.txt: a name at the start of a line, and under it
-// the frame in indented hexadecimal. Its head says where the frames come from.
+// frames are the kernel's: see the head of the file.
 func frames(t testing.TB) map[string][]byte {
 	t.Helper()
-	text, err := os.ReadFile("testdata/frames.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, name := map[string][]byte{}, ""
-	for line := range strings.Lines(string(text)) {
-		switch digits, indented := strings.CutPrefix(line, "  "); {
-		case strings.HasPrefix(line, "#"), strings.TrimSpace(line) == "":
-		case indented:
-			b, err := hex.DecodeString(strings.TrimSpace(digits))
-			if err != nil {
-				t.Fatalf("frame %s: %v", name, err)
-			}
-			all[name] = append(all[name], b...)
-		default:
-			name = strings.TrimSpace(line)
-		}
-	}
-	return all
+	return testenv.Frames(t, "testdata/frames.txt")
 }
 
 // frame is one of frames.

@@ -1,0 +1,35 @@
+package testenv
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestFrames(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "frames.txt")
+	if err := os.WriteFile(path, []byte("# origin\n\n# one\na\n  0102\n  03\nb\n  ff\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]byte{"a": {1, 2, 3}, "b": {0xff}}
+	if diff := cmp.Diff(want, Frames(t, path)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFramesRefuses(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"  0102\n":       "line 1: a frame without a name",
+		"a\n  01\n  0x":  "line 3: frame a:",
+		"a\n  01\na\n  ": "line 3: a second frame a",
+	} {
+		if _, err := parseFrames(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
