@@ -42,7 +42,7 @@ func arrowTable() map[string][]string {
 		"dataplane/kernel":        {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "internal/netns"},
 		"dataplane/ebpf":          {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "dataplane/kernel", "internal/netns"},
 		"dataplane/user":          {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "internal/netns"},
-		"plan":                    {"overlay", "ipam", "dataplane"},
+		"plan":                    {"overlay", "encap/...", "ipam", "dataplane"},
 
 		"store":           {"overlay"},
 		"store/memstore":  {"overlay", "store"},

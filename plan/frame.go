@@ -1,0 +1,151 @@
+package plan
+
+import (
+	"net/netip"
+	"slices"
+
+	"weft/dataplane"
+	"weft/overlay"
+)
+
+// address is short for what most of this package is about.
+type address = netip.Addr
+
+// frame is a network on this node without its endpoints: what follows from its
+// spec and from the nodes that take part.
+type frame struct {
+	dataplane.Settings
+	spec    overlay.NetworkSpec
+	self    *overlay.Node
+	nodes   map[overlay.NodeName]*overlay.Node
+	members map[overlay.NodeName]dataplane.Member
+	// family is the underlay's, inside are the subnets'.
+	family overlay.Family
+	inside []overlay.Family
+	// tightest is the node whose underlay MTU decides.
+	tightest *overlay.Node
+	// refused are the problems found so far.
+	refused []string
+}
+
+// settle computes a network's frame from the nodes that have endpoints in it.
+// It is false when the network cannot be built here; the problems say why.
+func settle(network *overlay.Network, self overlay.NodeName, nodes map[overlay.NodeName]*overlay.Node, endpoints map[overlay.NodeName]int) (*frame, bool) {
+	spec := network.Spec.Complete()
+	f := &frame{spec: spec, self: nodes[self], nodes: nodes, members: map[overlay.NodeName]dataplane.Member{}}
+	if f.self == nil {
+		f.refuse("node %s is not registered", self)
+		return f, false
+	}
+	names := participants(self, nodes, endpoints)
+	f.Settings = dataplane.Settings{
+		Name:          overlay.NetworkName(network.Name),
+		VNI:           spec.VNI,
+		Kind:          spec.Kind,
+		Encapsulation: spec.Encapsulation,
+		Port:          spec.Port,
+		Plane:         planeOf(spec.Plane, f.self),
+		UnderlayMTU:   f.self.Spec.UnderlayMTU,
+		BUM:           spec.BUM,
+		GatewayMAC:    spec.VNI.GatewayMAC(),
+	}
+	for _, g := range spec.Gateways {
+		if p, ok := spec.Subnet(overlay.FamilyOf(g)); ok {
+			f.Gateways = append(f.Gateways, netip.PrefixFrom(g, p.Bits()))
+		}
+	}
+	if spec.Kind == overlay.Routed {
+		f.VTEPMAC = f.self.Spec.VTEPMAC
+	}
+	for _, p := range spec.Subnets {
+		f.inside = append(f.inside, overlay.FamilyOf(p.Addr()))
+	}
+	f.family = familyOf(spec.Underlay, f.self, names, nodes)
+	if !f.join() {
+		return f, false
+	}
+	for _, name := range names {
+		f.admit(nodes[name])
+	}
+	f.capMTU()
+	return f, true
+}
+
+// participants are the other nodes that have endpoints and are known, in order.
+func participants(self overlay.NodeName, nodes map[overlay.NodeName]*overlay.Node, endpoints map[overlay.NodeName]int) []overlay.NodeName {
+	names := make([]overlay.NodeName, 0, len(endpoints))
+	for name, count := range endpoints {
+		if name != self && count > 0 && nodes[name] != nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// familyOf resolves the underlay's family: auto is v4 if every node has it, else v6.
+func familyOf(want overlay.Family, self *overlay.Node, names []overlay.NodeName, nodes map[overlay.NodeName]*overlay.Node) overlay.Family {
+	if want != overlay.FamilyAuto {
+		return want
+	}
+	has4 := func(n *overlay.Node) bool { _, ok := n.Underlay(overlay.V4); return ok }
+	if !has4(self) || slices.ContainsFunc(names, func(name overlay.NodeName) bool { return !has4(nodes[name]) }) {
+		return overlay.V6
+	}
+	return overlay.V4
+}
+
+// planeOf resolves the plane: auto is the node's best.
+func planeOf(want overlay.PlaneName, self *overlay.Node) overlay.PlaneName {
+	switch {
+	case want != overlay.PlaneAuto:
+		return want
+	case len(self.Spec.Planes) > 0:
+		return self.Spec.Planes[0]
+	}
+	return overlay.PlaneKernel
+}
+
+// join gives this node its place in the network; false when it cannot have one.
+func (f *frame) join() bool {
+	local, ok := f.vtep(f.self)
+	if !ok {
+		f.refuse("this node, %s, has no %s underlay address, and the network's underlay is %[2]s: it is not built here", f.self.Name, f.family)
+		return false
+	}
+	if err := f.fit(f.self); err != nil {
+		f.refuse("this node, %s: %v: the network is not built here", f.self.Name, err)
+		return false
+	}
+	f.Local = local
+	return true
+}
+
+// admit makes another node a member, or says why it is left out.
+func (f *frame) admit(n *overlay.Node) {
+	vtep, ok := f.vtep(n)
+	if !ok {
+		f.refuse("node %s has no %s underlay address, and the network's underlay is %[2]s: it is left out", n.Name, f.family)
+		return
+	}
+	if err := f.fit(n); err != nil {
+		f.refuse("node %s: %v: it is left out", n.Name, err)
+		return
+	}
+	m := dataplane.Member{VTEP: vtep}
+	if f.Kind == overlay.Routed {
+		m.VTEPMAC = n.Spec.VTEPMAC
+	}
+	f.members[overlay.NodeName(n.Name)] = m
+}
+
+// vtep is a node's address of the network's underlay family. Without
+// encapsulation there is no outer header whose family has to be the same
+// everywhere (each route needs its own, see route), so any address will do.
+func (f *frame) vtep(n *overlay.Node) (address, bool) {
+	p, ok := n.Underlay(f.family)
+	if !ok && f.Encapsulation == overlay.EncapNone && len(n.Spec.Underlay) > 0 {
+		p, ok = n.Spec.Underlay[0], true
+	}
+	return p.Addr(), ok
+}

@@ -1,0 +1,93 @@
+package plan
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strconv"
+
+	"weft/dataplane"
+	"weft/overlay"
+)
+
+// port is a local endpoint's port; false for whatever is no port of this node.
+func (f *frame) port(e *overlay.Endpoint, device map[portKey]string) (dataplane.Port, bool) {
+	if !isPort(e, overlay.NodeName(f.self.Name)) {
+		return dataplane.Port{}, false
+	}
+	if e.Spec.Port == overlay.PortSegment && f.Kind == overlay.Routed {
+		f.refuse("endpoint %s: a bridge cannot be attached to a routed network", e.Name)
+		return dataplane.Port{}, false
+	}
+	p := dataplane.Port{
+		Name:   overlay.EndpointName(e.Name),
+		Kind:   e.Spec.Port,
+		MAC:    e.Spec.MAC,
+		Attach: e.Spec.Attach,
+		Device: device[keyOf(e)],
+	}
+	if p.Kind == overlay.PortSingle {
+		p.Addresses = e.IPs()
+		p.Allowed = slices.Clone(p.Addresses)
+	}
+	return p, true
+}
+
+func isPort(e *overlay.Endpoint, self overlay.NodeName) bool {
+	return e.Spec.Node == self && e.Spec.Port != overlay.PortStation
+}
+
+// portKey identifies an endpoint among those of all networks.
+type portKey struct {
+	network  overlay.NetworkName
+	endpoint overlay.EndpointName
+}
+
+func keyOf(e *overlay.Endpoint) portKey {
+	return portKey{e.Network, overlay.EndpointName(e.Name)}
+}
+
+func (k portKey) compare(o portKey) int {
+	return cmp.Or(cmp.Compare(k.network, o.network), cmp.Compare(k.endpoint, o.endpoint))
+}
+
+// localPorts are the endpoints of this node in all networks: also in those that
+// are held or cannot be built, whose devices may still be on the host.
+func localPorts(self overlay.NodeName, s *overlay.Snapshot) map[portKey]struct{} {
+	keys := map[portKey]struct{}{}
+	for _, endpoints := range s.Endpoints {
+		for _, e := range endpoints {
+			if isPort(e, self) {
+				keys[keyOf(e)] = struct{}{}
+			}
+		}
+	}
+	return keys
+}
+
+// hashName makes a device name, 12 characters of the 15 that there are, from a
+// port's key and the number of names that were taken before.
+func hashName(k portKey, attempt int) string {
+	text := string(k.network) + "/" + string(k.endpoint)
+	if attempt > 0 {
+		text += "/" + strconv.Itoa(attempt)
+	}
+	sum := sha256.Sum256([]byte(text))
+	return "wf" + hex.EncodeToString(sum[:5])
+}
+
+// devices names the ports. Of two whose names collide the first by key has it
+// and the other tries its next, so the answer depends on the set alone.
+func devices(keys map[portKey]struct{}, name func(portKey, int) string) map[portKey]string {
+	named, taken := make(map[portKey]string, len(keys)), make(map[string]bool, len(keys))
+	for _, k := range slices.SortedFunc(maps.Keys(keys), portKey.compare) {
+		device := name(k, 0)
+		for attempt := 1; taken[device]; attempt++ {
+			device = name(k, attempt)
+		}
+		named[k], taken[device] = device, true
+	}
+	return named
+}
