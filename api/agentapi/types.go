@@ -1,0 +1,93 @@
+package agentapi
+
+import (
+	"context"
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	"weft/dataplane"
+	"weft/overlay"
+)
+
+// SocketName is the socket's name in the run directory.
+const SocketName = "agent.sock"
+
+// Socket is the path of the agent's socket in a run directory.
+func Socket(runDir string) string { return filepath.Join(runDir, SocketName) }
+
+// Service is what an agent does for root on its node.
+type Service interface {
+	// Attach makes an endpoint, and returns it when it works on this host.
+	// What exists already as it was asked for is left as it is.
+	Attach(context.Context, AttachRequest) (*overlay.Endpoint, error)
+	// Detach removes an endpoint, and returns when it is gone from this host.
+	Detach(context.Context, DetachRequest) error
+	// Status says how far this node is from what is wanted.
+	Status(context.Context) (NodeReport, error)
+	// View reads one network from the host.
+	View(context.Context, overlay.NetworkName) (dataplane.NetworkView, error)
+	// Plan lists the operations that would make this host match now.
+	Plan(context.Context) ([]string, error)
+	// Explain lists the commands that would build one network by hand, or all
+	// if the name is empty.
+	Explain(context.Context, overlay.NetworkName) ([]string, error)
+	// Endpoints lists this node's endpoints of one network, or all if the
+	// name is empty.
+	Endpoints(context.Context, overlay.NetworkName) ([]*overlay.Endpoint, error)
+}
+
+// AttachRequest asks for an endpoint on this node.
+type AttachRequest struct {
+	Network overlay.NetworkName `json:"network"`
+	// Name of the endpoint [chosen].
+	Name overlay.EndpointName `json:"name,omitempty"`
+	// Type of the port's other end: netns, tap, veth or bridge.
+	Type overlay.AttachType `json:"type"`
+	// Target is a namespace's name, path or process id, or the name of the
+	// tap, veth or bridge.
+	Target string `json:"target"`
+	// Interface is the name inside the namespace [eth0].
+	Interface string `json:"interface,omitempty"`
+	// MAC and Addresses [chosen].
+	MAC       overlay.MAC  `json:"mac,omitzero"`
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+	// Lifetime is bound or kept [bound].
+	Lifetime overlay.Lifetime `json:"lifetime,omitempty"`
+}
+
+// DetachRequest names an endpoint of this node.
+type DetachRequest struct {
+	Network overlay.NetworkName  `json:"network"`
+	Name    overlay.EndpointName `json:"name"`
+}
+
+// NodeReport is one node as its agent sees it.
+type NodeReport struct {
+	Node    overlay.NodeName `json:"node"`
+	Version string           `json:"version"`
+	// Started is when the agent did.
+	Started  time.Time      `json:"started"`
+	Underlay []netip.Prefix `json:"underlay"`
+	Server   Connection     `json:"server"`
+	// Hold says why nothing is withdrawn at present; empty when the agent is
+	// not on hold.
+	Hold string `json:"hold,omitempty"`
+	// Held says, for single networks, why they are left as they are.
+	Held map[overlay.NetworkName]string `json:"held,omitempty"`
+	// Networks that this node takes part in, by name.
+	Networks []overlay.NetworkReport `json:"networks"`
+}
+
+// Connection is an agent's connection to the servers.
+type Connection struct {
+	// Server is the address in use, or tried last.
+	Server    string `json:"server"`
+	Connected bool   `json:"connected"`
+	// Since is when it was made or lost.
+	Since time.Time `json:"since,omitzero"`
+	// Error says why there is none.
+	Error string `json:"error,omitempty"`
+	// Revision of the store that the agent has seen.
+	Revision overlay.Revision `json:"revision"`
+}
