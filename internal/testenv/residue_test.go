@@ -54,7 +54,7 @@ func TestResidueIsFound(t *testing.T) {
 		{"link", func(t *testing.T, name string) func() error {
 			Run(t, "", "ip", "link", "add", name, "type", "veth")
 			return func() error {
-				_, err := Try(context.Background(), "", "ip", "link", "del", name)
+				_, err := netns.Output(context.Background(), "", "ip", "link", "del", name)
 				return err
 			}
 		}},
@@ -89,7 +89,7 @@ func daemon(t *testing.T, _ string) func() error {
 	t.Helper()
 	pid := strings.TrimSpace(Output(t, "", "sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo $!"))
 	return func() error {
-		_, err := Try(context.Background(), "", "kill", pid)
+		_, err := netns.Output(context.Background(), "", "kill", pid)
 		return err
 	}
 }
