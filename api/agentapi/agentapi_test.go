@@ -30,11 +30,11 @@ type agent struct {
 	request any
 }
 
-func (a *agent) Attach(_ context.Context, r AttachRequest) (*overlay.Endpoint, error) {
+func (a *agent) Attach(_ context.Context, r AttachRequest) (Attachment, error) {
 	a.request = r
 	e := overlay.New(overlay.KindEndpoint).(*overlay.Endpoint)
 	e.Network, e.Name, e.Spec.MAC, e.Spec.Addresses = r.Network, string(r.Name), r.MAC, r.Addresses
-	return e, a.err
+	return Attachment{Endpoint: e, Gateways: []netip.Addr{netip.MustParseAddr("10.7.0.1")}, MTU: 1450}, a.err
 }
 
 func (a *agent) Detach(_ context.Context, r DetachRequest) error { a.request = r; return a.err }
@@ -92,9 +92,9 @@ func TestClient(t *testing.T) {
 		Network: "blue", Name: "web", Type: overlay.AttachNetns, Target: "/run/netns/web", Interface: "eth1",
 		MAC: overlay.MAC{2, 0, 0, 0, 0, 1}, Addresses: []netip.Addr{netip.MustParseAddr("10.7.0.5")}, Lifetime: overlay.Kept,
 	}
-	e, err := c.Attach(ctx, want)
-	if err != nil || e.Name != "web" || e.Spec.MAC != want.MAC {
-		t.Errorf("Attach: %+v, %v", e, err)
+	made, err := c.Attach(ctx, want)
+	if err != nil || made.Endpoint.Name != "web" || made.Endpoint.Spec.MAC != want.MAC || len(made.Gateways) != 1 || made.MTU != 1450 {
+		t.Errorf("Attach: %+v, %v", made, err)
 	}
 	if diff := cmp.Diff(want, a.request, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 		t.Errorf("attach request, want (-), got (+):\n%s", diff)

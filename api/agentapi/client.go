@@ -38,12 +38,8 @@ func NewClient(socket string) *Client {
 }
 
 // Attach implements Service.
-func (c *Client) Attach(ctx context.Context, r AttachRequest) (*overlay.Endpoint, error) {
-	e := &overlay.Endpoint{}
-	if err := c.do(ctx, http.MethodPost, "attach", r, e); err != nil {
-		return nil, err
-	}
-	return e, nil
+func (c *Client) Attach(ctx context.Context, r AttachRequest) (made Attachment, err error) {
+	return made, c.do(ctx, http.MethodPost, "attach", r, &made)
 }
 
 // Detach implements Service.

@@ -20,7 +20,7 @@ func Socket(runDir string) string { return filepath.Join(runDir, SocketName) }
 type Service interface {
 	// Attach makes an endpoint, and returns it when it works on this host.
 	// What exists already as it was asked for is left as it is.
-	Attach(context.Context, AttachRequest) (*overlay.Endpoint, error)
+	Attach(context.Context, AttachRequest) (Attachment, error)
 	// Detach removes an endpoint, and returns when it is gone from this host.
 	Detach(context.Context, DetachRequest) error
 	// Status says how far this node is from what is wanted.
@@ -54,6 +54,16 @@ type AttachRequest struct {
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 	// Lifetime is bound or kept [bound].
 	Lifetime overlay.Lifetime `json:"lifetime,omitempty"`
+}
+
+// Attachment is an endpoint that works, and what whoever asked for it has to know
+// to use it.
+type Attachment struct {
+	Endpoint *overlay.Endpoint `json:"endpoint"`
+	// Gateways are the network's gateway addresses, at most one of each family.
+	Gateways []netip.Addr `json:"gateways,omitempty"`
+	// MTU of the port, in bytes.
+	MTU int `json:"mtu"`
 }
 
 // DetachRequest names an endpoint of this node.
