@@ -1,0 +1,35 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+)
+
+// LikeDocker gives the host the firewall that Docker and many administrators give
+// theirs: forwarding is refused by policy, frames on bridges pass through it too
+// (br_netfilter), and a masquerade rule without a match takes everything that leaves.
+// Both families. Overlay traffic must not mind; a bridge on the host does.
+func (h *Host) LikeDocker(ctx context.Context) error {
+	if err := h.likeDocker(ctx); err != nil {
+		return fmt.Errorf("set host %s up like Docker: %w", h.Name(), err)
+	}
+	return nil
+}
+
+func (h *Host) likeDocker(ctx context.Context) error {
+	for _, iptables := range []string{"iptables", "ip6tables"} {
+		for _, rule := range [][]string{
+			{"-P", "FORWARD", "DROP"},
+			{"-t", "nat", "-A", "POSTROUTING", "-j", "MASQUERADE"},
+		} {
+			argv := append([]string{iptables, "-w"}, rule...)
+			if _, err := h.Run(ctx, argv...); err != nil {
+				return err
+			}
+		}
+		if err := h.Sysctl("net.bridge.bridge-nf-call-"+iptables, "1"); err != nil {
+			return fmt.Errorf("%w (is the module br_netfilter loaded?)", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package lab_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"weft/internal/testenv"
+	"weft/lab"
+)
+
+// single is one host with nothing to talk to.
+var single = lab.Topology{Machines: []lab.Machine{{Name: "h"}}}
+
+func start(t *testing.T, n *lab.Namespace, script string) *lab.Process {
+	t.Helper()
+	testenv.Need(t, "sh", "sleep")
+	p, err := n.Start(exec.Command("sh", "-c", script))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// says waits until the process has written text.
+func says(t *testing.T, p *lab.Process, text string) {
+	t.Helper()
+	testenv.Eventually(t, 10*time.Second, func() error {
+		out, err := p.Output()
+		if err == nil && !strings.Contains(out, text) {
+			err = errors.New("it says " + strconv.Quote(out))
+		}
+		return err
+	}, "process says "+text)
+}
+
+func TestProcessInAHost(t *testing.T) {
+	t.Parallel()
+	h := build(t, single).Host("h")
+	p := start(t, &h.Namespace, "cat /proc/net/dev; echo loud >&2; exit 3")
+	var exit *exec.ExitError
+	if err := p.Wait(t.Context()); !errors.As(err, &exit) || exit.ExitCode() != 3 {
+		t.Errorf("want exit code 3, got %v", err)
+	}
+	out, err := p.Output()
+	if err != nil || strings.Count(out, ":") != 1 || !strings.Contains(out, "lo:") || !strings.Contains(out, "loud\n") {
+		t.Errorf("want lo alone and loud, got %q, %v", out, err)
+	}
+	if err := p.Stop(t.Context()); err != nil {
+		t.Errorf("stop what has ended: %v", err)
+	}
+}
+
+func TestStopIsPolite(t *testing.T) {
+	t.Parallel()
+	h := build(t, single).Host("h")
+	p := start(t, &h.Namespace, "trap 'echo bye; exit' TERM; echo up; while :; do sleep 0.01; done")
+	says(t, p, "up")
+	if err := p.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	says(t, p, "bye")
+}
+
+func TestStopIsFirm(t *testing.T) {
+	t.Parallel()
+	h := build(t, single).Host("h")
+	p := start(t, &h.Namespace, "trap '' TERM; echo up; while :; do sleep 0.01; done")
+	says(t, p, "up")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Stop(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("want context.Canceled, got %v", err)
+	}
+	wantEnded(t, p)
+}
+
+func TestKill(t *testing.T) {
+	t.Parallel()
+	h := build(t, single).Host("h")
+	p := start(t, &h.Namespace, "exec sleep 1000")
+	for range 2 {
+		if err := p.Kill(); err != nil {
+			t.Error(err)
+		}
+	}
+	wantEnded(t, p)
+	if state := p.Wait(t.Context()); state == nil || !strings.Contains(state.Error(), "killed") {
+		t.Errorf("want killed, got %v", state)
+	}
+}
+
+func wantEnded(t *testing.T, p *lab.Process) {
+	t.Helper()
+	select {
+	case <-p.Ended():
+	default:
+		t.Errorf("process %d has not ended", p.PID())
+	}
+	if err := syscall.Kill(p.PID(), 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d: %v", p.PID(), err)
+	}
+}
+
+// A lab whose builder died has processes that nobody waits for, some of them not
+// children of its programs.
+func TestCleanKillsWhatLivesInALab(t *testing.T) {
+	t.Parallel()
+	l := build(t, single)
+	w, err := l.Host("h").Workload("w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, w, "sleep 1000 & echo $!; exec sleep 1000")
+	says(t, p, "\n")
+	out, err := p.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := strings.TrimSpace(out)
+	if err := lab.Clean(l.Name()); err != nil {
+		t.Error(err)
+	}
+	<-p.Ended()
+	testenv.Eventually(t, 10*time.Second, func() error {
+		if stat, err := os.ReadFile("/proc/" + child + "/stat"); err == nil && !strings.Contains(string(stat), ") Z ") {
+			return errors.New(string(stat))
+		}
+		return nil
+	}, "child ends")
+	wantNoLab(t, l.Name())
+}
+
+func TestCleanWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	if err := lab.Clean(testenv.Name(t, "lab")); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"", "..", "a/b"} {
+		if err := lab.Clean(name); err == nil {
+			t.Errorf("cleaned %q", name)
+		}
+	}
+}
