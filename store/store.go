@@ -28,7 +28,13 @@ type Store interface {
 	Watch(ctx context.Context, in Interest, from overlay.Revision, deliver func(Batch) error) error
 	// Update makes one change and returns the resource as stored, and the
 	// store's revision after it. A delete returns a nil resource; deleting
-	// what is absent succeeds.
+	// what is absent succeeds. Writing what is there already changes nothing,
+	// not even the revision.
+	//
+	// Of several reasons to refuse it names the first of *ConflictError,
+	// *MissingError, *InUseError and *ClaimedError. A status written where
+	// there is no resource gets ErrNotFound. After ErrUnavailable, or when ctx
+	// ended, the change may have been made all the same.
 	Update(ctx context.Context, c Change) (overlay.Resource, overlay.Revision, error)
 }
 
@@ -49,7 +55,9 @@ type Batch struct {
 	Revision overlay.Revision
 	// Reset: Puts is everything the interest covers, and what is not in it is gone.
 	Reset bool
-	// Puts are resources that are new or changed, in the order of their change, or of their keys on Reset.
+	// Puts are resources that are new or changed, in the order of their change. On
+	// Reset they are in the order of overlay.Kinds, of network and of name. Nobody
+	// changes them: a store may give one value to several watchers.
 	Puts []overlay.Resource
 	// Deletes are keys of resources that are gone, or no longer covered.
 	// A key is in either Puts or Deletes, with its last change.
@@ -66,7 +74,8 @@ type Change struct {
 	// Expect is the resource's revision that the writer has seen: Absent, Any,
 	// or a resource's Meta.Revision.
 	Expect int64
-	// Status: only the status of Put is written; spec and the rest stay.
+	// Status: only the status of Put is written; spec and the rest stay. Without
+	// it only the spec is written, and the status of Put is ignored.
 	Status bool
 }
 

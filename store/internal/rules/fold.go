@@ -1,0 +1,34 @@
+package rules
+
+import "weft/overlay"
+
+// Event is one change as a watch's interest sees it.
+type Event struct {
+	Key overlay.Key
+	// Before: the interest covered the resource before the change.
+	Before bool
+	// After is the resource after the change; nil when it is gone or no longer covered.
+	After overlay.Resource
+}
+
+// Fold makes of a sequence of events what a batch says of them: each key once,
+// by its last event, in the order of the last events.
+func Fold(events []Event) (puts []overlay.Resource, deletes []overlay.Key) {
+	first, last := map[overlay.Key]int{}, map[overlay.Key]int{}
+	for i, e := range events {
+		if _, seen := first[e.Key]; !seen {
+			first[e.Key] = i
+		}
+		last[e.Key] = i
+	}
+	for i, e := range events {
+		switch {
+		case last[e.Key] != i:
+		case e.After != nil:
+			puts = append(puts, e.After)
+		case events[first[e.Key]].Before:
+			deletes = append(deletes, e.Key)
+		}
+	}
+	return puts, deletes
+}
