@@ -67,65 +67,6 @@ func arrowTable() map[string][]string {
 		// Of store and dataplane the CLI has the errors and the views that the APIs speak in.
 		"cli": {"overlay", "store", "dataplane", "api", "api/identity", "api/agentapi", "trace", "lab", "internal/netns"},
 
-		"cmd/weft": daemonsOwn,
-			"cli":      daemonsOwn,
-		},
-		Pure: []string{
-			"overlay/*.go", "packet/*.go", "encap/*.go", "encap/*/*.go", "ipam/*.go", "plan/*.go", "dataplane/*.go",
-			"dataplane/*/objects*.go", "dataplane/*/lower*.go", "dataplane/*/diff*.go", "dataplane/*/explain*.go",
-		},
-		Impure:   []string{"dataplane/plane.go"}, // the seam: its methods take a context
-		MaxLines: 500,
-		MaxMain:  30,
-		Waiters:  []string{"internal/testenv", "internal/archtest"},
-	}
-}
-
-var daemonsOwn = []string{
-	"go.etcd.io/...", "github.com/cilium/ebpf/...",
-	"agent/...", "server/...", "control/...", "store/etcdstore", "dataplane/kernel/...", "dataplane/ebpf/...", "dataplane/user/...",
-}
-
-// arrowTable names, for each package, what of ours it may import. What no row
-// names (testenv, storetest, dataplanetest) is for tests.
-func arrowTable() map[string][]string {
-	return map[string][]string{
-		"overlay": {},
-		"packet":  {},
-		"encap":   {"overlay", "packet"},
-		"ipam":    {"overlay"},
-
-		"dataplane":               {"overlay", "encap"},
-		"dataplane/dataplanetest": {"overlay", "packet", "encap", "dataplane"},
-		"dataplane/nft":           {"overlay", "packet", "encap", "dataplane", "internal/netns"},
-		"dataplane/kernel":        {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "internal/netns"},
-		"dataplane/ebpf":          {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "dataplane/kernel", "internal/netns"},
-		"dataplane/user":          {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "internal/netns"},
-		"plan":                    {"overlay", "encap", "ipam", "dataplane"},
-
-		"store":           {"overlay"},
-		"store/memstore":  {"overlay", "store"},
-		"store/etcdstore": {"overlay", "store"},
-		"store/storetest": {"overlay", "store"},
-		"control":         {"overlay", "store", "plan", "dataplane"},
-
-		// api is the server's handlers and the client that is a Store; agentapi is the
-		// agent's socket, which shows a plane's views.
-		"api":          {"overlay", "store", "ipam", "api/identity"},
-		"api/identity": {"overlay"},
-		"api/agentapi": {"overlay", "dataplane", "api"},
-
-		"trace": {"overlay", "packet", "encap"},
-		"lab":   {"overlay", "internal/netns"},
-		"agent": {
-			"overlay", "store", "store/memstore", "api", "api/identity", "api/client", "plan", "control", "trace",
-			"dataplane", "dataplane/nft", "dataplane/kernel", "dataplane/ebpf", "dataplane/user", "internal/netns",
-		},
-		"server": {"overlay", "store", "store/memstore", "store/etcdstore", "api", "api/identity", "api/server", "ipam"},
-		"cli":    {"overlay", "api", "api/client", "trace", "lab", "internal/netns"},
-
-		"daemon": {"overlay", "agent", "server", "api", "api/identity"},
-
 		"cmd/weft":        {"cli"},
 		"cmd/weftd":       {"daemon"},
 		"cmd/weft-cni":    {"cli"},
