@@ -1,0 +1,84 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"weft/dataplane"
+)
+
+// applying is how far the plane is behind.
+type applying struct {
+	// full: compare everything instead of applying what changed.
+	full bool
+	// retry fires when an Apply that failed is due again.
+	retry *time.Timer
+	wait  time.Duration
+	// err of the last Apply.
+	err error
+}
+
+// again is the channel on which a retry falls due; nil blocks for ever.
+func (a *applying) again() <-chan time.Time {
+	if a.retry == nil {
+		return nil
+	}
+	return a.retry.C
+}
+
+func (a *applying) failed(err error) {
+	a.err = err
+	a.wait = min(max(2*a.wait, retryFirst), retryMost)
+	a.stop()
+	a.retry = time.NewTimer(a.wait)
+}
+
+func (a *applying) succeeded() {
+	a.err, a.full, a.wait = nil, false, 0
+	a.stop()
+}
+
+func (a *applying) stop() {
+	if a.retry != nil {
+		a.retry.Stop()
+		a.retry = nil
+	}
+}
+
+// step brings the host to what is wanted now, if anything is to be done.
+func (l *Loop) step(ctx context.Context) {
+	if !l.started || ctx.Err() != nil {
+		return
+	}
+	delta, changed := l.planner.Plan()
+	switch {
+	case l.applying.full:
+		l.apply(ctx, nil)
+	case l.applying.err != nil:
+		return // the retry compares everything, this change included
+	case changed:
+		l.apply(ctx, &delta)
+	}
+	l.settle()
+}
+
+func (l *Loop) apply(ctx context.Context, since *dataplane.Delta) {
+	if err := l.Plane.Apply(ctx, l.planner.State(), since); err != nil {
+		if ctx.Err() != nil {
+			return
+		}
+		l.Log.Error("the host could not be brought to what is wanted; trying again", "err", err)
+		l.applying.failed(err)
+		l.reports.dirty()
+		return
+	}
+	l.applying.succeeded()
+	l.reports.dirty()
+}
+
+// audit compares everything, to find what the host does not announce.
+func (l *Loop) audit(ctx context.Context) {
+	l.applying.full = true
+	l.checkNamespaces(ctx)
+	l.withdrawUnseen(time.Now())
+}

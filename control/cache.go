@@ -1,0 +1,92 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"weft/overlay"
+)
+
+// cache is the node's memory of the store: what it last received, so that an
+// agent that starts while no server can be reached still repairs what it
+// forwards, and so that watches resume instead of starting over.
+type cache struct {
+	path string
+}
+
+// cached is the file's content. Revision is the lowest that any of the watches had reached.
+type cached struct {
+	Revision  overlay.Revision  `json:"revision"`
+	Resources []json.RawMessage `json:"resources"`
+}
+
+// load reads the file; a missing one is an empty memory.
+func (c cache) load() (overlay.Revision, []overlay.Resource, error) {
+	data, err := os.ReadFile(c.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return overlay.Revision{}, nil, nil
+	}
+	if err != nil {
+		return overlay.Revision{}, nil, err
+	}
+	var file cached
+	if err := json.Unmarshal(data, &file); err != nil {
+		return overlay.Revision{}, nil, fmt.Errorf("read %s: %w", c.path, err)
+	}
+	resources := make([]overlay.Resource, 0, len(file.Resources))
+	for _, raw := range file.Resources {
+		r, err := decode(raw)
+		if err != nil {
+			return overlay.Revision{}, nil, fmt.Errorf("read %s: %w", c.path, err)
+		}
+		resources = append(resources, r)
+	}
+	return file.Revision, resources, nil
+}
+
+func decode(raw json.RawMessage) (overlay.Resource, error) {
+	var meta overlay.Meta
+	if err := json.Unmarshal(raw, &meta); err != nil {
+		return nil, err
+	}
+	r := overlay.New(meta.Kind)
+	if r == nil {
+		return nil, fmt.Errorf("kind %q is unknown", meta.Kind)
+	}
+	return r, json.Unmarshal(raw, r)
+}
+
+// save replaces the file as a whole: a crash leaves the old or the new one.
+func (c cache) save(at overlay.Revision, resources []overlay.Resource) error {
+	file := cached{Revision: at, Resources: make([]json.RawMessage, 0, len(resources))}
+	for _, r := range resources {
+		raw, err := json.Marshal(r)
+		if err != nil {
+			return fmt.Errorf("encode %s: %w", r.Key(), err)
+		}
+		file.Resources = append(file.Resources, raw)
+	}
+	data, err := json.Marshal(file)
+	if err != nil {
+		return err
+	}
+	return replaceFile(c.path, data)
+}
+
+func replaceFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".cache-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails, as it should, after the rename
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,259 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"weft/dataplane"
+	"weft/overlay"
+	"weft/plan"
+	"weft/store"
+)
+
+// Options of a Loop. All fields without a default in brackets are required.
+type Options struct {
+	Node  overlay.NodeName
+	Store store.Store
+	Plane dataplane.Plane
+	Log   *slog.Logger
+	// CachePath is the file that remembers what was received.
+	CachePath string
+	// Namespace returns the identity of the namespace at a path, and an error
+	// when there is none.
+	Namespace func(path string) (string, error)
+	// Node's own report: version and kernel are copied to each status.
+	Version, Kernel string
+	// Plane that was chosen for networks with plane auto, and why.
+	PlaneName   overlay.PlaneName
+	PlaneReason string
+	// AcceptStore takes a store that was restored or replaced for the truth.
+	AcceptStore bool
+	// Audit is the time between two comparisons of everything [1 minute].
+	Audit time.Duration
+	// Offline is how long to wait for the servers at start before the cache
+	// of the last run is used [3 seconds].
+	Offline time.Duration
+	// Heartbeat is the time between two reports when nothing changes [20 seconds].
+	Heartbeat time.Duration
+}
+
+// Loop makes one node match the store.
+type Loop struct {
+	Options
+	planner *plan.Planner
+	table   *table
+	cache   cache
+
+	deliveries chan delivery
+	inbox      chan func(context.Context)
+	watching   sync.WaitGroup // everything that Run started
+
+	// watches of this node's networks; nodes and own are always there.
+	nodes, own *watch
+	networks   map[overlay.NetworkName]*watch
+
+	// held is why nothing of the store is followed; empty: it is.
+	held string
+	// connected is whether the last word from the store was a batch, since
+	// when, and what the error was if it was none.
+	connected       bool
+	connectedSince  time.Time
+	connectionError string
+	// started: planning has begun, from the store or from the cache.
+	started bool
+	// resume is the revision of the cache that the run began with.
+	resume overlay.Revision
+
+	applying applying
+	waiters  []*waiter
+	stations stations
+	reports  reports
+	outbox   *outbox
+	// namespaces fires while a namespace is away.
+	namespaces *time.Timer
+	// unsaved: the table holds what the cache does not.
+	unsaved bool
+	// ended is closed when Run returns.
+	ended chan struct{}
+}
+
+// New prepares a Loop; Run starts it.
+func New(o Options) *Loop {
+	o.Audit = orDefault(o.Audit, time.Minute)
+	o.Offline = orDefault(o.Offline, 3*time.Second)
+	o.Heartbeat = orDefault(o.Heartbeat, 20*time.Second)
+	return &Loop{
+		Options:    o,
+		planner:    plan.NewPlanner(o.Node),
+		table:      newTable(o.Node),
+		cache:      cache{path: o.CachePath},
+		deliveries: make(chan delivery, 16),
+		inbox:      make(chan func(context.Context)),
+		networks:   map[overlay.NetworkName]*watch{},
+		stations:   newStations(),
+		reports:    newReports(),
+		outbox:     newOutbox(o.Store, o.Log),
+		namespaces: time.NewTimer(time.Hour),
+		ended:      make(chan struct{}),
+	}
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}
+
+// Run follows the store and the host until ctx ends, and then returns nil:
+// what is forwarded stays as it is. It returns an error only when it cannot start.
+func (l *Loop) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer close(l.ended)
+	defer l.watching.Wait()
+	defer cancel()
+	if err := l.remember(); err != nil {
+		return fmt.Errorf("load the node's cache: %w", err)
+	}
+	l.nodes = l.watch(ctx, nodesSource, store.Interest{Kinds: []overlay.Kind{overlay.KindNode}}, l.resume)
+	l.own = l.watch(ctx, ownSource, store.Interest{Kinds: []overlay.Kind{overlay.KindEndpoint}, Node: l.Node}, l.resume)
+	for name := range l.table.own {
+		l.networks[name] = l.watch(ctx, networkSource, networkInterest(name), l.resume)
+	}
+
+	l.watching.Go(func() { l.outbox.run(ctx) })
+	l.stations.since = time.Now()
+	l.namespaces.Stop()
+	defer l.namespaces.Stop()
+	audit := time.NewTicker(l.Audit)
+	defer audit.Stop()
+	offline := time.NewTimer(l.Offline)
+	defer offline.Stop()
+	save := time.NewTicker(saveEvery)
+	defer save.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return l.finish()
+		case do := <-l.inbox:
+			do(ctx)
+		case d := <-l.deliveries:
+			l.receive(ctx, d)
+		case e, ok := <-l.Plane.Events():
+			if !ok {
+				return l.finish()
+			}
+			l.event(ctx, e)
+		case <-l.applying.again():
+			l.applying.full = true
+		case <-audit.C:
+			l.audit(ctx)
+		case <-l.namespaces.C:
+			l.checkNamespaces(ctx)
+		case <-offline.C:
+			l.startOffline()
+		case <-l.reports.timer.C:
+			l.report(ctx)
+		case <-save.C:
+			l.save()
+		}
+		l.drain(ctx)
+		l.step(ctx)
+	}
+}
+
+// saveEvery paces the writing of the cache, which is as large as what the node knows.
+const saveEvery = 5 * time.Second
+
+// drain takes what else is waiting, so that one step serves it all.
+func (l *Loop) drain(ctx context.Context) {
+	for range 256 {
+		select {
+		case d := <-l.deliveries:
+			l.receive(ctx, d)
+		case do := <-l.inbox:
+			do(ctx)
+		default:
+			return
+		}
+	}
+}
+
+// do runs f in the loop's goroutine; false when ctx or the loop ended first.
+func (l *Loop) do(ctx context.Context, f func(context.Context)) bool {
+	done := make(chan struct{})
+	select {
+	case l.inbox <- func(inner context.Context) { f(inner); close(done) }:
+	case <-ctx.Done():
+		return false
+	case <-l.ended:
+		return false
+	}
+	<-done // f was taken and runs to its end
+	return true
+}
+
+// remember loads the cache, so that watches resume and an offline start has a picture.
+func (l *Loop) remember() error {
+	revision, resources, err := l.cache.load()
+	if err != nil {
+		return err
+	}
+	if !l.AcceptStore {
+		l.resume = revision
+	}
+	if revision.IsZero() || l.AcceptStore {
+		return nil
+	}
+	for _, r := range resources {
+		from := networkSource
+		switch e := r.(type) {
+		case *overlay.Node:
+			from = nodesSource
+		case *overlay.Endpoint:
+			if e.Spec.Node == l.Node {
+				from |= ownSource
+			}
+		}
+		l.table.put(from, r)
+		l.planner.Put(r)
+	}
+	return nil
+}
+
+// startOffline begins with the cache when the servers did not answer.
+func (l *Loop) startOffline() {
+	if l.started || l.resume.IsZero() {
+		return
+	}
+	l.Log.Warn("no server answers; going on with what this node last knew", "revision", l.resume)
+	l.started = true
+	for _, w := range l.watches() {
+		w.synced = true
+	}
+	l.applying.full = true
+}
+
+func (l *Loop) save() {
+	if !l.unsaved || !l.started {
+		return
+	}
+	resources := make([]overlay.Resource, 0, len(l.table.entries))
+	for _, e := range l.table.entries {
+		resources = append(resources, e.resource)
+	}
+	if err := l.cache.save(l.reached(), resources); err != nil {
+		l.Log.Error("the node's cache cannot be written", "err", err)
+		return
+	}
+	l.unsaved = false
+}
+
+func (l *Loop) finish() error {
+	l.save()
+	l.failWaiters(errEnded)
+	return nil
+}

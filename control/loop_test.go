@@ -1,0 +1,185 @@
+package control
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weft/dataplane"
+	"weft/overlay"
+	"weft/store"
+)
+
+func TestLoopFollowsTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		put(t, s, web("blue", "web", "a", 5))
+		n := start(t, s, cachePath(t), nil)
+		n.expect("full blue[web]")
+		if got, want := n.gate.watched(), "[] []a [blue]"; got != want {
+			t.Errorf("watches %s, want %s: networks without an endpoint here are nobody's business", got, want)
+		}
+
+		db := put(t, s, web("green", "db", "a", 6))
+		n.expect("delta blue[web] green[db]")
+		put(t, s, web("green", "far", "b", 7))
+		n.expect("delta blue[web] green[db]")
+
+		if _, _, err := s.Update(t.Context(), store.Change{Delete: db.Key(), Expect: store.Any}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := n.hands.did(); !strings.HasSuffix(got, "delta blue[web]") {
+			t.Errorf("after the last endpoint in green: %q, want it gone", got)
+		}
+		if got, want := n.gate.watched(), "[] []a [blue]"; got != want {
+			t.Errorf("watches %s, want %s", got, want)
+		}
+	})
+}
+
+func TestLoopEnsureAndDrop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		n := start(t, s, cachePath(t), nil)
+		n.expect("full ")
+		e := put(t, s, web("blue", "web", "a", 5))
+		if err := n.Ensure(n.ctx, e); err != nil {
+			t.Fatal(err)
+		}
+		if got := n.hands.did(); !strings.Contains(got, "blue[web]") {
+			t.Errorf("Ensure returned before the port was made: %q", got)
+		}
+		_, revision, err := s.Update(t.Context(), store.Change{Delete: e.Key(), Expect: store.Any})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Drop(n.ctx, e.Key(), revision.Number); err != nil {
+			t.Fatal(err)
+		}
+		if got := n.hands.did(); !strings.HasSuffix(got, "delta ") {
+			t.Errorf("Drop returned before the port was gone: %q", got)
+		}
+	})
+}
+
+func TestLoopEnsureSaysWhyNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		n := start(t, s, cachePath(t), nil)
+		n.expect("full ")
+		n.hands.failWith(errors.New("make link: no memory"))
+		e := put(t, s, web("blue", "web", "a", 5))
+		if err := n.Ensure(n.ctx, e); err == nil || !strings.Contains(err.Error(), "no memory") {
+			t.Errorf("Ensure: %v, want the plane's reason", err)
+		}
+	})
+}
+
+func TestLoopRetriesWholly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		n := start(t, s, cachePath(t), nil)
+		n.expect("full ")
+		n.hands.failWith(errors.New("busy"))
+		put(t, s, web("blue", "web", "a", 5))
+		synctest.Wait()
+		n.hands.did()
+		pass(time.Second)
+		if got := n.hands.did(); strings.Count(got, "failed") < 2 {
+			t.Errorf("in a second: %q, want it tried again", got)
+		}
+		n.hands.failWith(nil)
+		pass(retryMost)
+		n.expect("full blue[web]")
+	})
+}
+
+func TestLoopRepairsAndAudits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, world(t), cachePath(t), nil)
+		n.expect("full ")
+		n.hands.events <- dataplane.Event{Kind: dataplane.EventChanged, What: "route deleted"}
+		n.expect("full ")
+		pass(time.Minute)
+		n.expect("full ")
+	})
+}
+
+// TestLoopWithoutStore: an agent that starts while no server answers goes on
+// with what it last knew, and catches up when one does.
+func TestLoopWithoutStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, cache := world(t), cachePath(t)
+		put(t, s, web("blue", "web", "a", 5))
+		first := start(t, s, cache, nil)
+		first.expect("full blue[web]")
+		first.stop()
+
+		cut := func(o *Options) { o.Store.(*gate).cutOff(store.ErrUnavailable) }
+		n := start(t, s, cache, cut)
+		n.expect("")
+		pass(3 * time.Second)
+		n.expect("full blue[web]")
+
+		put(t, s, web("blue", "db", "a", 6))
+		n.gate.restore()
+		pass(retryMost)
+		n.expect("delta blue[db web]")
+	})
+}
+
+// TestLoopHolds: another store than before changes nothing here, until told to.
+func TestLoopHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, cache := world(t), cachePath(t)
+		put(t, s, web("blue", "web", "a", 5))
+		first := start(t, s, cache, nil)
+		first.expect("full blue[web]")
+		first.stop()
+
+		wiped := world(t)
+		n := start(t, wiped, cache, nil)
+		pass(10 * time.Second)
+		n.expect("full blue[web]")
+		status, err := n.Status(n.ctx)
+		if err != nil || status.Hold == "" {
+			t.Errorf("status %+v, %v: want to know that it is on hold", status, err)
+		}
+		n.stop()
+
+		n = start(t, wiped, cache, func(o *Options) { o.AcceptStore = true })
+		pass(10 * time.Second)
+		n.expect("full ")
+	})
+}
+
+func TestLoopReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		put(t, s, web("blue", "web", "a", 5))
+		start(t, s, cachePath(t), func(o *Options) { o.Version = "v1" })
+		pass(time.Second)
+		report := func() overlay.NodeStatus {
+			self, err := find[*overlay.Node](t, s, overlay.Key{Kind: overlay.KindNode, Name: "a"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return self.Status
+		}
+		st := report()
+		if st.Version != "v1" || len(st.Networks) != 1 || st.Networks[0].Wanted != 1 || st.Networks[0].Plane != overlay.PlaneKernel {
+			t.Errorf("status %+v", st)
+		}
+		since := st.Networks[0].Since
+		pass(time.Minute)
+		if st = report(); !st.Networks[0].Since.Equal(since) {
+			t.Errorf("since %v became %v though nothing changed", since, st.Networks[0].Since)
+		}
+		if age := time.Since(st.Seen); age > 20*time.Second {
+			t.Errorf("last seen %v ago; a heartbeat is due every 20s", age)
+		}
+	})
+}

@@ -1,0 +1,125 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"weft/overlay"
+	"weft/store"
+)
+
+// watch starts to follow an interest, from a revision that the table has, or from nothing.
+func (l *Loop) watch(ctx context.Context, from source, in store.Interest, resume overlay.Revision) *watch {
+	ctx, stop := context.WithCancel(ctx)
+	w := &watch{source: from, interest: in, stop: stop}
+	w.revision = resume
+	l.watching.Go(func() { w.follow(ctx, l.Store, resume, l.deliveries, l.Log) })
+	return w
+}
+
+func (l *Loop) watches() []*watch {
+	all := []*watch{l.nodes, l.own}
+	for _, w := range l.networks {
+		all = append(all, w)
+	}
+	return all
+}
+
+// receive takes one delivery.
+func (l *Loop) receive(ctx context.Context, d delivery) {
+	if d.err != nil {
+		l.interrupted(d.err)
+		return
+	}
+	if !slices.Contains(l.watches(), d.watch) {
+		return // of a network that the node has left meanwhile
+	}
+	if !l.connected {
+		l.connected, l.connectedSince, l.connectionError = true, time.Now().UTC(), ""
+		l.reports.dirty()
+		l.Log.Info("the store answers", "revision", d.batch.Revision)
+	}
+	l.held = ""
+	d.watch.synced, d.watch.revision = true, d.batch.Revision
+	puts, deletes := l.table.merge(d.watch.source, d.watch.interest, d.batch)
+	l.change(puts, deletes)
+	l.watchNetworks(ctx)
+	if !l.started && l.synced() {
+		l.started, l.applying.full = true, true
+		l.checkNamespaces(ctx)
+	}
+}
+
+// interrupted notes that a watch broke off; it is being tried again.
+func (l *Loop) interrupted(err error) {
+	if errors.Is(err, store.ErrRestored) {
+		if l.held == "" {
+			l.Log.Error("the store is another one than before: everything here stays as it is; "+
+				"start the agent with --accept-store to follow the store again", "known", l.reached())
+			l.reports.dirty()
+		}
+		l.held = err.Error()
+		return
+	}
+	l.connectionError = err.Error()
+	if l.connected || l.connectedSince.IsZero() {
+		l.connected, l.connectedSince = false, time.Now().UTC()
+		l.reports.dirty()
+		l.Log.Warn("the store does not answer; traffic is not affected", "err", err)
+	}
+}
+
+// change tells the planner what is new.
+func (l *Loop) change(puts []overlay.Resource, deletes []overlay.Key) {
+	for _, r := range puts {
+		l.planner.Put(r)
+	}
+	for _, k := range deletes {
+		l.planner.Delete(k)
+	}
+	if len(puts)+len(deletes) > 0 {
+		l.unsaved = true
+	}
+}
+
+// synced reports whether every watch has delivered.
+func (l *Loop) synced() bool {
+	return !slices.ContainsFunc(l.watches(), func(w *watch) bool { return !w.synced })
+}
+
+// reached is the lowest revision that the watches have: what to resume from.
+func (l *Loop) reached() overlay.Revision {
+	lowest := l.own.revision
+	for _, w := range l.watches() {
+		if w.revision.Number < lowest.Number {
+			lowest = w.revision
+		}
+	}
+	return lowest
+}
+
+// watchNetworks follows the networks in which this node has endpoints, and no
+// others. A network that was left is forgotten.
+func (l *Loop) watchNetworks(ctx context.Context) {
+	for name := range l.table.own {
+		if l.networks[name] == nil {
+			l.networks[name] = l.watch(ctx, networkSource, networkInterest(name), overlay.Revision{})
+		}
+	}
+	for name, w := range l.networks {
+		if l.table.own[name] == 0 {
+			w.stop()
+			delete(l.networks, name)
+			l.change(nil, l.table.unwatch(networkSource, w.interest))
+		}
+	}
+}
+
+func networkInterest(name overlay.NetworkName) store.Interest {
+	return store.Interest{
+		Kinds:    []overlay.Kind{overlay.KindNetwork, overlay.KindBlock, overlay.KindEndpoint},
+		Networks: []overlay.NetworkName{name},
+	}
+}

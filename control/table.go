@@ -1,0 +1,132 @@
+package control
+
+import (
+	"weft/overlay"
+	"weft/store"
+)
+
+// source says which watch covers a resource. A resource can be covered by
+// two: an endpoint of this node by ownSource and by its network's.
+type source uint8
+
+const (
+	nodesSource source = 1 << iota
+	ownSource
+	networkSource
+)
+
+// table is what was received, with who covers it: a resource is gone when no
+// watch covers it any more.
+type table struct {
+	node    overlay.NodeName
+	entries map[overlay.Key]entry
+	// own counts this node's endpoints in each network, stations aside.
+	own map[overlay.NetworkName]int
+	// dropped are keys that this node deleted itself, at the store's revision
+	// then: what a watch that lags still says of them is out of date.
+	dropped map[overlay.Key]int64
+}
+
+type entry struct {
+	resource overlay.Resource
+	sources  source
+}
+
+func newTable(node overlay.NodeName) *table {
+	return &table{
+		node: node, entries: map[overlay.Key]entry{},
+		own: map[overlay.NetworkName]int{}, dropped: map[overlay.Key]int64{},
+	}
+}
+
+// set and remove are the only ones that change entries: they keep the count.
+func (t *table) set(k overlay.Key, e entry) {
+	t.count(t.entries[k], -1)
+	t.count(e, +1)
+	t.entries[k] = e
+}
+
+func (t *table) remove(k overlay.Key) {
+	t.count(t.entries[k], -1)
+	delete(t.entries, k)
+}
+
+func (t *table) count(e entry, by int) {
+	ep, ok := e.resource.(*overlay.Endpoint)
+	if !ok || ep.Spec.Node != t.node || ep.Spec.Port == overlay.PortStation {
+		return
+	}
+	if t.own[ep.Network] += by; t.own[ep.Network] == 0 {
+		delete(t.own, ep.Network)
+	}
+}
+
+// merge takes a batch from a watch and returns what changed. in is the
+// watch's interest: a Reset ends whatever it covers and does not list.
+func (t *table) merge(from source, in store.Interest, b store.Batch) (puts []overlay.Resource, deletes []overlay.Key) {
+	listed := map[overlay.Key]bool{}
+	for _, r := range b.Puts {
+		k := r.Key()
+		listed[k] = true
+		if t.put(from, r) {
+			puts = append(puts, r)
+		}
+	}
+	if b.Reset {
+		for k, e := range t.entries {
+			if e.sources&from != 0 && !listed[k] && in.CoversKey(k) && e.resource.Header().Revision <= b.Revision.Number {
+				deletes = t.leave(from, k, deletes)
+			}
+		}
+	}
+	for _, k := range b.Deletes {
+		if e, ok := t.entries[k]; ok && e.resource.Header().Revision <= b.Revision.Number {
+			deletes = t.leave(from, k, deletes)
+		}
+	}
+	return puts, deletes
+}
+
+// put records that the source covers r and reports whether r is news.
+func (t *table) put(from source, r overlay.Resource) bool {
+	k, revision := r.Key(), r.Header().Revision
+	if revision <= t.dropped[k] {
+		return false
+	}
+	delete(t.dropped, k)
+	old, known := t.entries[k]
+	news := !known || old.resource.Header().Revision < revision
+	if !news {
+		r = old.resource
+	}
+	t.set(k, entry{resource: r, sources: old.sources | from})
+	return news
+}
+
+// leave takes one source's cover away; the key is appended to deletes when that was the last.
+func (t *table) leave(from source, k overlay.Key, deletes []overlay.Key) []overlay.Key {
+	e := t.entries[k]
+	e.sources &^= from
+	if e.sources != 0 {
+		t.set(k, e)
+		return deletes
+	}
+	t.remove(k)
+	return append(deletes, k)
+}
+
+// drop forgets a resource that this node deleted, at the store's revision.
+func (t *table) drop(k overlay.Key, revision int64) {
+	t.remove(k)
+	t.dropped[k] = max(revision, t.dropped[k])
+}
+
+// unwatch ends a source's cover of everything in the interest.
+func (t *table) unwatch(from source, in store.Interest) (deletes []overlay.Key) {
+	for k, e := range t.entries {
+		if e.sources&from != 0 && in.CoversKey(k) {
+			deletes = t.leave(from, k, deletes)
+		}
+	}
+	return deletes
+}
