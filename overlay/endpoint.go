@@ -64,6 +64,9 @@ type EndpointSpec struct {
 	Lifetime Lifetime `json:"lifetime,omitempty"`
 	// Via names the segment endpoint that a station is behind.
 	Via EndpointName `json:"via,omitempty"`
+	// Blocks names the node's blocks that the addresses are from, on routed
+	// networks; set by servers, so that no block goes while it is in use.
+	Blocks []string `json:"blocks,omitempty"`
 }
 
 // Attach says what a port is attached to.
@@ -170,12 +173,11 @@ func (e *Endpoint) checkAddresses() error {
 // endpoint; on a node, so does the device that is attached.
 func (e *Endpoint) Claims() []Claim {
 	var claims []Claim
-	in := string(e.Network) + "/"
 	if !e.Spec.MAC.IsZero() {
-		claims = append(claims, Claim("mac/"+in+e.Spec.MAC.String()))
+		claims = append(claims, MACClaim(e.Network, e.Spec.MAC))
 	}
 	for _, a := range e.Spec.Addresses {
-		claims = append(claims, Claim("address/"+in+a.String()))
+		claims = append(claims, AddressClaim(e.Network, a))
 	}
 	if at := e.Spec.Attach; at.Target != "" {
 		device := "device/" + string(e.Spec.Node) + "/" + string(at.Type) + "/" + at.Target
@@ -187,11 +189,22 @@ func (e *Endpoint) Claims() []Claim {
 	return claims
 }
 
+// MACClaim is the claim on a MAC in a network.
+func MACClaim(n NetworkName, m MAC) Claim { return Claim("mac/" + string(n) + "/" + m.String()) }
+
+// AddressClaim is the claim on an address in a network.
+func AddressClaim(n NetworkName, a netip.Addr) Claim {
+	return Claim("address/" + string(n) + "/" + a.String())
+}
+
 // Needs implements Resource.
 func (e *Endpoint) Needs() []Key {
 	needs := []Key{{Kind: KindNetwork, Name: string(e.Network)}, {Kind: KindNode, Name: string(e.Spec.Node)}}
 	if e.Spec.Via != "" {
 		needs = append(needs, Key{Kind: KindEndpoint, Network: e.Network, Name: string(e.Spec.Via)})
+	}
+	for _, b := range e.Spec.Blocks {
+		needs = append(needs, Key{Kind: KindBlock, Network: e.Network, Name: b})
 	}
 	return needs
 }

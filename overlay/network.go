@@ -262,8 +262,11 @@ func (n *Network) Claims() []Claim {
 	if n.Spec.VNI == 0 {
 		return nil
 	}
-	return []Claim{Claim("vni/" + n.Spec.VNI.String())}
+	return []Claim{VNIClaim(n.Spec.VNI)}
 }
+
+// VNIClaim is the claim on a VNI.
+func VNIClaim(v VNI) Claim { return Claim("vni/" + v.String()) }
 
 // Needs implements Resource.
 func (n *Network) Needs() []Key { return nil }

@@ -26,6 +26,9 @@ type NodeSpec struct {
 	VTEPMAC MAC `json:"vtepMAC"`
 	// Planes lists the planes that this node can run, best first.
 	Planes []PlaneName `json:"planes,omitempty"`
+	// Instance tells hosts of one name apart: servers take it from the
+	// certificate of the host that the record is of.
+	Instance string `json:"instance,omitempty"`
 }
 
 // NodeStatus is what a node reports.
