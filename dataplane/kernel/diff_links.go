@@ -1,0 +1,82 @@
+package kernel
+
+import (
+	"cmp"
+
+	"weft/dataplane"
+)
+
+// links makes and sets links: a bridge before its ports, and the end of a veth
+// in Weft's namespace, which makes both, before the other.
+func (d *differ) links() {
+	order := func(a, b LinkID) int {
+		return cmp.Or(
+			cmp.Compare(d.want.rank(a), d.want.rank(b)),
+			compareLinkID(a, b))
+	}
+	made := map[LinkID]Link{}
+	for _, id := range dataplane.SortedKeys(d.want.Links, order) {
+		want := d.want.Links[id]
+		have, ok := d.have.Links[id]
+		if !ok {
+			have, ok = made[id]
+		}
+		if !ok {
+			if want.Lent {
+				continue // its other end is there: it is its user's now
+			}
+			peer := d.want.Links[want.Peer]
+			d.add(addLink{id, want, peer})
+			have = want.asMade()
+			made[want.Peer] = peer.asMade()
+		}
+		d.setLink(id, want, have)
+	}
+}
+
+// rank orders links by what they need.
+func (o Objects) rank(id LinkID) int {
+	switch l := o.Links[id]; {
+	case l.Kind == KindLoopback:
+		return 0
+	case l.Kind == KindBridge:
+		return 1
+	case l.Kind == KindVXLAN:
+		return 2
+	case l.Kind == KindTap:
+		return 3
+	case o.inDomain(id):
+		return 4
+	}
+	return 5
+}
+
+// asMade is the link as addLink leaves it.
+func (l Link) asMade() Link {
+	return Link{Kind: l.Kind, MAC: l.MAC, MTU: l.madeMTU(), VXLAN: l.VXLAN, Peer: l.Peer, Lent: l.Lent}
+}
+
+// madeMTU: a tap is made without.
+func (l Link) madeMTU() int {
+	if l.Kind == KindTap {
+		return 0
+	}
+	return l.MTU
+}
+
+// setLink sets what differs. A new port gets its flags before it is up: no
+// frame passes without them.
+func (d *differ) setLink(id LinkID, want, have Link) {
+	if want.Lent {
+		return
+	}
+	if set := (setLink{id, have, want}); !set.empty() {
+		d.add(set)
+	}
+	if want.Port.Owned && (want.Port != have.Port || want.Master != have.Master) {
+		d.add(setBridgePort{id, want.Port})
+	}
+	if want.Up != have.Up {
+		d.add(setUp{id, want.Up})
+	}
+}

@@ -1,0 +1,233 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"weft/internal/netns"
+)
+
+func (o addNamespace) do(h *hand) error {
+	err := netns.Create(string(o.NS))
+	if errors.Is(err, fs.ErrExist) {
+		return nil // observed as not there: an empty one is as good as new
+	}
+	return err
+}
+
+func (o deleteNamespace) do(h *hand) error {
+	h.forget(o.NS)
+	return netns.Delete(string(o.NS))
+}
+
+func (o addLink) do(h *hand) error {
+	if o.Link.Kind == KindTap {
+		return o.doTap(h)
+	}
+	s, err := h.in(Host)
+	if err != nil {
+		return err
+	}
+	var files nsFiles
+	defer files.Close()
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(string(o.Link.Kind)))
+	data := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
+	switch o.Link.Kind {
+	case KindBridge:
+		data.AddRtAttr(nl.IFLA_BR_MCAST_SNOOPING, nl.Uint8Attr(0))
+	case KindVXLAN:
+		o.Link.VXLAN.attributes(data)
+	case KindVeth:
+		peer := data.AddRtAttr(nl.VETH_INFO_PEER, nil)
+		nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
+		attrs, err := o.Peer.identityAttributes(o.Link.Peer, Host, &files)
+		if err != nil {
+			return err
+		}
+		for _, a := range attrs {
+			peer.AddChild(a)
+		}
+	}
+	attrs, err := o.Link.identityAttributes(o.ID, Host, &files)
+	if err != nil {
+		return err
+	}
+	message := []nl.NetlinkRequestData{nl.NewIfInfomsg(unix.AF_UNSPEC)}
+	for _, a := range append(attrs, info) {
+		message = append(message, a)
+	}
+	return s.send(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, message...)
+}
+
+// nsFiles are namespaces that a message refers to by descriptor.
+type nsFiles []*os.File
+
+func (f *nsFiles) open(ns NS) (uint32, error) {
+	file, err := os.Open(string(ns))
+	if err != nil {
+		return 0, fmt.Errorf("open network namespace: %w", err)
+	}
+	*f = append(*f, file)
+	return uint32(file.Fd()), nil
+}
+
+func (f nsFiles) Close() {
+	for _, file := range f {
+		file.Close()
+	}
+}
+
+// identityAttributes is identity in netlink.
+func (l Link) identityAttributes(id LinkID, at NS, files *nsFiles) ([]*nl.RtAttr, error) {
+	attrs := []*nl.RtAttr{nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(id.Name))}
+	if id.NS != at {
+		fd, err := files.open(id.NS)
+		if err != nil {
+			return nil, err
+		}
+		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(fd)))
+	}
+	if !l.MAC.IsZero() {
+		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_ADDRESS, l.MAC[:]))
+	}
+	if l.MTU != 0 {
+		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(l.MTU))))
+	}
+	return attrs, nil
+}
+
+func (v VXLAN) attributes(data *nl.RtAttr) {
+	data.AddRtAttr(nl.IFLA_VXLAN_ID, nl.Uint32Attr(uint32(v.VNI)))
+	local := nl.IFLA_VXLAN_LOCAL
+	if v.Local.Is6() {
+		local = nl.IFLA_VXLAN_LOCAL6
+	}
+	data.AddRtAttr(local, v.Local.AsSlice())
+	data.AddRtAttr(nl.IFLA_VXLAN_PORT, binary.BigEndian.AppendUint16(nil, v.Port))
+	data.AddRtAttr(nl.IFLA_VXLAN_LEARNING, boolean(v.Learning))
+	if v.ZeroChecksum6 {
+		data.AddRtAttr(nl.IFLA_VXLAN_UDP_ZERO_CSUM6_RX, boolean(true))
+	}
+}
+
+func boolean(v bool) []byte {
+	if v {
+		return []byte{1}
+	}
+	return []byte{0}
+}
+
+func (o deleteLink) do(h *hand) error {
+	s, i, err := h.at(o.ID)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	delete(s.index, o.ID.Name)
+	return ignore(s.send(unix.RTM_DELLINK, 0, linkMessage(unix.AF_UNSPEC, i)), unix.ENODEV)
+}
+
+// ignore drops an error that says what was to be achieved.
+func ignore(err error, done error) error {
+	if errors.Is(err, done) {
+		return nil
+	}
+	return err
+}
+
+func linkMessage(family, index int) *nl.IfInfomsg {
+	m := nl.NewIfInfomsg(family)
+	m.Index = int32(index)
+	return m
+}
+
+func (o setLink) do(h *hand) error {
+	s, i, err := h.at(o.ID)
+	if err != nil {
+		return err
+	}
+	message := []nl.NetlinkRequestData{linkMessage(unix.AF_UNSPEC, i)}
+	add := func(attribute int, value []byte) { message = append(message, nl.NewRtAttr(attribute, value)) }
+	if mac, ok := o.mac(); ok {
+		add(unix.IFLA_ADDRESS, mac[:])
+	}
+	if mtu, ok := o.mtu(); ok {
+		add(unix.IFLA_MTU, nl.Uint32Attr(uint32(mtu)))
+	}
+	if o.Have.Alias != o.Want.Alias {
+		add(unix.IFLA_IFALIAS, []byte(o.Want.Alias))
+	}
+	if o.Have.Master != o.Want.Master {
+		master := 0
+		if o.Want.Master != "" {
+			if master, err = s.link(o.Want.Master); err != nil {
+				return err
+			}
+		}
+		add(unix.IFLA_MASTER, nl.Uint32Attr(uint32(master)))
+	}
+	if _, ok := o.addrGenMode(); ok {
+		message = append(message, addrGenMode(o.Want.NoLinkLocal))
+	}
+	return s.send(unix.RTM_NEWLINK, 0, message...)
+}
+
+// How the kernel makes a link's own link-local address (linux/if_link.h, enum in6_addr_gen_mode).
+const (
+	addrGenModeEUI64 = 0
+	addrGenModeNone  = 1
+)
+
+func addrGenMode(none bool) *nl.RtAttr {
+	mode := byte(addrGenModeEUI64)
+	if none {
+		mode = addrGenModeNone
+	}
+	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
+	spec.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, []byte{mode})
+	return spec
+}
+
+func (o setBridgePort) do(h *hand) error {
+	s, i, err := h.at(o.ID)
+	if err != nil {
+		return err
+	}
+	f := o.Flags
+	port := nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
+	port.AddRtAttr(nl.IFLA_BRPORT_LEARNING, boolean(f.Learning))
+	port.AddRtAttr(nl.IFLA_BRPORT_UNICAST_FLOOD, boolean(f.Flood))
+	port.AddRtAttr(nl.IFLA_BRPORT_MCAST_FLOOD, boolean(f.Broadcast))
+	port.AddRtAttr(nl.IFLA_BRPORT_BCAST_FLOOD, boolean(f.Broadcast))
+	port.AddRtAttr(nl.IFLA_BRPORT_NEIGH_SUPPRESS, boolean(f.Suppress))
+	return s.send(unix.RTM_SETLINK, 0, linkMessage(unix.AF_BRIDGE, i), port)
+}
+
+func (o setUp) do(h *hand) error {
+	s, i, err := h.at(o.ID)
+	if err != nil {
+		return err
+	}
+	m := linkMessage(unix.AF_UNSPEC, i)
+	m.Change = unix.IFF_UP
+	if o.Up {
+		m.Flags = unix.IFF_UP
+	}
+	return s.send(unix.RTM_NEWLINK, 0, m)
+}
+
+func (o setSysctl) do(h *hand) error {
+	return netns.Do(h.path(o.ID.NS), func() error {
+		return os.WriteFile("/proc/sys/"+strings.TrimPrefix(o.ID.Name, "/"), []byte(o.Value), 0)
+	})
+}

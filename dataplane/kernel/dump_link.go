@@ -1,0 +1,201 @@
+package kernel
+
+import (
+	"encoding/binary"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"weft/overlay"
+)
+
+// hostLink is a link as the kernel tells it: a Link, and what refers to other links.
+type hostLink struct {
+	name  string
+	index int
+	// lower is the index of a veth's other end, in the namespace that netnsid
+	// stands for (-1: the same one).
+	lower, netnsid int
+	master         int
+	hwaddr         overlay.MAC // Link.MAC, also when Weft does not care
+	link           Link
+	bridge         bridgeDetail
+	vxlan          vxlanDetail
+}
+
+// bridgeDetail is what Weft's bridges must not have, and what it shows of them.
+type bridgeDetail struct {
+	snooping bool
+	ageing   int // in 1/100 s
+}
+
+// vxlanDetail is what Weft shows of its vxlan links but does not set.
+type vxlanDetail struct {
+	device, ttl, ageing int // ageing in seconds
+	low, high           uint16
+	checksum            bool
+}
+
+// links calls f with every link in the namespace.
+func (s *space) links(f func(hostLink)) error {
+	return s.dump(unix.RTM_GETLINK, func(m []byte) { f(parseLink(m)) }, nl.NewIfInfomsg(unix.AF_UNSPEC), skipStatistics())
+}
+
+// named is the link with a name; false if there is none.
+func (s *space) named(name string) (hostLink, bool, error) {
+	var found hostLink
+	err := s.request(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)), skipStatistics()).
+		ExecuteIter(unix.NETLINK_ROUTE, 0, func(m []byte) bool {
+			found = parseLink(m)
+			return true
+		})
+	err = ignore(err, unix.ENODEV)
+	return found, found.index != 0, err
+}
+
+// skipStatistics leaves counters out of the answers (RTEXT_FILTER_SKIP_STATS).
+func skipStatistics() *nl.RtAttr { return nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(1<<3)) }
+
+func parseLink(m []byte) hostLink {
+	if len(m) < unix.SizeofIfInfomsg {
+		return hostLink{}
+	}
+	h := nl.DeserializeIfInfomsg(m)
+	l := hostLink{index: int(h.Index), netnsid: -1}
+	l.link.Up = h.Flags&unix.IFF_UP != 0
+	if h.Type == unix.ARPHRD_LOOPBACK {
+		l.link.Kind = KindLoopback
+	}
+	attributes(m[unix.SizeofIfInfomsg:], func(kind uint16, v []byte) {
+		switch kind {
+		case unix.IFLA_IFNAME:
+			l.name = text(v)
+		case unix.IFLA_ADDRESS:
+			l.hwaddr = mac(v)
+			l.link.MAC = l.hwaddr
+		case unix.IFLA_MTU:
+			l.link.MTU = number(v)
+		case unix.IFLA_IFALIAS:
+			l.link.Alias = text(v)
+		case unix.IFLA_MASTER:
+			l.master = number(v)
+		case unix.IFLA_LINK:
+			l.lower = number(v)
+		case unix.IFLA_LINK_NETNSID:
+			l.netnsid = number(v)
+		case unix.IFLA_LINKINFO:
+			l.parseInfo(v)
+		case unix.IFLA_AF_SPEC:
+			l.link.NoLinkLocal = parseAddrGenMode(v) == addrGenModeNone
+		}
+	})
+	return l
+}
+
+func parseAddrGenMode(spec []byte) int {
+	mode := -1
+	attributes(spec, func(family uint16, v []byte) {
+		if family != unix.AF_INET6 {
+			return
+		}
+		attributes(v, func(kind uint16, v []byte) {
+			if kind == unix.IFLA_INET6_ADDR_GEN_MODE {
+				mode = number(v)
+			}
+		})
+	})
+	return mode
+}
+
+func (l *hostLink) parseInfo(info []byte) {
+	var kind, slave string
+	var data, slaveData []byte
+	attributes(info, func(a uint16, v []byte) {
+		switch a {
+		case nl.IFLA_INFO_KIND:
+			kind = text(v)
+		case nl.IFLA_INFO_DATA:
+			data = v
+		case nl.IFLA_INFO_SLAVE_KIND:
+			slave = text(v)
+		case nl.IFLA_INFO_SLAVE_DATA:
+			slaveData = v
+		}
+	})
+	l.link.Kind = LinkKind(kind)
+	switch l.link.Kind {
+	case "tun":
+		l.link.Kind = KindTap
+	case KindBridge:
+		l.bridge = parseBridge(data)
+	case KindVXLAN:
+		l.parseVXLAN(data)
+	}
+	if slave == string(KindBridge) {
+		l.link.Port = parseBridgePort(slaveData)
+	}
+}
+
+func parseBridge(data []byte) (d bridgeDetail) {
+	attributes(data, func(kind uint16, v []byte) {
+		switch kind {
+		case nl.IFLA_BR_MCAST_SNOOPING:
+			d.snooping = number(v) != 0
+		case nl.IFLA_BR_AGEING_TIME:
+			d.ageing = number(v)
+		}
+	})
+	return d
+}
+
+func parseBridgePort(data []byte) BridgePort {
+	p := BridgePort{Owned: true}
+	multicast, broadcast := false, false
+	attributes(data, func(kind uint16, v []byte) {
+		on := number(v) != 0
+		switch kind {
+		case nl.IFLA_BRPORT_LEARNING:
+			p.Learning = on
+		case nl.IFLA_BRPORT_UNICAST_FLOOD:
+			p.Flood = on
+		case nl.IFLA_BRPORT_MCAST_FLOOD:
+			multicast = on
+		case nl.IFLA_BRPORT_BCAST_FLOOD:
+			broadcast = on
+		case nl.IFLA_BRPORT_NEIGH_SUPPRESS:
+			p.Suppress = on
+		}
+	})
+	p.Broadcast = multicast && broadcast
+	// One without the other is neither: it must not look like wanted flags.
+	p.Owned = multicast == broadcast
+	return p
+}
+
+func (l *hostLink) parseVXLAN(data []byte) {
+	x, d := &l.link.VXLAN, &l.vxlan
+	attributes(data, func(kind uint16, v []byte) {
+		switch kind {
+		case nl.IFLA_VXLAN_ID:
+			x.VNI = overlay.VNI(number(v))
+		case nl.IFLA_VXLAN_LOCAL, nl.IFLA_VXLAN_LOCAL6:
+			x.Local = address(v)
+		case nl.IFLA_VXLAN_PORT:
+			x.Port = binary.BigEndian.Uint16(v)
+		case nl.IFLA_VXLAN_LEARNING:
+			x.Learning = number(v) != 0
+		case nl.IFLA_VXLAN_UDP_ZERO_CSUM6_RX:
+			x.ZeroChecksum6 = number(v) != 0
+		case nl.IFLA_VXLAN_LINK:
+			d.device = number(v)
+		case nl.IFLA_VXLAN_TTL:
+			d.ttl = number(v)
+		case nl.IFLA_VXLAN_AGEING:
+			d.ageing = number(v)
+		case nl.IFLA_VXLAN_PORT_RANGE:
+			d.low, d.high = binary.BigEndian.Uint16(v), binary.BigEndian.Uint16(v[2:])
+		case nl.IFLA_VXLAN_UDP_CSUM:
+			d.checksum = number(v) != 0
+		}
+	})
+}

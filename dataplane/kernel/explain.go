@@ -1,0 +1,13 @@
+package kernel
+
+import "weft/dataplane"
+
+// Explain is the commands that would make the State by hand on a host that has
+// nothing of it, one on a line.
+func Explain(s dataplane.State, dir string) []string {
+	var lines []string
+	for _, op := range Diff(Lower(s, dir), NewObjects()) {
+		lines = append(lines, op.String())
+	}
+	return lines
+}

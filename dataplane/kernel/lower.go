@@ -1,0 +1,92 @@
+package kernel
+
+import (
+	"net/netip"
+
+	"weft/dataplane"
+	"weft/overlay"
+)
+
+// Lower turns a State into the objects that make the host forward so. Domains
+// are mounted in dir. Held networks have none: they are left alone.
+func Lower(s dataplane.State, dir string) Objects {
+	o := NewObjects()
+	for _, n := range s.Networks {
+		lowering{o, DomainNS(dir, n.Name), n}.all()
+	}
+	return o
+}
+
+// LowerNetwork is Lower for one network.
+func LowerNetwork(n dataplane.Network, dir string) Objects {
+	l := lowering{NewObjects(), DomainNS(dir, n.Name), n}
+	l.all()
+	return l.Objects
+}
+
+// lowering collects the objects of one network.
+type lowering struct {
+	Objects
+	ns NS
+	n  dataplane.Network
+}
+
+func (l lowering) all() {
+	l.domain()
+	l.collections()
+}
+
+// domain adds the namespace and what is in it without any port or member.
+func (l lowering) domain() {
+	l.Namespaces[l.ns] = struct{}{}
+	l.Links[l.link(loopbackName)] = Link{Kind: KindLoopback, Alias: aliasOf(l.n.Name, ""), Up: true}
+	if l.n.Kind == overlay.Routed {
+		l.routedDomain()
+	} else {
+		l.bridgedDomain()
+	}
+}
+
+// collections adds what follows from the network's ports, stations, neighbours,
+// members and routes.
+func (l lowering) collections() {
+	for _, p := range l.n.Ports {
+		l.port(p)
+	}
+	if l.n.Kind == overlay.Routed {
+		l.routes()
+		return
+	}
+	l.members()
+	for mac, node := range l.n.Remotes {
+		l.remote(mac, node)
+	}
+	for ip, mac := range l.n.Neighbors {
+		l.Neighbors[NeighborKey{l.link(bridgeName), ip}] = mac
+	}
+}
+
+// link is the id of a link in the domain.
+func (l lowering) link(name string) LinkID { return LinkID{l.ns, name} }
+
+// tunnel is the network's vxlan link.
+func (l lowering) tunnel() Link {
+	return Link{
+		Kind: KindVXLAN, Alias: aliasOf(l.n.Name, ""),
+		MTU: l.n.UnderlayMTU, Up: true, NoLinkLocal: true,
+		VXLAN: VXLAN{VNI: l.n.VNI, Local: l.n.Local, Port: l.n.Settings.Port, ZeroChecksum6: l.n.Local.Is6()},
+	}
+}
+
+func (l lowering) sysctls(pairs ...string) {
+	for i := 0; i < len(pairs); i += 2 {
+		l.Sysctls[SysctlID{l.ns, pairs[i]}] = pairs[i+1]
+	}
+}
+
+func (l lowering) address(id LinkID, a netip.Addr, bits int) {
+	l.Addresses[Address{id, netip.PrefixFrom(a, bits)}] = struct{}{}
+}
+
+// host is the prefix of one address.
+func host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }

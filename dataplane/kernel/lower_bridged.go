@@ -1,0 +1,53 @@
+package kernel
+
+import (
+	"weft/overlay"
+)
+
+// bridgedDomain adds a bridge, which has the gateway's addresses and is thus a
+// station of the network itself, and the vxlan link as a port of it.
+func (l lowering) bridgedDomain() {
+	l.sysctls(
+		"net/ipv4/ip_forward", "0",
+		"net/ipv6/conf/all/forwarding", "0",
+		// Gateway addresses are the registry's to give: router advertisements
+		// of a workload must not add any.
+		"net/ipv6/conf/all/accept_ra", "0",
+		"net/ipv6/conf/default/accept_ra", "0",
+	)
+	bridge := l.link(bridgeName)
+	l.Links[bridge] = Link{
+		Kind: KindBridge, Alias: aliasOf(l.n.Name, ""), MAC: l.n.GatewayMAC,
+		MTU: l.n.UnderlayMTU, Up: true, NoLinkLocal: true,
+	}
+	for _, g := range l.n.Gateways {
+		l.address(bridge, g.Addr(), g.Bits())
+	}
+	l.address(bridge, l.n.GatewayMAC.LinkLocal(), 64)
+
+	vx := l.tunnel()
+	vx.Master = bridgeName
+	vx.Port = BridgePort{Owned: true, Suppress: true, Broadcast: l.n.BUM != overlay.BUMNone}
+	l.Links[l.link(tunnelName)] = vx
+}
+
+// members adds the VTEPs that broadcast and multicast go to.
+func (l lowering) members() {
+	if l.n.BUM == overlay.BUMNone {
+		return
+	}
+	for _, m := range l.n.Members {
+		l.Tunnels[TunnelKey{Link: l.link(tunnelName), Member: m.VTEP}] = m.VTEP
+	}
+}
+
+// remote adds the entries for a station on another node: the bridge sends it to
+// the vxlan link, and that to the node's VTEP.
+func (l lowering) remote(mac overlay.MAC, node overlay.NodeName) {
+	m, ok := l.n.Members[node]
+	if !ok {
+		return // a node without a VTEP in this network reaches nobody
+	}
+	l.Tunnels[TunnelKey{Link: l.link(tunnelName), MAC: mac}] = m.VTEP
+	l.Stations[StationKey{l.link(bridgeName), mac}] = Station{tunnelName, true}
+}

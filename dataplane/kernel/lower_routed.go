@@ -1,0 +1,89 @@
+package kernel
+
+import (
+	"net/netip"
+
+	"weft/dataplane"
+	"weft/overlay"
+)
+
+// routedDomain adds the vxlan link, which routes lead to, and the answer to
+// addresses that nobody has.
+func (l lowering) routedDomain() {
+	l.sysctls(
+		"net/ipv4/ip_forward", "1",
+		"net/ipv6/conf/all/forwarding", "1",
+		"net/ipv6/conf/all/accept_ra", "0",
+		"net/ipv6/conf/default/accept_ra", "0",
+		// Two endpoints of a node are never neighbours: no redirect is true.
+		"net/ipv4/conf/all/send_redirects", "0",
+		"net/ipv4/conf/default/send_redirects", "0",
+	)
+	if l.n.Encapsulation != overlay.EncapNone {
+		vx := l.tunnel()
+		vx.MAC = l.n.VTEPMAC
+		l.Links[l.link(tunnelName)] = vx
+	}
+	for _, g := range l.n.Gateways {
+		l.Routes[RouteKey{NS: l.ns, Prefix: g.Masked()}] = Route{Unreachable: true, Protocol: Protocol}
+	}
+}
+
+// routes leads to other nodes' blocks, as flannel does (RFC 7348 has no word
+// for it): the next hop is the block's first address, which nobody has, and
+// stands for the node's VTEP.
+func (l lowering) routes() {
+	vx := l.link(tunnelName)
+	for prefix, r := range l.n.Routes {
+		m, ok := l.n.Members[r.Node]
+		if !ok || r.Direct {
+			continue
+		}
+		hop := prefix.Masked().Addr()
+		l.Tunnels[TunnelKey{Link: vx, MAC: m.VTEPMAC}] = m.VTEP
+		l.Neighbors[NeighborKey{vx, hop}] = m.VTEPMAC
+		l.Routes[RouteKey{NS: l.ns, Prefix: prefix}] = Route{
+			Device: tunnelName, Via: hop, OnLink: true, Protocol: Protocol,
+		}
+	}
+}
+
+// routedPort adds the domain's end of a port: a link of its own, with the
+// gateway's addresses, and a route and a neighbour for each of the endpoint's.
+func (l lowering) routedPort(p dataplane.Port, end Link) {
+	id := l.link(p.Device)
+	end.MAC = l.n.GatewayMAC
+	l.Links[id] = end
+	for _, g := range l.n.Gateways {
+		l.address(id, g.Addr(), g.Addr().BitLen())
+	}
+	l.address(id, l.n.GatewayMAC.LinkLocal(), 64)
+	for _, a := range p.Addresses {
+		l.Neighbors[NeighborKey{id, a}] = p.MAC
+		if !a.IsLinkLocalUnicast() {
+			l.Routes[RouteKey{NS: l.ns, Prefix: host(a)}] = Route{Device: p.Device, Protocol: Protocol}
+		}
+	}
+}
+
+// routedWorkload adds the addresses and routes of an endpoint in its namespace:
+// everything goes to the gateway, even to others in the subnet.
+func (l lowering) routedWorkload(p dataplane.Port, id LinkID) {
+	for _, a := range p.Addresses {
+		l.address(id, a, hostBits(a))
+	}
+	for _, g := range l.gatewaysFor(p) {
+		l.Routes[RouteKey{NS: id.NS, Prefix: host(g), Metric: metricOf(id)}] = Route{Device: id.Name, Protocol: Protocol}
+		l.Routes[RouteKey{NS: id.NS, Prefix: anywhere(g), Metric: metricOf(id)}] = Route{
+			Device: id.Name, Via: g, OnLink: true, Protocol: Protocol,
+		}
+	}
+}
+
+// hostBits is the length of an address that stands alone; link-local ones keep their link.
+func hostBits(a netip.Addr) int {
+	if a.IsLinkLocalUnicast() {
+		return 64
+	}
+	return a.BitLen()
+}

@@ -1,0 +1,137 @@
+package kernel
+
+import (
+	"bytes"
+	"cmp"
+	"net/netip"
+	"path"
+
+	"weft/overlay"
+)
+
+// NS is a network namespace: the path at which it is mounted, or Host.
+type NS string
+
+// Host is the namespace that the daemon runs in.
+const Host NS = ""
+
+// Objects are what the plane wants in the kernel, or what it found there. Each
+// collection is keyed by what the kernel knows the object by.
+type Objects struct {
+	// Namespaces are Weft's own, one per network.
+	Namespaces map[NS]struct{}
+	Links      map[LinkID]Link
+	Sysctls    map[SysctlID]string
+	Addresses  map[Address]struct{}
+	// Tunnels is the FDB of the vxlan devices: which VTEP has the MAC.
+	Tunnels map[TunnelKey]netip.Addr
+	// Stations is the FDB of the bridges: which port has the MAC.
+	Stations  map[StationKey]Station
+	Neighbors map[NeighborKey]overlay.MAC
+	Routes    map[RouteKey]Route
+	// Redirects send all that a link receives out of another one.
+	Redirects map[LinkID]string
+}
+
+// NewObjects returns Objects that can be added to.
+func NewObjects() Objects {
+	return Objects{
+		Namespaces: map[NS]struct{}{},
+		Links:      map[LinkID]Link{},
+		Sysctls:    map[SysctlID]string{},
+		Addresses:  map[Address]struct{}{},
+		Tunnels:    map[TunnelKey]netip.Addr{},
+		Stations:   map[StationKey]Station{},
+		Neighbors:  map[NeighborKey]overlay.MAC{},
+		Routes:     map[RouteKey]Route{},
+		Redirects:  map[LinkID]string{},
+	}
+}
+
+// Len counts the objects.
+func (o Objects) Len() int {
+	return len(o.Namespaces) + len(o.Links) + len(o.Sysctls) + len(o.Addresses) +
+		len(o.Tunnels) + len(o.Stations) + len(o.Neighbors) + len(o.Routes) + len(o.Redirects)
+}
+
+// LinkID says which link: a name in a namespace.
+type LinkID struct {
+	NS   NS
+	Name string
+}
+
+func compareLinkID(a, b LinkID) int {
+	return cmp.Or(cmp.Compare(a.NS, b.NS), cmp.Compare(a.Name, b.Name))
+}
+
+// SysctlID is a setting under /proc/sys, "net/ipv4/ip_forward".
+type SysctlID struct {
+	NS   NS
+	Name string
+}
+
+func compareSysctlID(a, b SysctlID) int {
+	return cmp.Or(cmp.Compare(a.NS, b.NS), cmp.Compare(a.Name, b.Name))
+}
+
+// Address is an address of a link; IPv6 ones are set without duplicate address
+// detection, which the registry makes needless.
+type Address struct {
+	Link   LinkID
+	Prefix netip.Prefix
+}
+
+func compareAddress(a, b Address) int {
+	return cmp.Or(compareLinkID(a.Link, b.Link), a.Prefix.Compare(b.Prefix))
+}
+
+// TunnelKey is an entry in the FDB of a vxlan device. The all-zeros MAC, where
+// broadcast and multicast go, has an entry for each member, which is told by
+// its VTEP; Member is zero otherwise.
+type TunnelKey struct {
+	Link   LinkID
+	MAC    overlay.MAC
+	Member netip.Addr
+}
+
+func compareTunnelKey(a, b TunnelKey) int {
+	return cmp.Or(compareLinkID(a.Link, b.Link), compareMAC(a.MAC, b.MAC), a.Member.Compare(b.Member))
+}
+
+// StationKey is an entry in the FDB of a bridge.
+type StationKey struct {
+	Bridge LinkID
+	MAC    overlay.MAC
+}
+
+// Station says behind which port a MAC is.
+type Station struct {
+	Port string
+	// Sticky: frames with this source MAC on another port do not move it. Weft's
+	// entries are, others need not be.
+	Sticky bool
+}
+
+func compareStationKey(a, b StationKey) int {
+	return cmp.Or(compareLinkID(a.Bridge, b.Bridge), compareMAC(a.MAC, b.MAC))
+}
+
+// NeighborKey is a permanent neighbour entry of a link.
+type NeighborKey struct {
+	Link    LinkID
+	Address netip.Addr
+}
+
+func compareNeighborKey(a, b NeighborKey) int {
+	return cmp.Or(compareLinkID(a.Link, b.Link), a.Address.Compare(b.Address))
+}
+
+func compareMAC(a, b overlay.MAC) int { return bytes.Compare(a[:], b[:]) }
+
+// DomainNS is the namespace of a network whose namespaces are mounted in dir.
+func DomainNS(dir string, n overlay.NetworkName) NS {
+	return NS(path.Join(dir, domainPrefix+string(n)))
+}
+
+// domainPrefix begins the names of Weft's namespaces.
+const domainPrefix = "weft-"

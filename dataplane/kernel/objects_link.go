@@ -1,0 +1,87 @@
+package kernel
+
+import (
+	"net/netip"
+
+	"weft/overlay"
+)
+
+// LinkKind is a type of link, as ip link has it.
+type LinkKind string
+
+const (
+	KindBridge   LinkKind = "bridge"
+	KindVXLAN    LinkKind = "vxlan"
+	KindVeth     LinkKind = "veth"
+	KindTap      LinkKind = "tap"
+	KindLoopback LinkKind = "loopback"
+)
+
+// Link is a link with everything about it that Weft sets.
+type Link struct {
+	Kind LinkKind
+	// Alias tells Weft's links from others.
+	Alias string
+	// MAC and MTU; zero: whatever it has.
+	MAC overlay.MAC
+	MTU int
+	Up  bool
+	// NoLinkLocal keeps the kernel from giving the link a link-local address.
+	NoLinkLocal bool
+	// Master is the bridge that it is a port of, in the same namespace.
+	Master string
+	// Port is set on the ports of Weft's own bridges.
+	Port BridgePort
+	// VXLAN is set on vxlan links.
+	VXLAN VXLAN
+	// Peer is the other end of a veth.
+	Peer LinkID
+	// Lent is set on the other end of a veth that is left to the caller: it is
+	// made, and from then on neither looked at nor looked for.
+	Lent bool
+}
+
+// BridgePort is the flags of a bridge's port (bridge-link(8)). The zero value
+// stands for a port of somebody else's bridge: the flags are left alone.
+type BridgePort struct {
+	// Owned is set if the flags are Weft's to set.
+	Owned bool
+	// Learning: stations are learnt from their frames.
+	Learning bool
+	// Flood: unknown unicast goes out here.
+	Flood bool
+	// Broadcast: broadcast and multicast go out here.
+	Broadcast bool
+	// Suppress: ARP and ND are answered for stations behind this port, and not
+	// sent out of it.
+	Suppress bool
+}
+
+// VXLAN is what a vxlan link cannot change in its life.
+type VXLAN struct {
+	VNI   overlay.VNI
+	Local netip.Addr
+	Port  uint16
+	// ZeroChecksum6 accepts IPv6 packets without UDP checksum (RFC 6935). All
+	// links on a port share a socket, so all have the same.
+	ZeroChecksum6 bool
+	Learning      bool
+}
+
+// Names inside every domain.
+const (
+	bridgeName   = "br0"
+	tunnelName   = "vx0"
+	loopbackName = "lo"
+)
+
+// aliasOf is the tag of a network's link, or of an endpoint's when it has one.
+func aliasOf(n overlay.NetworkName, e overlay.EndpointName) string {
+	alias := aliasPrefix + string(n)
+	if e != "" {
+		alias += "/" + string(e)
+	}
+	return alias
+}
+
+const aliasPrefix = "weft:"

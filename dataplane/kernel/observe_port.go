@@ -1,0 +1,164 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"weft/internal/netns"
+)
+
+// hostLinks reads the network's links in the host's own namespace.
+func (o *observer) hostLinks() error {
+	s, err := o.hand.in(Host)
+	if err != nil {
+		return err
+	}
+	index := map[int]hostLink{}
+	o.index[Host] = index
+	if err := s.links(func(l hostLink) { index[l.index] = l }); err != nil {
+		return err
+	}
+	for _, l := range index {
+		if tagged(l.link.Alias, o.name) {
+			o.Links[LinkID{Host, l.name}] = o.asLink(Host, l)
+		}
+	}
+	return nil
+}
+
+// workloads reads what is wanted in workloads' namespaces. Links that are not
+// Weft's are not read: what is in their place is for the op to find out.
+func (o *observer) workloads() error {
+	for id, want := range o.want.Links {
+		if id.NS == Host || id.NS == o.ns {
+			continue
+		}
+		if err := o.workload(id, want); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *observer) workload(id LinkID, want Link) error {
+	if _, err := os.Stat(string(id.NS)); err != nil {
+		return err // gone with its workload
+	}
+	s, err := o.hand.in(id.NS)
+	if err != nil {
+		return err
+	}
+	l, ok, err := s.named(id.Name)
+	if err != nil || !ok {
+		return err
+	}
+	if o.index[id.NS] == nil {
+		o.index[id.NS] = map[int]hostLink{}
+	}
+	o.index[id.NS][l.index] = l
+	if !tagged(l.link.Alias, o.name) && !o.joined(want.Peer, id) {
+		return nil
+	}
+	o.Links[id] = o.asLink(id.NS, l)
+	err = s.addresses(func(a hostAddress) {
+		if a.link == l.index {
+			o.Addresses[Address{id, a.prefix}] = struct{}{}
+		}
+	})
+	return errors.Join(err, s.routes(l.index, func(r hostRoute) {
+		if r.proto == Protocol && r.table == unix.RT_TABLE_MAIN {
+			k, route := o.asRoute(id.NS, r)
+			o.Routes[k] = route
+		}
+	}))
+}
+
+// redirects reads those of the network's links on the host.
+func (o *observer) redirects() error {
+	for id := range o.Links {
+		if id.NS != Host {
+			continue
+		}
+		to, err := o.redirect(id)
+		if err != nil {
+			return err
+		}
+		if to != "" {
+			o.Redirects[id] = to
+		}
+	}
+	return nil
+}
+
+// redirect is where a link's traffic is redirected to; empty: nowhere, or not by
+// what Weft would have set.
+func (o *observer) redirect(id LinkID) (string, error) {
+	tc, err := o.hand.traffic(Host)
+	if err != nil {
+		return "", err
+	}
+	defer tc.Close()
+	link := &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: o.find(id).index}}
+	filters, err := tc.FilterList(link, netlink.HANDLE_MIN_INGRESS)
+	if err != nil {
+		return "", ignore(err, unix.EINVAL) // there is no such qdisc
+	}
+	to := ""
+	for _, f := range filters {
+		u, ok := f.(*netlink.U32)
+		if !ok || u.Handle != filterHandle || len(u.Actions) != 1 {
+			continue
+		}
+		if m, ok := u.Actions[0].(*netlink.MirredAction); ok && m.MirredAction == netlink.TCA_EGRESS_REDIR {
+			to = o.linkID(Host, m.Ifindex).Name
+		}
+	}
+	return to, nil
+}
+
+// namespaceID is the number by which a namespace knows another one, or -1: the
+// links of a veth refer to each other with it.
+func (h *hand) namespaceID(ns, other NS) (int, error) {
+	s, err := h.in(ns)
+	if err != nil {
+		return -1, err
+	}
+	if same, err := h.same(ns, other); same || err != nil {
+		return -1, err
+	}
+	file, err := os.Open(h.path(other))
+	if err != nil {
+		return -1, err
+	}
+	defer file.Close()
+	id := -1
+	err = s.request(unix.RTM_GETNSID, 0, &nl.RtGenMsg{}, nl.NewRtAttr(netlink.NETNSA_FD, nl.Uint32Attr(uint32(file.Fd())))).
+		ExecuteIter(unix.NETLINK_ROUTE, 0, func(m []byte) bool {
+			attributes(m[4:], func(kind uint16, v []byte) {
+				if kind == netlink.NETNSA_NSID {
+					id = number(v)
+				}
+			})
+			return true
+		})
+	return id, err
+}
+
+// same reports whether two names stand for one namespace.
+func (h *hand) same(a, b NS) (bool, error) {
+	x, err := netns.ID(h.path(a))
+	if err != nil {
+		return false, fmt.Errorf("compare namespaces: %w", err)
+	}
+	y, err := netns.ID(h.path(b))
+	if err != nil {
+		return false, fmt.Errorf("compare namespaces: %w", err)
+	}
+	return x == y, nil
+}

@@ -1,0 +1,188 @@
+package kernel
+
+import (
+	"path"
+	"strconv"
+	"strings"
+
+	"weft/overlay"
+)
+
+// addNamespace makes a namespace of Weft's.
+type addNamespace struct{ NS NS }
+
+func (o addNamespace) String() string {
+	if path.Dir(string(o.NS)) != namedDir {
+		return line("unshare", "--net="+string(o.NS), "true")
+	}
+	return line("ip", "netns", "add", path.Base(string(o.NS)))
+}
+
+// deleteNamespace removes one that has no links any more.
+type deleteNamespace struct{ NS NS }
+
+func (o deleteNamespace) String() string {
+	if path.Dir(string(o.NS)) != namedDir {
+		return line("umount", string(o.NS))
+	}
+	return line("ip", "netns", "delete", path.Base(string(o.NS)))
+}
+
+// addLink makes a link, of a veth both ends. It is made where it belongs at
+// once: only like this does a vxlan link in another namespace keep its
+// underlay socket on the host, and nothing is left on the host by a kill.
+type addLink struct {
+	ID   LinkID
+	Link Link
+	// Peer is the other end of a veth.
+	Peer Link
+}
+
+func (o addLink) String() string {
+	if o.Link.Kind == KindTap {
+		return line("ip", "tuntap", "add", "dev", o.ID.Name, "mode", "tap")
+	}
+	words := append([]string{"link", "add"}, o.Link.identity(o.ID, Host)...)
+	words = append(words, "type", string(o.Link.Kind))
+	switch o.Link.Kind {
+	case KindBridge:
+		words = append(words, "mcast_snooping", "0")
+	case KindVXLAN:
+		words = append(words, o.Link.VXLAN.words()...)
+	case KindVeth:
+		words = append(words, "peer")
+		words = append(words, o.Peer.identity(o.Link.Peer, Host)...)
+	}
+	return Host.command("ip", words...)
+}
+
+// identity is the words with which a link is made from namespace at.
+func (l Link) identity(id LinkID, at NS) []string {
+	words := []string{"name", id.Name}
+	if id.NS != at {
+		words = append(words, "netns", id.NS.reference())
+	}
+	if !l.MAC.IsZero() {
+		words = append(words, "address", l.MAC.String())
+	}
+	if l.MTU != 0 {
+		words = append(words, "mtu", strconv.Itoa(l.MTU))
+	}
+	return words
+}
+
+func (v VXLAN) words() []string {
+	words := []string{"id", v.VNI.String(), "local", v.Local.String(), "dstport", strconv.Itoa(int(v.Port))}
+	if !v.Learning {
+		words = append(words, "nolearning")
+	}
+	if v.ZeroChecksum6 {
+		words = append(words, "udp6zerocsumrx")
+	}
+	return words
+}
+
+// deleteLink removes a link, of a veth both ends.
+type deleteLink struct{ ID LinkID }
+
+func (o deleteLink) String() string {
+	return o.ID.NS.command("ip", "link", "delete", o.ID.Name)
+}
+
+// setLink changes those attributes of a link in which Want differs from Have.
+type setLink struct {
+	ID         LinkID
+	Have, Want Link
+}
+
+func (o setLink) String() string {
+	words := []string{"link", "set", o.ID.Name}
+	if mac, ok := o.mac(); ok {
+		words = append(words, "address", mac.String())
+	}
+	if mtu, ok := o.mtu(); ok {
+		words = append(words, "mtu", strconv.Itoa(mtu))
+	}
+	if o.Have.Alias != o.Want.Alias {
+		words = append(words, "alias", o.Want.Alias)
+	}
+	if mode, ok := o.addrGenMode(); ok {
+		words = append(words, "addrgenmode", mode)
+	}
+	switch {
+	case o.Have.Master == o.Want.Master:
+	case o.Want.Master == "":
+		words = append(words, "nomaster")
+	default:
+		words = append(words, "master", o.Want.Master)
+	}
+	return o.ID.NS.command("ip", words...)
+}
+
+// empty: nothing that setLink changes is different.
+func (o setLink) empty() bool {
+	_, mac := o.mac()
+	_, mtu := o.mtu()
+	_, mode := o.addrGenMode()
+	return !mac && !mtu && !mode && o.Have.Alias == o.Want.Alias && o.Have.Master == o.Want.Master
+}
+
+func (o setLink) mac() (overlay.MAC, bool) {
+	return o.Want.MAC, !o.Want.MAC.IsZero() && o.Want.MAC != o.Have.MAC
+}
+
+func (o setLink) mtu() (int, bool) {
+	return o.Want.MTU, o.Want.MTU != 0 && o.Want.MTU != o.Have.MTU
+}
+
+func (o setLink) addrGenMode() (string, bool) {
+	if o.Want.NoLinkLocal == o.Have.NoLinkLocal {
+		return "", false
+	}
+	if o.Want.NoLinkLocal {
+		return "none", true
+	}
+	return "eui64", true
+}
+
+// setBridgePort sets the flags of a bridge's port.
+type setBridgePort struct {
+	ID    LinkID
+	Flags BridgePort
+}
+
+func (o setBridgePort) String() string {
+	f := o.Flags
+	return o.ID.NS.command("bridge", "link", "set", "dev", o.ID.Name,
+		"learning", onOff(f.Learning), "flood", onOff(f.Flood),
+		"mcast_flood", onOff(f.Broadcast), "bcast_flood", onOff(f.Broadcast),
+		"neigh_suppress", onOff(f.Suppress))
+}
+
+// setUp sets a link up or down.
+type setUp struct {
+	ID LinkID
+	Up bool
+}
+
+func (o setUp) String() string {
+	state := "down"
+	if o.Up {
+		state = "up"
+	}
+	return o.ID.NS.command("ip", "link", "set", o.ID.Name, state)
+}
+
+// setSysctl writes a setting.
+type setSysctl struct {
+	ID    SysctlID
+	Value string
+}
+
+func (o setSysctl) String() string {
+	name := o.ID.Name
+	if !strings.Contains(name, ".") {
+		name = strings.ReplaceAll(name, "/", ".")
+	}
+	return o.ID.NS.enter("sysctl", "-qw", name+"="+o.Value)
+}
