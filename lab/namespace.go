@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -62,9 +63,11 @@ func (n *Namespace) sysctls(settings []string) error {
 	return nil
 }
 
-// Delete removes the namespace from the lab, with what is in it, as when a
-// container ends. It may be called again.
-func (n *Namespace) Delete() error { return netns.Delete(n.path) }
+// Delete kills what runs in the namespace and removes it, as when a container
+// ends. It may be called again.
+func (n *Namespace) Delete() error {
+	return errors.Join(killAll([]string{n.path}), netns.Delete(n.path))
+}
 
 // Host is a machine of a lab: a host or a router.
 type Host struct {

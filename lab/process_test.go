@@ -3,6 +3,7 @@ package lab_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strconv"
@@ -105,6 +106,24 @@ func wantEnded(t *testing.T, p *lab.Process) {
 	}
 	if err := syscall.Kill(p.PID(), 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("process %d: %v", p.PID(), err)
+	}
+}
+
+func TestDeleteEndsAWorkload(t *testing.T) {
+	t.Parallel()
+	w, err := build(t, single).Host("h").Workload("w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, w, "exec sleep 1000")
+	for range 2 {
+		if err := w.Delete(); err != nil {
+			t.Error(err)
+		}
+	}
+	<-p.Ended()
+	if _, err := os.Stat(w.Path()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is left: %v", w.Path(), err)
 	}
 }
 
