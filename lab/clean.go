@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -59,26 +58,29 @@ func clean(name string) error {
 	return os.RemoveAll(dir)
 }
 
-// namespacesOf finds the lab's namespaces: those of its names, and those that
-// programs in it mounted in its folder.
+// namespacesOf finds the lab's namespaces: those of its names, also such as a
+// killed builder had not mounted yet, and those that programs in the lab mounted in
+// its folder.
 func namespacesOf(lab, dir string) ([]string, error) {
+	paths, err := filepath.Glob(netns.Named(namespaceName(lab, "*")))
+	if err != nil {
+		return nil, err
+	}
 	info, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return nil, err
 	}
-	var paths []string
 	for line := range strings.Lines(string(info)) {
 		// proc(5): field 5 is the mount point; the file system follows the dash.
 		fields := strings.Fields(line)
 		if len(fields) < 5 || !strings.Contains(line, " - nsfs ") {
 			continue
 		}
-		if at := fields[4]; strings.HasPrefix(at, netns.Named(namespaceName(lab, ""))) || strings.HasPrefix(at, dir+"/") {
+		if at := fields[4]; strings.HasPrefix(at, dir+"/") {
 			paths = append(paths, at)
 		}
 	}
-	slices.Sort(paths)
-	return slices.Compact(paths), nil
+	return paths, nil
 }
 
 // killAll kills every process but this one in any of the namespaces, and waits
@@ -87,8 +89,8 @@ func killAll(namespaces []string) error {
 	ours := map[netns.Identity]bool{}
 	for _, path := range namespaces {
 		id, err := netns.ID(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, netns.ErrNotNamespace) {
+			continue // gone, or not yet there: nobody lives in it
 		}
 		if err != nil {
 			return err

@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"weft/internal/netns"
 	"weft/internal/testenv"
 	"weft/lab"
 )
@@ -154,6 +156,28 @@ func TestCleanKillsWhatLivesInALab(t *testing.T) {
 		return nil
 	}, "child ends")
 	wantNoLab(t, l.Name())
+}
+
+func TestCleanAfterAKilledBuild(t *testing.T) {
+	t.Parallel()
+	testenv.NeedRoot(t)
+	name := testenv.Name(t, "lab")
+	halfway := netns.Named("weftlab." + name + ".a") // not mounted yet
+	for _, dir := range []string{netns.Dir, filepath.Join(lab.Root, name, "a")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(halfway, nil, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	if err := lab.Clean(name); err != nil {
+		t.Error(err)
+	}
+	wantNoLab(t, name)
+	if _, err := os.Stat(halfway); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is left: %v", halfway, err)
+	}
 }
 
 func TestCleanWhatIsNotThere(t *testing.T) {
