@@ -18,6 +18,8 @@ type hostLink struct {
 	lower, netnsid int
 	master         int
 	hwaddr         overlay.MAC // Link.MAC, also when Weft does not care
+	// carrier: the other end is up. running: the kernel has noticed, and sends.
+	carrier, running bool
 	link           Link
 	bridge         bridgeDetail
 	vxlan          vxlanDetail
@@ -63,6 +65,7 @@ func parseLink(m []byte) hostLink {
 	h := nl.DeserializeIfInfomsg(m)
 	l := hostLink{index: int(h.Index), netnsid: -1}
 	l.link.Up = h.Flags&unix.IFF_UP != 0
+	l.carrier, l.running = h.Flags&unix.IFF_LOWER_UP != 0, h.Flags&unix.IFF_RUNNING != 0
 	if h.Type == unix.ARPHRD_LOOPBACK {
 		l.link.Kind = KindLoopback
 	}
