@@ -15,14 +15,15 @@ type Delta struct {
 	From, To uint64
 	// Networks that changed, are new (every collection is then complete), or are gone.
 	Networks map[overlay.NetworkName]NetworkDelta
-	// Held and Problems replace those of the State when they differ.
+	// Held and Problems are those of the next State, whole.
 	Held     map[overlay.NetworkName]string
 	Problems map[overlay.NetworkName][]string
 }
 
 // NetworkDelta is what changed in one network.
 type NetworkDelta struct {
-	// Gone: the network is no longer in State.Networks; all else is empty.
+	// Gone: the network is no longer in State.Networks; all else is empty. What
+	// there is of it is removed, unless it is in Held now: then it stays.
 	Gone bool
 	// Settings is nil when they are unchanged.
 	Settings  *Settings
@@ -65,7 +66,12 @@ func Between(old, next State) Delta {
 		}
 	}
 	for name, n := range next.Networks {
-		if nd := networkBetween(old.Networks[name], n); !nd.Empty() {
+		was, had := old.Networks[name]
+		nd := networkBetween(was, n)
+		if !had {
+			nd.Settings = &n.Settings
+		}
+		if !nd.Empty() {
 			d.Networks[name] = nd
 		}
 	}
@@ -154,6 +160,21 @@ func (c Changes[K, V]) apply(m map[K]V) map[K]V {
 		delete(m, k)
 	}
 	return m
+}
+
+// Clone copies a State that was lent, to keep it.
+func (s State) Clone() State {
+	networks := make(map[overlay.NetworkName]Network, len(s.Networks))
+	for name, n := range s.Networks {
+		n.Ports = maps.Clone(n.Ports)
+		n.Remotes = maps.Clone(n.Remotes)
+		n.Neighbors = maps.Clone(n.Neighbors)
+		n.Members = maps.Clone(n.Members)
+		n.Routes = maps.Clone(n.Routes)
+		networks[name] = n
+	}
+	s.Networks = networks
+	return s
 }
 
 // SortedKeys returns a map's keys in the order of compare: State is printed

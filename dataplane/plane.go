@@ -16,7 +16,9 @@ type Plane interface {
 	// only when its generations fit, and else compares everything. Applying
 	// the same State again changes nothing. Nothing is flushed: only what
 	// differs is changed, additions first. On failure the error says what
-	// state was really reached; the next Apply compares everything.
+	// state was really reached; the next Apply compares everything. want is
+	// lent until Apply returns: a plane that needs it later keeps a Clone, or
+	// what it has lowered it to.
 	Apply(ctx context.Context, want State, since *Delta) error
 	// Observe reads from the host what is there of the named network, or of
 	// all when name is empty.

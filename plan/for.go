@@ -2,7 +2,6 @@ package plan
 
 import (
 	"maps"
-	"slices"
 
 	"weft/dataplane"
 	"weft/overlay"
@@ -11,13 +10,17 @@ import (
 // For is the State of a node: the networks of the snapshot in which it has
 // endpoints. Its Generation is 0; only a Planner counts.
 func For(self overlay.NodeName, s *overlay.Snapshot) dataplane.State {
+	return forNamed(self, s, hashName)
+}
+
+func forNamed(self overlay.NodeName, s *overlay.Snapshot, name func(portKey, int) string) dataplane.State {
 	state := dataplane.State{
 		Node:     self,
 		Networks: map[overlay.NetworkName]dataplane.Network{},
 		Held:     maps.Clone(s.Held),
 		Problems: map[overlay.NetworkName][]string{},
 	}
-	device := devices(localPorts(self, s), hashName)
+	device := devices(localPorts(self, s), name)
 	for name, endpoints := range s.Endpoints {
 		network, known := s.Networks[name]
 		_, held := s.Held[name]
@@ -41,13 +44,14 @@ func For(self overlay.NodeName, s *overlay.Snapshot) dataplane.State {
 
 // build makes the collections of a network that settled.
 func build(f *frame, endpoints map[overlay.EndpointName]*overlay.Endpoint, blocks map[string]*overlay.Block, device map[portKey]string) dataplane.Network {
-	n := dataplane.Network{Members: f.members, Ports: map[overlay.EndpointName]dataplane.Port{}}
+	n := dataplane.Network{Members: f.members, Ports: f.ports(endpoints, device), Routes: f.routes(blocks)}
+	n.Settings = f.Settings // routes has found this node's blocks
+	if f.Kind != overlay.Bridged {
+		return n
+	}
 	macs, addresses := make(claims[overlay.MAC], len(endpoints)), make(claims[address], 2*len(endpoints))
-	for name, e := range endpoints {
-		if p, ok := f.port(e, device); ok {
-			n.Ports[name] = p
-		}
-		if f.Kind == overlay.Bridged && !e.Spec.MAC.IsZero() {
+	for _, e := range endpoints {
+		if !e.Spec.MAC.IsZero() {
 			macs.take(e.Spec.MAC, e)
 			for a := range ips(e) {
 				addresses.take(a, e)
@@ -66,8 +70,6 @@ func build(f *frame, endpoints map[overlay.EndpointName]*overlay.Endpoint, block
 			n.Neighbors[a] = m
 		}
 	}
-	n.Routes = f.routes(slices.Collect(maps.Values(blocks)))
-	n.Settings = f.Settings
 	return n
 }
 

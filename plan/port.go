@@ -12,6 +12,17 @@ import (
 	"weft/overlay"
 )
 
+// ports are the ports of this node among the endpoints.
+func (f *frame) ports(endpoints map[overlay.EndpointName]*overlay.Endpoint, device map[portKey]string) map[overlay.EndpointName]dataplane.Port {
+	ports := map[overlay.EndpointName]dataplane.Port{}
+	for name, e := range endpoints {
+		if p, ok := f.port(e, device); ok {
+			ports[name] = p
+		}
+	}
+	return ports
+}
+
 // port is a local endpoint's port; false for whatever is no port of this node.
 func (f *frame) port(e *overlay.Endpoint, device map[portKey]string) (dataplane.Port, bool) {
 	if !isPort(e, overlay.NodeName(f.self.Name)) {

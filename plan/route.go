@@ -11,7 +11,7 @@ import (
 
 // routes gives this node its blocks of a routed network, and returns the
 // routes to those of the members.
-func (f *frame) routes(blocks []*overlay.Block) map[netip.Prefix]dataplane.Route {
+func (f *frame) routes(blocks map[string]*overlay.Block) map[netip.Prefix]dataplane.Route {
 	if f.Kind != overlay.Routed {
 		return nil
 	}

@@ -1,0 +1,295 @@
+package plan
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+
+	"weft/dataplane"
+	"weft/overlay"
+)
+
+// Planner computes a node's State from changes: what For would make of all
+// that was put and not deleted. One endpoint's change costs the same in a
+// network of ten and of a hundred thousand.
+//
+// A Planner is for one goroutine. So is the State that it lends: see State.
+type Planner struct {
+	self     overlay.NodeName
+	nodes    map[overlay.NodeName]*overlay.Node
+	networks map[overlay.NetworkName]*network
+	held     map[overlay.NetworkName]string
+
+	// ports are the endpoints of this node, device their devices' names.
+	ports  map[portKey]struct{}
+	device map[portKey]string
+	name   func(portKey, int) string
+
+	state dataplane.State
+	// changed are the networks to look at.
+	changed      map[overlay.NetworkName]struct{}
+	portsChanged bool
+}
+
+// NewPlanner returns a Planner that knows nothing yet.
+func NewPlanner(self overlay.NodeName) *Planner {
+	return &Planner{
+		self:     self,
+		nodes:    map[overlay.NodeName]*overlay.Node{},
+		networks: map[overlay.NetworkName]*network{},
+		held:     map[overlay.NetworkName]string{},
+		ports:    map[portKey]struct{}{},
+		name:     hashName,
+		state:    dataplane.State{Node: self, Networks: map[overlay.NetworkName]dataplane.Network{}},
+		changed:  map[overlay.NetworkName]struct{}{},
+	}
+}
+
+// Put adds or replaces a resource, which is not changed afterwards. Kinds that
+// forwarding does not depend on are ignored.
+func (p *Planner) Put(r overlay.Resource) {
+	switch r := r.(type) {
+	case *overlay.Node:
+		p.putNode(r)
+	case *overlay.Network:
+		n := p.network(overlay.NetworkName(r.Name))
+		if n.resource == nil || !reflect.DeepEqual(n.resource.Spec, r.Spec) {
+			p.touch(overlay.NetworkName(r.Name))
+			n.rebuild = true
+		}
+		n.resource = r
+	case *overlay.Block:
+		p.touch(r.Network)
+		n := p.network(r.Network)
+		n.blocks[r.Name], n.reframe = r, true
+	case *overlay.Endpoint:
+		p.touch(r.Network)
+		p.network(r.Network).putEndpoint(r, p.self)
+		p.countPort(r, true)
+	}
+}
+
+// Delete removes a resource, if it is there.
+func (p *Planner) Delete(k overlay.Key) {
+	name := k.Network
+	if k.Kind == overlay.KindNetwork {
+		name = overlay.NetworkName(k.Name)
+	}
+	n := p.networks[name]
+	switch {
+	case k.Kind == overlay.KindNode:
+		p.deleteNode(overlay.NodeName(k.Name))
+		return
+	case n == nil:
+		return
+	case k.Kind == overlay.KindNetwork:
+		n.resource, n.rebuild = nil, true
+	case k.Kind == overlay.KindBlock:
+		delete(n.blocks, k.Name)
+		n.reframe = true
+	case k.Kind == overlay.KindEndpoint:
+		if e := n.endpoints[overlay.EndpointName(k.Name)]; e != nil {
+			n.deleteEndpoint(e, p.self)
+			p.countPort(e, false)
+		}
+	}
+	p.touch(name)
+}
+
+// Hold keeps a network on the host as it is, whatever is put, until Release.
+func (p *Planner) Hold(name overlay.NetworkName, reason string) {
+	if had, ok := p.held[name]; ok && had == reason {
+		return
+	}
+	p.held[name] = reason
+	p.touch(name)
+}
+
+// Release ends a Hold; releasing what is not held does nothing.
+func (p *Planner) Release(name overlay.NetworkName) {
+	if _, ok := p.held[name]; !ok {
+		return
+	}
+	delete(p.held, name)
+	p.touch(name)
+}
+
+// State is what the last Plan arrived at. It is lent: its maps stay as they
+// are until the next Plan, which changes them in place, because copying
+// 100,000 entries for the sake of one takes longer than planning it. Whoever
+// needs it longer, or in another goroutine, takes a Clone.
+func (p *Planner) State() dataplane.State { return p.state }
+
+// Plan brings State up to date. The Delta says what changed since the last
+// Plan; it is the receiver's to keep. False: nothing did, and the generation
+// stays. The first Plan always counts, as an empty State is one to apply too.
+func (p *Planner) Plan() (dataplane.Delta, bool) {
+	p.nameDevices()
+	d := dataplane.Delta{From: p.state.Generation, To: p.state.Generation, Networks: map[overlay.NetworkName]dataplane.NetworkDelta{}}
+	problems := maps.Clone(p.state.Problems)
+	if problems == nil {
+		problems = map[overlay.NetworkName][]string{}
+	}
+	problemsChanged := false
+	for name := range p.changed {
+		nd, found := p.planNetwork(name)
+		if !nd.Empty() {
+			d.Networks[name] = nd
+		}
+		if !slices.Equal(found, problems[name]) {
+			problemsChanged = true
+			problems[name] = found
+			if len(found) == 0 {
+				delete(problems, name)
+			}
+		}
+	}
+	heldChanged := !maps.Equal(p.held, p.state.Held)
+	changed := len(d.Networks) > 0 || heldChanged || problemsChanged || p.state.Generation == 0
+	if heldChanged {
+		p.state.Held = maps.Clone(p.held)
+	}
+	if problemsChanged {
+		p.state.Problems = problems
+	}
+	if changed {
+		p.state.Generation++
+	}
+	d.To, d.Held, d.Problems = p.state.Generation, p.state.Held, p.state.Problems
+	clear(p.changed)
+	return d, changed
+}
+
+// planNetwork brings one network up to date, and returns what changed in it
+// and the problems that it has.
+func (p *Planner) planNetwork(name overlay.NetworkName) (dataplane.NetworkDelta, []string) {
+	n, known := p.networks[name]
+	_, held := p.held[name]
+	if !known || held || n.resource == nil || n.nodes[p.self] == 0 {
+		return p.drop(name), nil
+	}
+	had, built := p.state.Networks[name]
+	var next *frame
+	if n.rebuild || n.reframe || !built {
+		f, ok := settle(n.resource, p.self, p.nodes, n.nodes)
+		if !ok {
+			return p.drop(name), f.allProblems()
+		}
+		next = f
+	}
+	var d dataplane.NetworkDelta
+	switch {
+	case n.rebuild || !built:
+		out := build(next, n.endpoints, n.blocks, p.device)
+		d = between(name, had, out)
+		p.state.Networks[name] = out
+	case next != nil:
+		out := had
+		out.Members, out.Ports, out.Routes = next.members, next.ports(n.byNode[p.self], p.device), next.routes(n.blocks)
+		out.Settings = next.Settings
+		n.toggled(had.Members, next.members)
+		had.Remotes, had.Neighbors = nil, nil
+		small := out
+		small.Remotes, small.Neighbors = nil, nil
+		d = between(name, had, small)
+		p.state.Networks[name] = out
+	}
+	if next != nil {
+		n.frame = next
+	}
+	n.restation(&d, p.state.Networks[name])
+	n.settled()
+	return d, n.frame.allProblems()
+}
+
+// between is what changed in one network.
+func between(name overlay.NetworkName, old, next dataplane.Network) dataplane.NetworkDelta {
+	one := func(n dataplane.Network) dataplane.State {
+		return dataplane.State{Networks: map[overlay.NetworkName]dataplane.Network{name: n}}
+	}
+	return dataplane.Between(one(old), one(next)).Networks[name]
+}
+
+// drop takes a network out of the State, and forgets it when nothing is known
+// of it any more.
+func (p *Planner) drop(name overlay.NetworkName) dataplane.NetworkDelta {
+	if n := p.networks[name]; n != nil {
+		n.frame = nil
+		n.settled()
+		if n.empty() {
+			delete(p.networks, name)
+		}
+	}
+	_, built := p.state.Networks[name]
+	delete(p.state.Networks, name)
+	return dataplane.NetworkDelta{Gone: built}
+}
+
+func (p *Planner) putNode(r *overlay.Node) {
+	name := overlay.NodeName(r.Name)
+	had := p.nodes[name]
+	p.nodes[name] = r
+	if had == nil || !reflect.DeepEqual(had.Spec, r.Spec) {
+		p.reframe(name)
+	}
+}
+
+func (p *Planner) deleteNode(name overlay.NodeName) {
+	if _, known := p.nodes[name]; known {
+		delete(p.nodes, name)
+		p.reframe(name)
+	}
+}
+
+// reframe looks again at every network in which the node has endpoints.
+func (p *Planner) reframe(node overlay.NodeName) {
+	for name, n := range p.networks {
+		if n.nodes[node] > 0 {
+			n.reframe = true
+			p.touch(name)
+		}
+	}
+}
+
+// countPort keeps the set of this node's ports, on which all their names depend.
+func (p *Planner) countPort(e *overlay.Endpoint, there bool) {
+	k := keyOf(e)
+	_, had := p.ports[k]
+	has := there && isPort(e, p.self)
+	if had == has {
+		return
+	}
+	p.portsChanged = true
+	if has {
+		p.ports[k] = struct{}{}
+	} else {
+		delete(p.ports, k)
+	}
+}
+
+// nameDevices names the ports again when there are others than before.
+func (p *Planner) nameDevices() {
+	if !p.portsChanged {
+		return
+	}
+	p.portsChanged = false
+	had := p.device
+	p.device = devices(p.ports, p.name)
+	for k, name := range p.device {
+		if old, ok := had[k]; ok && old != name {
+			p.network(k.network).reframe = true
+			p.touch(k.network)
+		}
+	}
+}
+
+func (p *Planner) touch(name overlay.NetworkName) { p.changed[name] = struct{}{} }
+
+func (p *Planner) network(name overlay.NetworkName) *network {
+	n := p.networks[name]
+	if n == nil {
+		n = newNetwork()
+		p.networks[name] = n
+	}
+	return n
+}
