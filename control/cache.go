@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"weft/overlay"
+	"weft/store"
 )
 
 // cache is the node's memory of the store: what it last received, so that an
@@ -22,30 +23,40 @@ type cache struct {
 type cached struct {
 	Revision  overlay.Revision  `json:"revision"`
 	Resources []json.RawMessage `json:"resources"`
+	Unknown   []unknown         `json:"unknown,omitempty"`
+}
+
+// unknown says what in a resource was not understood.
+type unknown struct {
+	Key  overlay.Key `json:"key"`
+	What string      `json:"what"`
 }
 
 // load reads the file; a missing one is an empty memory.
-func (c cache) load() (overlay.Revision, []overlay.Resource, error) {
+func (c cache) load() (store.Batch, error) {
 	data, err := os.ReadFile(c.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return overlay.Revision{}, nil, nil
+		return store.Batch{}, nil
 	}
 	if err != nil {
-		return overlay.Revision{}, nil, err
+		return store.Batch{}, err
 	}
 	var file cached
 	if err := json.Unmarshal(data, &file); err != nil {
-		return overlay.Revision{}, nil, fmt.Errorf("read %s: %w", c.path, err)
+		return store.Batch{}, fmt.Errorf("read %s: %w", c.path, err)
 	}
-	resources := make([]overlay.Resource, 0, len(file.Resources))
+	b := store.Batch{Revision: file.Revision, Unknown: map[overlay.Key]string{}}
 	for _, raw := range file.Resources {
 		r, err := decode(raw)
 		if err != nil {
-			return overlay.Revision{}, nil, fmt.Errorf("read %s: %w", c.path, err)
+			return store.Batch{}, fmt.Errorf("read %s: %w", c.path, err)
 		}
-		resources = append(resources, r)
+		b.Puts = append(b.Puts, r)
 	}
-	return file.Revision, resources, nil
+	for _, u := range file.Unknown {
+		b.Unknown[u.Key] = u.What
+	}
+	return b, nil
 }
 
 func decode(raw json.RawMessage) (overlay.Resource, error) {
@@ -61,14 +72,17 @@ func decode(raw json.RawMessage) (overlay.Resource, error) {
 }
 
 // save replaces the file as a whole: a crash leaves the old or the new one.
-func (c cache) save(at overlay.Revision, resources []overlay.Resource) error {
-	file := cached{Revision: at, Resources: make([]json.RawMessage, 0, len(resources))}
-	for _, r := range resources {
+func (c cache) save(b store.Batch) error {
+	file := cached{Revision: b.Revision, Resources: make([]json.RawMessage, 0, len(b.Puts))}
+	for _, r := range b.Puts {
 		raw, err := json.Marshal(r)
 		if err != nil {
 			return fmt.Errorf("encode %s: %w", r.Key(), err)
 		}
 		file.Resources = append(file.Resources, raw)
+	}
+	for k, what := range b.Unknown {
+		file.Unknown = append(file.Unknown, unknown{k, what})
 	}
 	data, err := json.Marshal(file)
 	if err != nil {

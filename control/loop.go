@@ -55,6 +55,8 @@ type Loop struct {
 	nodes, own *watch
 	networks   map[overlay.NetworkName]*watch
 
+	// unknown says, of resources that a newer version wrote, what is not understood.
+	unknown map[overlay.Key]string
 	// held is why nothing of the store is followed; empty: it is.
 	held string
 	// connected is whether the last word from the store was a batch, since
@@ -93,6 +95,7 @@ func New(o Options) *Loop {
 		deliveries: make(chan delivery, 16),
 		inbox:      make(chan func(context.Context)),
 		networks:   map[overlay.NetworkName]*watch{},
+		unknown:    map[overlay.Key]string{},
 		stations:   newStations(),
 		reports:    newReports(),
 		outbox:     newOutbox(o.Store, o.Log),
@@ -198,17 +201,16 @@ func (l *Loop) do(ctx context.Context, f func(context.Context)) bool {
 
 // remember loads the cache, so that watches resume and an offline start has a picture.
 func (l *Loop) remember() error {
-	revision, resources, err := l.cache.load()
+	b, err := l.cache.load()
 	if err != nil {
 		return err
 	}
-	if !l.AcceptStore {
-		l.resume = revision
-	}
-	if revision.IsZero() || l.AcceptStore {
+	if b.Revision.IsZero() || l.AcceptStore {
 		return nil
 	}
-	for _, r := range resources {
+	l.resume = b.Revision
+	defer l.hold(b)
+	for _, r := range b.Puts {
 		from := networkSource
 		switch e := r.(type) {
 		case *overlay.Node:
@@ -245,7 +247,7 @@ func (l *Loop) save() {
 	for _, e := range l.table.entries {
 		resources = append(resources, e.resource)
 	}
-	if err := l.cache.save(l.reached(), resources); err != nil {
+	if err := l.cache.save(store.Batch{Revision: l.reached(), Puts: resources, Unknown: l.unknown}); err != nil {
 		l.Log.Error("the node's cache cannot be written", "err", err)
 		return
 	}

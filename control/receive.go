@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -45,6 +46,7 @@ func (l *Loop) receive(ctx context.Context, d delivery) {
 	d.watch.synced, d.watch.revision = true, d.batch.Revision
 	puts, deletes := l.table.merge(d.watch.source, d.watch.interest, d.batch)
 	l.change(puts, deletes)
+	l.hold(d.batch)
 	l.watchNetworks(ctx)
 	if !l.started && l.synced() {
 		l.started, l.applying.full = true, true
@@ -82,6 +84,45 @@ func (l *Loop) change(puts []overlay.Resource, deletes []overlay.Key) {
 	if len(puts)+len(deletes) > 0 {
 		l.unsaved = true
 	}
+}
+
+// hold keeps networks as they are of which something was written by a newer
+// version and is not understood here, and lets go of those that are understood again.
+func (l *Loop) hold(b store.Batch) {
+	for _, r := range b.Puts {
+		if what, ok := b.Unknown[r.Key()]; ok {
+			l.unknown[r.Key()] = what
+		} else {
+			delete(l.unknown, r.Key())
+		}
+	}
+	for _, k := range b.Deletes {
+		delete(l.unknown, k)
+	}
+	reasons := map[overlay.NetworkName]string{}
+	for k, what := range l.unknown {
+		if name, ok := networkOf(k); ok {
+			reasons[name] = fmt.Sprintf("%s has something that this version of Weft does not know (%s); update weftd here", k, what)
+		}
+	}
+	for name := range l.planner.State().Held {
+		if reasons[name] == "" {
+			l.planner.Release(name)
+		}
+	}
+	for name, reason := range reasons {
+		l.planner.Hold(name, reason)
+	}
+}
+
+func networkOf(k overlay.Key) (overlay.NetworkName, bool) {
+	switch {
+	case k.Kind == overlay.KindNetwork:
+		return overlay.NetworkName(k.Name), true
+	case k.Kind.Networked():
+		return k.Network, true
+	}
+	return "", false
 }
 
 // synced reports whether every watch has delivered.

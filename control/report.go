@@ -133,7 +133,7 @@ func (l *Loop) Status(ctx context.Context) (Status, error) {
 		l.reports.last = l.compare(seen, time.Now().UTC())
 		s := Status{
 			Connected: l.connected, ConnectedSince: l.connectedSince, ConnectionError: l.connectionError,
-			Hold: l.held, Held: l.planner.State().Held, Revision: l.reached(),
+			Hold: l.held, Held: maps.Clone(l.planner.State().Held), Revision: l.reached(),
 			Networks: slices.SortedFunc(maps.Values(l.reports.last), byNetwork),
 		}
 		if self, ok := l.self(); ok {
@@ -153,7 +153,7 @@ func (l *Loop) self() (*overlay.Node, bool) {
 
 // State is what the host should be, now.
 func (l *Loop) State(ctx context.Context) (dataplane.State, error) {
-	return ask(ctx, l, func() dataplane.State { return l.planner.State() })
+	return ask(ctx, l, func() dataplane.State { return l.planner.State().Clone() })
 }
 
 // StationsVia lists the published stations behind a segment port of this node.
