@@ -58,6 +58,8 @@ func arrowTable() map[string][]string {
 
 		"trace": {"overlay", "packet", "encap"},
 		"lab":   {"overlay", "internal/netns"},
+		// The demo decodes what it captures.
+		"lab/demo": {"overlay", "lab", "trace", "internal/netns"},
 		"agent": {
 			"overlay", "store", "store/memstore", "api", "api/identity", "api/agentapi", "plan", "control", "trace",
 			"dataplane", "dataplane/nft", "dataplane/kernel", "dataplane/ebpf", "dataplane/user", "internal/netns",
@@ -65,7 +67,7 @@ func arrowTable() map[string][]string {
 		"server": {"overlay", "store", "store/memstore", "store/etcdstore", "api", "api/identity", "ipam"},
 		"daemon": {"overlay", "agent", "server", "api", "api/identity", "api/agentapi"},
 		// Of store and dataplane the CLI has the errors and the views that the APIs speak in.
-		"cli": {"overlay", "store", "dataplane", "api", "api/identity", "api/agentapi", "trace", "lab", "internal/netns"},
+		"cli": {"overlay", "store", "dataplane", "api", "api/identity", "api/agentapi", "trace", "lab", "lab/demo", "internal/netns"},
 
 		"cmd/weft":        {"cli"},
 		"cmd/weftd":       {"daemon"},
