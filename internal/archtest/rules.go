@@ -65,7 +65,8 @@ func arrowTable() map[string][]string {
 			"dataplane", "dataplane/nft", "dataplane/kernel", "dataplane/ebpf", "dataplane/user", "internal/netns",
 		},
 		"server": {"overlay", "store", "store/memstore", "store/etcdstore", "api", "api/identity", "ipam"},
-		"daemon": {"overlay", "agent", "server", "api", "api/identity", "api/agentapi"},
+		// weftd down and doctor work on the host without an agent.
+		"daemon": {"overlay", "agent", "server", "api", "api/identity", "api/agentapi", "dataplane", "dataplane/kernel"},
 		// Of store and dataplane the CLI has the errors and the views that the APIs speak in.
 		"cli": {"overlay", "store", "dataplane", "api", "api/identity", "api/agentapi", "trace", "lab", "lab/demo", "internal/netns"},
 
