@@ -62,6 +62,10 @@ type Batch struct {
 	// Deletes are keys of resources that are gone, or no longer covered.
 	// A key is in either Puts or Deletes, with its last change.
 	Deletes []overlay.Key
+	// Unknown says, of those Puts that a newer version of Weft wrote, what in
+	// them this one does not understand. They are incomplete; whoever writes
+	// them back would drop it.
+	Unknown map[overlay.Key]string
 }
 
 // Change is one write: a Put or a Delete.
