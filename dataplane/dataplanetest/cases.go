@@ -1,0 +1,104 @@
+package dataplanetest
+
+import (
+	"net/netip"
+	"slices"
+
+	"weft/overlay"
+	"weft/packet"
+)
+
+// testCase is one thing that a plane has to do. It expects what it says by hand:
+// the contract's program has to pass it as well as any plane.
+type testCase struct {
+	name string
+	in   scope
+	run  func(x *exam)
+}
+
+// scope says in which worlds a case has a meaning.
+type scope uint
+
+const (
+	bridged scope = 1 << iota
+	routed
+	only4 // IPv4 inside
+	only6
+	both = bridged | routed
+)
+
+func (c testCase) fits(w world) bool {
+	kind := routed
+	if w.kind == overlay.Bridged {
+		kind = bridged
+	}
+	inner := only6
+	if w.overlay == overlay.V4 {
+		inner = only4
+	}
+	families := c.in & (only4 | only6)
+	return c.in&kind != 0 && (families == 0 || families&inner != 0)
+}
+
+func cases() []testCase {
+	return slices.Concat(
+		unicastCases(), gatewayCases(), resolutionCases(), groupCases(), filterCases(),
+		tunnelCases(), routingCases(), sizeCases(), segmentCases(), changeCases(),
+	)
+}
+
+// data is a ping's payload.
+var data = []byte("the quick brown fox jumps over the lazy dog")
+
+func ping(e packet.Ends) []byte { return e.EchoRequest(7, 1, data) }
+func pong(e packet.Ends) []byte { return e.EchoReply(7, 1, data) }
+
+// ask is the broadcast or multicast of a host that wants to know who has an address.
+func ask(h host, target netip.Addr) []byte {
+	if target.Is4() {
+		return packet.ARPRequestFrame(h.mac, h.ip, target)
+	}
+	return packet.NSFrame(h.mac, h.ip, target)
+}
+
+// tell is the answer to that: target is at mac.
+func tell(mac overlay.MAC, target netip.Addr, h host, flags ...packet.NDFlags) []byte {
+	if target.Is4() {
+		return packet.ARPReplyFrame(mac, target, h.mac, h.ip)
+	}
+	all := packet.NDSolicited | packet.NDOverride
+	for _, f := range flags {
+		all |= f
+	}
+	return packet.NAFrame(mac, target, all, h.mac, h.ip)
+}
+
+// unspecified is the address of nobody yet, of a host's family.
+func unspecified(h host) netip.Addr {
+	if h.ip.Is4() {
+		return netip.IPv4Unspecified()
+	}
+	return netip.IPv6Unspecified()
+}
+
+// group is the ends of a packet to a multicast group, or to all with IPv4.
+func group(h host, to netip.Addr) packet.Ends {
+	return packet.Ends{SrcMAC: h.mac, DstMAC: packet.MulticastMAC(to), Src: h.ip, Dst: to, TTL: 1}
+}
+
+// mdns is the group of multicast DNS (RFC 6762) in a host's family.
+func mdns(h host) netip.Addr {
+	if h.ip.Is4() {
+		return netip.AddrFrom4([4]byte{224, 0, 0, 251})
+	}
+	return netip.AddrFrom16([16]byte{0: 0xff, 1: 0x02, 15: 0xfb})
+}
+
+// refusal is the ICMP error that tells a host what became of its packet.
+func refusal(kind func(packet.Ends, []byte) ([]byte, error), mac overlay.MAC, ip netip.Addr, h host, offending []byte) []byte {
+	b, err := kind(packet.Ends{SrcMAC: mac, DstMAC: h.mac, Src: ip, Dst: h.ip}, offending[packet.EthernetLen:])
+	if err != nil {
+		panic(err) // the suite only expects errors about packets that allow one
+	}
+	return b
+}

@@ -1,0 +1,141 @@
+package dataplanetest
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"weft/overlay"
+	"weft/packet"
+)
+
+func tunnelCases() []testCase {
+	return []testCase{
+		{"outer source is no member", both, notMember},
+		{"outer source is a member of another network", both, memberElsewhere},
+		{"unknown VNI", both, unknownVNI},
+		{"another UDP port", both, otherPort},
+		{"malformed VXLAN", both, malformedTunnel},
+		{"outer UDP checksums", both, outerChecksums},
+		{"congestion marks come through", both, congestion},
+		{"inner frame of nobody's", both, groupSource},
+		{"inner MAC is not the VTEP's", routed, otherVTEP},
+		{"no IP inside", routed, notIPRouted},
+	}
+}
+
+func notMember(x *exam) {
+	a, c := x.alice(), x.carol()
+	x.drop(Underlay, x.from(nodeD, blue, ping(x.tunnelled(c, a))), overlay.DropNotMember)
+	x.drop(Underlay, x.from(nodeD, blue, x.multicast(c)), overlay.DropNotMember)
+	// The control: the same from Carol's node.
+	x.send(Underlay, x.from(c.node, blue, ping(x.tunnelled(c, a))), x.at(a, ping(x.received(c, a))))
+}
+
+// Node b is no member of red.
+func memberElsewhere(x *exam) {
+	m, e := x.mallory(), x.erin()
+	x.drop(Underlay, x.from(nodeB, red, ping(x.tunnelled(e, m))), overlay.DropNotMember)
+	x.send(Underlay, x.from(e.node, red, ping(x.tunnelled(e, m))), x.at(m, ping(x.received(e, m))))
+}
+
+func unknownVNI(x *exam) {
+	a, c := x.alice(), x.carol()
+	// Each differs from a VNI here in one of its three bytes.
+	for _, vni := range []overlay.VNI{blueVNI ^ 0x010000, blueVNI ^ 0x000100, blueVNI ^ 1, redVNI ^ 1} {
+		x.drop(Underlay, x.fromPort(c.node, overlay.DefaultVXLANPort, vni, ping(x.tunnelled(c, a))), overlay.DropUnknownVNI)
+	}
+}
+
+func otherPort(x *exam) {
+	a, c := x.alice(), x.carol()
+	x.send(Underlay, x.fromPort(c.node, overlay.DefaultVXLANPort+1, blueVNI, ping(x.tunnelled(c, a))))
+}
+
+func malformedTunnel(x *exam) {
+	a, c := x.alice(), x.carol()
+	good := x.from(c.node, blue, ping(x.tunnelled(c, a)))
+	header := len(good) - len(ping(x.tunnelled(c, a))) - 8
+	for _, change := range []func(vxlan []byte){
+		func(vxlan []byte) { vxlan[0] &^= 0x08 }, // no VNI
+		func(vxlan []byte) { vxlan[0] |= 0x80 },  // group policy
+		func(vxlan []byte) { vxlan[7] = 1 },      // reserved
+	} {
+		bad := slices.Clone(good)
+		change(bad[header:])
+		x.drop(Underlay, bad, overlay.DropMalformed)
+	}
+	short := x.from(c.node, blue, ping(x.tunnelled(c, a))[:13])
+	x.drop(Underlay, short, overlay.DropMalformed)
+}
+
+// outerUDP is where the outer UDP header begins.
+func (x *exam) outerUDP() int {
+	if x.under == overlay.V4 {
+		return packet.IPv4MinLen
+	}
+	return packet.IPv6Len
+}
+
+// None is right on both families (RFC 6935), and one that is there is verified.
+func outerChecksums(x *exam) {
+	a, c := x.alice(), x.carol()
+	frame := x.from(c.node, blue, ping(x.tunnelled(c, a)))
+	udp := frame[x.outerUDP():]
+	want := x.at(a, ping(x.received(c, a)))
+	binary.BigEndian.PutUint16(udp[6:], 0)
+	x.send(Underlay, frame, want)
+	sum := packet.TransportChecksum(x.vtep(c.node), x.vtep(here), packet.ProtoUDP, udp)
+	binary.BigEndian.PutUint16(udp[6:], sum)
+	x.send(Underlay, frame, want)
+	binary.BigEndian.PutUint16(udp[6:], sum+1)
+	x.drop(Underlay, frame, overlay.DropMalformed)
+}
+
+// withTOS gives a packet at the underlay another TOS.
+func withTOS(b []byte, tos uint8) []byte {
+	p, err := parseIP(b)
+	if err != nil {
+		panic(err) // the suite has just built it
+	}
+	return p.with(p.ttl, tos)
+}
+
+// RFC 6040: outside what is inside, and back.
+func congestion(x *exam) {
+	const capable, marked = 2, 3
+	a, c := x.alice(), x.carol()
+	out := x.sent(a, c)
+	out.TOS = capable
+	wire := x.tunnelled(a, c)
+	wire.TOS = capable
+	want := x.to(c.node, a, ping(wire))
+	want.Bytes = withTOS(want.Bytes, capable)
+	x.send(a.place(), ping(out), want)
+
+	wire, in := x.tunnelled(c, a), x.received(c, a)
+	wire.TOS, in.TOS = capable, marked
+	x.send(Underlay, withTOS(x.from(c.node, blue, ping(wire)), marked), x.at(a, ping(in)))
+	wire.TOS = 0
+	x.drop(Underlay, withTOS(x.from(c.node, blue, ping(wire)), marked), overlay.DropMalformed)
+}
+
+func groupSource(x *exam) {
+	a, c := x.alice(), x.carol()
+	e := x.tunnelled(c, a)
+	e.SrcMAC = packet.Broadcast
+	x.drop(Underlay, x.from(c.node, blue, ping(e)), overlay.DropMalformed)
+}
+
+func otherVTEP(x *exam) {
+	a, c := x.alice(), x.carol()
+	e := x.tunnelled(c, a)
+	e.DstMAC = a.mac
+	x.drop(Underlay, x.from(c.node, blue, ping(e)), overlay.DropNoPort)
+}
+
+func notIPRouted(x *exam) {
+	a, c := x.alice(), x.carol()
+	x.drop(a.place(), ethernet(a.mac, x.gatewayHost().mac, typeLocal, data), overlay.DropNotIP)
+	e := x.tunnelled(c, a)
+	x.drop(Underlay, x.from(c.node, blue, ethernet(e.SrcMAC, e.DstMAC, typeLocal, data)), overlay.DropNotIP)
+}

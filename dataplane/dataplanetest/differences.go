@@ -1,0 +1,98 @@
+package dataplanetest
+
+import (
+	"bytes"
+
+	"weft/packet"
+)
+
+// Difference is something in which one plane may differ from another.
+type Difference struct {
+	Name string
+	// Why says who allows it.
+	Why string
+	// Freedom of the deliveries that it applies to.
+	Freedom Freedom
+	// settle gives got the wanted value where the plane is free.
+	settle func(want, got *view)
+}
+
+// Differences is all that a plane may do differently from [Forward], apart from
+// copies that are [Optional] and drop reasons that it cannot tell.
+func Differences() []Difference {
+	return []Difference{
+		{"outer source port", "RFC 7348 section 5: a hash of the planes' own choice", Tunnelled,
+			func(want, got *view) { got.Outer.UDP.SrcPort = want.Outer.UDP.SrcPort }},
+		{"outer UDP checksum", "none or right: RFC 7348 section 5, RFC 6935", Tunnelled,
+			func(want, got *view) { got.Outer.Checksum = want.Outer.Checksum }},
+		{"outer TTL, DSCP, identification, DF and flow label", "the underlay's affair; of the TOS those inside see ECN alone", Tunnelled,
+			func(want, got *view) { settleHeader(&want.Outer.IP, &got.Outer.IP, ecnMask) }},
+		{"TTL, TOS, identification, DF and flow label of the gateway's packets", "a host's own choice: RFC 1122 section 3.2.1, RFC 6437", Made,
+			settleMade},
+		{"length of the quote in ICMP errors", "8 bytes of the payload, or more: RFC 792, RFC 1812 section 4.3.2.3, RFC 4443 section 2.4 (c)", Quoting,
+			settleQuote},
+		{"network or host, route or address unreachable", "RFC 1812 section 5.2.7.1, RFC 4443 section 3.1: they differ in what a router knows of the other end", Quoting,
+			settleUnreachable},
+		{"TTL of packets routed without encapsulation", "the host's own stack may be a hop too", Direct,
+			func(want, got *view) { got.IP.TTL = want.IP.TTL }},
+	}
+}
+
+// settleHeader frees a header but for addresses, protocol, length, fragmentation and
+// the bits of TOS that are kept.
+func settleHeader(want, got *ipView, kept uint8) {
+	got.TTL, got.ID, got.FlowLabel = want.TTL, want.ID, want.FlowLabel
+	got.TOS = want.TOS&^kept | got.TOS&kept
+	got.Flags = want.Flags&packet.DontFragment | got.Flags&^packet.DontFragment
+}
+
+// settleMade keeps the hop limit of neighbour discovery, which shows that the packet
+// crossed no router (RFC 4861 section 4.3).
+func settleMade(want, got *view) {
+	if want.IP == nil || got.IP == nil {
+		return // ARP
+	}
+	ttl := got.IP.TTL
+	settleHeader(want.IP, got.IP, 0)
+	if want.isND() {
+		got.IP.TTL = ttl
+	}
+}
+
+func (v *view) isND() bool {
+	if v.IP.Protocol != packet.ProtoICMPv6 {
+		return false
+	}
+	_, _, err := packet.ParseND(v.Body)
+	return err == nil
+}
+
+// settleQuote takes the wanted quote for got's if one begins with the other.
+func settleQuote(want, got *view) {
+	if want.ICMP == nil || got.ICMP == nil {
+		return
+	}
+	least := packet.IPv6Len + 8
+	if want.IP.Dst.Is4() {
+		least = packet.IPv4MinLen + 8
+	}
+	w, g := want.ICMP.Quote, got.ICMP.Quote
+	n := min(len(w), len(g))
+	if n >= min(least, len(w)) && bytes.Equal(w[:n], g[:n]) {
+		got.ICMP.Quote = w
+	}
+}
+
+func settleUnreachable(want, got *view) {
+	if want.ICMP == nil || got.ICMP == nil || want.ICMP.Type != got.ICMP.Type {
+		return
+	}
+	kind, either := uint8(packet.ICMPv6Unreachable), [2]uint8{packet.CodeV6NoRoute, packet.CodeV6AddressUnreachable}
+	if want.IP.Dst.Is4() {
+		kind, either = uint8(packet.ICMPv4Unreachable), [2]uint8{packet.CodeNetUnreachable, packet.CodeHostUnreachable}
+	}
+	in := func(code uint8) bool { return code == either[0] || code == either[1] }
+	if want.ICMP.Type == kind && in(want.ICMP.Code) && in(got.ICMP.Code) {
+		got.ICMP.Code = want.ICMP.Code
+	}
+}

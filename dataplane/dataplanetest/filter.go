@@ -1,0 +1,99 @@
+package dataplanetest
+
+import (
+	"net/netip"
+	"slices"
+
+	"weft/dataplane"
+	"weft/overlay"
+	"weft/packet"
+)
+
+// forged says why a frame may not come in at a port, or nothing.
+//
+// A single port has one endpoint: every claim that a frame makes about who
+// sent it has to be that endpoint's. A segment port's stations may say what they
+// like, except that they are the gateway or the endpoint of a port here: that would take
+// over its traffic.
+func forged(n dataplane.Network, p dataplane.Port, f frame) overlay.DropReason {
+	if p.Kind == overlay.PortSegment {
+		if f.Src == n.GatewayMAC || singlePort(n, f.Src) != nil {
+			return overlay.DropSpoofedMAC
+		}
+		return ""
+	}
+	if f.Src != p.MAC {
+		return overlay.DropSpoofedMAC
+	}
+	// Behind tags too: a receiver takes the content of a priority tag (VLAN 0)
+	// as its own (IEEE 802.1Q 6.9.1).
+	switch kind, body := f.untagged(); kind {
+	case packet.TypeARP:
+		return forgedARP(p, body)
+	case packet.TypeIPv4:
+		return forgedIPv4(p, body)
+	case packet.TypeIPv6:
+		return forgedIPv6(p, body)
+	}
+	return ""
+}
+
+// forgedARP is about the sender that receivers put into their caches (RFC 826).
+// ARP for anything but IPv4 names nobody here.
+func forgedARP(p dataplane.Port, b []byte) overlay.DropReason {
+	a, _, err := packet.ParseARP(b)
+	if err != nil {
+		return ""
+	}
+	if a.SenderMAC != p.MAC || !allowed(p, a.SenderIP) {
+		return overlay.DropSpoofedIP
+	}
+	return ""
+}
+
+// forgedIPv4 looks at the source address where it stands; whether the rest is a
+// right packet is not the filter's business.
+func forgedIPv4(p dataplane.Port, b []byte) overlay.DropReason {
+	if len(b) < packet.IPv4MinLen {
+		return overlay.DropMalformed
+	}
+	if !allowed(p, netip.AddrFrom4([4]byte(b[12:16]))) {
+		return overlay.DropSpoofedIP
+	}
+	return ""
+}
+
+// forgedIPv6 looks at the source address and, in an advertisement, at the target,
+// which receivers put into their caches (RFC 4861 section 7.2.5).
+func forgedIPv6(p dataplane.Port, b []byte) overlay.DropReason {
+	if len(b) < packet.IPv6Len {
+		return overlay.DropMalformed
+	}
+	if !allowed(p, netip.AddrFrom16([16]byte(b[8:24]))) {
+		return overlay.DropSpoofedIP
+	}
+	if packet.Protocol(b[6]) != packet.ProtoICMPv6 {
+		return ""
+	}
+	nd, _, err := packet.ParseND(b[packet.IPv6Len:])
+	if err == nil && nd.Type == packet.ICMPv6NeighborAdvertisement && !slices.Contains(p.Allowed, nd.Target) {
+		return overlay.DropSpoofedIP
+	}
+	return ""
+}
+
+// allowed: a port's own addresses, and the unspecified one of hosts that have none
+// yet: DHCP, ARP probes (RFC 5227), duplicate address detection (RFC 4862).
+func allowed(p dataplane.Port, a netip.Addr) bool {
+	return a.IsUnspecified() || slices.Contains(p.Allowed, a)
+}
+
+// singlePort is the single port with that MAC, or nil.
+func singlePort(n dataplane.Network, mac [6]byte) *dataplane.Port {
+	for _, p := range n.Ports {
+		if p.Kind == overlay.PortSingle && p.MAC == mac {
+			return &p
+		}
+	}
+	return nil
+}

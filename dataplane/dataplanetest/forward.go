@@ -1,0 +1,169 @@
+package dataplanetest
+
+import (
+	"net/netip"
+
+	"weft/dataplane"
+	"weft/overlay"
+	"weft/packet"
+)
+
+// Place is where frames go in and come out: a port, or the zero value
+// [Underlay].
+type Place struct {
+	Network overlay.NetworkName
+	Port    overlay.EndpointName
+}
+
+// Underlay is the place of the node's tunnel packets and directly routed ones.
+var Underlay Place
+
+// String returns "network/port" or "underlay".
+func (p Place) String() string {
+	if p == Underlay {
+		return "underlay"
+	}
+	return string(p.Network) + "/" + string(p.Port)
+}
+
+// Delivery is a frame that comes out at a port, or a packet at the underlay.
+type Delivery struct {
+	At    Place
+	Bytes []byte
+	// Via is the next hop at the underlay: the node that gets the packet.
+	Via netip.Addr
+	// Freedom says what a plane may choose in this delivery. Only expectations
+	// have it.
+	Freedom Freedom
+}
+
+// Freedom is a set of liberties that a plane has; see [Differences].
+type Freedom uint
+
+const (
+	// Tunnelled: the outer headers up to VXLAN's are the plane's own.
+	Tunnelled Freedom = 1 << iota
+	// Made: the (inner) IP packet is the plane's own and no station's.
+	Made
+	// Quoting: it is an ICMP error.
+	Quoting
+	// Direct: it is routed over the underlay as it is.
+	Direct
+	// Optional: it may be missing.
+	Optional
+)
+
+// Result is what becomes of one frame.
+type Result struct {
+	Deliveries []Delivery
+	// Drop is why the frame, or a copy of it, went no further; empty when
+	// everybody got it whom it was for.
+	Drop overlay.DropReason
+	// Network is the one that the frame was in; empty when it was in none here.
+	Network overlay.NetworkName
+	// Seen is the station that was learnt; zero for none.
+	Seen overlay.MAC
+}
+
+// Stations are the MACs learnt behind segment ports.
+type Stations map[overlay.NetworkName]map[overlay.MAC]overlay.EndpointName
+
+// Forward says what a node in state s, which has learnt those stations, does
+// with a frame that comes in at a place. It changes nothing.
+func Forward(s dataplane.State, learnt Stations, at Place, frame []byte) Result {
+	if at == Underlay {
+		return fromUnderlay(s, learnt, frame)
+	}
+	n, known := s.Networks[at.Network]
+	p, there := n.Ports[at.Port]
+	if !known || !there {
+		return dropped(overlay.DropNoPort)
+	}
+	return fromPort(n, learnt[at.Network], p, frame).in(n)
+}
+
+func fromPort(n dataplane.Network, learnt map[overlay.MAC]overlay.EndpointName, p dataplane.Port, b []byte) Result {
+	f, err := parseFrame(b)
+	if err != nil {
+		return dropped(overlay.DropMalformed)
+	}
+	if reason := forged(n, p, f); reason != "" {
+		return dropped(reason)
+	}
+	if n.Kind == overlay.Routed {
+		return router{n}.fromPort(p.Name, f)
+	}
+	return bridge{n, learnt}.fromPort(p, f)
+}
+
+// fromUnderlay sorts packets from the underlay: tunnel packets by UDP port, VNI and
+// outer source, and directly routed ones by destination. Others are none of
+// Weft's business.
+func fromUnderlay(s dataplane.State, learnt Stations, b []byte) Result {
+	outer, err := parseIP(b)
+	if err != nil {
+		return Result{}
+	}
+	if n, ok := directTo(s, outer.dst); ok {
+		return router{n}.route(outer).in(n)
+	}
+	if !isTunnel(s, outer) {
+		return Result{}
+	}
+	vni, f, err := decapsulate(outer)
+	if err != nil {
+		return dropped(overlay.DropMalformed)
+	}
+	n, ok := networkOf(s, outer, vni)
+	if !ok {
+		return dropped(overlay.DropUnknownVNI)
+	}
+	return fromMember(n, learnt[n.Name], outer.src, f).in(n)
+}
+
+func fromMember(n dataplane.Network, learnt map[overlay.MAC]overlay.EndpointName, vtep netip.Addr, f frame) Result {
+	switch {
+	case !isMember(n, vtep):
+		return dropped(overlay.DropNotMember)
+	case packet.IsGroup(f.Src):
+		return dropped(overlay.DropMalformed)
+	case n.Kind == overlay.Routed:
+		return router{n}.fromMember(f)
+	}
+	return bridge{n, learnt}.fromMember(f)
+}
+
+// networkOf finds the network that a tunnel packet belongs to. A VNI counts on
+// its network's own UDP port and address family only.
+func networkOf(s dataplane.State, outer ipPacket, vni overlay.VNI) (dataplane.Network, bool) {
+	for _, n := range s.Networks {
+		if n.VNI == vni && receives(n, outer) {
+			return n, true
+		}
+	}
+	return dataplane.Network{}, false
+}
+
+// isMember reports whether a packet from that VTEP may enter the network.
+func isMember(n dataplane.Network, vtep netip.Addr) bool {
+	for _, m := range n.Members {
+		if m.VTEP == vtep {
+			return true
+		}
+	}
+	return false
+}
+
+func dropped(reason overlay.DropReason) Result { return Result{Drop: reason} }
+
+// in says whose network the frame was in.
+func (r Result) in(n dataplane.Network) Result {
+	r.Network = n.Name
+	return r
+}
+
+// also adds deliveries to a Result.
+func (r Result) also(d ...Delivery) Result {
+	r.Deliveries = append(r.Deliveries, d...)
+	return r
+}

@@ -1,0 +1,147 @@
+package dataplanetest
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+
+	"weft/dataplane"
+	"weft/overlay"
+)
+
+// errClosed: the plane was closed.
+var errClosed = errors.New("the plane is closed")
+
+// Memory is a plane that forwards in this process, by [Forward]. The zero value
+// is not usable; see NewMemory.
+type Memory struct {
+	mu      sync.Mutex
+	applied dataplane.State
+	state   dataplane.State // applied, with the networks that are held
+	learnt  Stations
+	drops   map[overlay.NetworkName]map[overlay.DropReason]uint64
+	unknown map[overlay.DropReason]uint64 // packets of no network here
+	closed  bool
+	events  *events
+}
+
+// NewMemory returns a plane with nothing on it. It has to be closed.
+func NewMemory() *Memory {
+	return &Memory{
+		learnt:  Stations{},
+		drops:   map[overlay.NetworkName]map[overlay.DropReason]uint64{},
+		unknown: map[overlay.DropReason]uint64{},
+		events:  newEvents(),
+	}
+}
+
+// Apply implements dataplane.Plane.
+func (m *Memory) Apply(ctx context.Context, want dataplane.State, since *dataplane.Delta) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return errClosed
+	}
+	if since != nil && since.From == m.applied.Generation && since.To == want.Generation {
+		want = m.applied.With(*since)
+	}
+	next := want
+	next.Networks = m.withHeld(want)
+	m.forget(next)
+	m.applied, m.state = want, next
+	return nil
+}
+
+// withHeld adds the networks that stay as they are.
+func (m *Memory) withHeld(next dataplane.State) map[overlay.NetworkName]dataplane.Network {
+	networks := maps.Clone(next.Networks)
+	if networks == nil {
+		networks = map[overlay.NetworkName]dataplane.Network{}
+	}
+	for name := range next.Held {
+		if n, ok := m.state.Networks[name]; ok {
+			networks[name] = n
+		}
+	}
+	return networks
+}
+
+// forget drops the stations whose port has gone, and those that the registry now
+// has on another node.
+func (m *Memory) forget(next dataplane.State) {
+	for name, stations := range m.learnt {
+		n := next.Networks[name]
+		for mac, port := range stations {
+			_, here := n.Ports[port]
+			_, was := m.state.Networks[name].Remotes[mac]
+			_, is := n.Remotes[mac]
+			if !here || is && !was {
+				delete(stations, mac)
+			}
+		}
+	}
+	for name := range m.drops {
+		if _, ok := next.Networks[name]; !ok {
+			delete(m.drops, name)
+		}
+	}
+}
+
+// Inject forwards a frame that comes in at a place, and returns what comes out.
+func (m *Memory) Inject(at Place, frame []byte) []Delivery {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := Forward(m.state, m.learnt, at, frame)
+	if !r.Seen.IsZero() {
+		m.learn(at, r.Seen)
+	}
+	if r.Drop != "" {
+		m.count(r.Network, r.Drop)
+	}
+	return r.Deliveries
+}
+
+func (m *Memory) learn(at Place, mac overlay.MAC) {
+	stations := m.learnt[at.Network]
+	if stations == nil {
+		stations = map[overlay.MAC]overlay.EndpointName{}
+		m.learnt[at.Network] = stations
+	}
+	if stations[mac] == at.Port {
+		return
+	}
+	stations[mac] = at.Port
+	m.events.send(dataplane.Event{
+		Kind: dataplane.EventStation, Network: at.Network, Port: at.Port,
+		Station: dataplane.Station{MAC: mac},
+	})
+}
+
+func (m *Memory) count(name overlay.NetworkName, why overlay.DropReason) {
+	if name == "" {
+		m.unknown[why]++
+		return
+	}
+	if m.drops[name] == nil {
+		m.drops[name] = map[overlay.DropReason]uint64{}
+	}
+	m.drops[name][why]++
+}
+
+// Events implements dataplane.Plane: stations only.
+func (m *Memory) Events() <-chan dataplane.Event { return m.events.out }
+
+// Close implements dataplane.Plane. Inject goes on forwarding.
+func (m *Memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		m.closed = true
+		m.events.close()
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package dataplanetest
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"weft/dataplane"
+	"weft/overlay"
+)
+
+// runRandom compares a plane with Memory over random States and frames. One
+// harness serves all checks: each begins with an empty State, so what one leaves
+// behind the next one finds.
+func runRandom(t *testing.T, h Harness) {
+	var generation uint64
+	rapid.Check(t, func(t *rapid.T) {
+		c := newComparison(t, h, &generation)
+		defer c.oracle.Close()
+		c.apply(dataplane.State{Node: here}, false)
+		for range rapid.IntRange(1, 3).Draw(t, "states") {
+			s := drawScene(t)
+			c.apply(s.state, rapid.Bool().Draw(t, "tell what changed"))
+			for range rapid.IntRange(5, 25).Draw(t, "frames") {
+				at, frame := s.drawFrame(t)
+				c.inject(at, frame)
+			}
+		}
+	})
+}
+
+// comparison has a plane and the oracle do the same.
+type comparison struct {
+	t          *rapid.T
+	h          Harness
+	oracle     *Memory
+	generation *uint64
+	last       dataplane.State
+}
+
+func newComparison(t *rapid.T, h Harness, generation *uint64) *comparison {
+	return &comparison{t: t, h: h, oracle: NewMemory(), generation: generation, last: dataplane.State{Generation: *generation}}
+}
+
+func (c *comparison) apply(s dataplane.State, tell bool) {
+	*c.generation++
+	s.Generation = *c.generation
+	var since *dataplane.Delta
+	if tell {
+		d := dataplane.Between(c.last, s)
+		since = &d
+	}
+	if err := c.h.Apply(s, since); err != nil {
+		c.t.Fatalf("apply: %v", err)
+	}
+	if err := c.oracle.Apply(c.t.Context(), s, nil); err != nil {
+		c.t.Fatalf("apply to the oracle: %v", err)
+	}
+	c.last = s
+	if _, err := c.h.Deliveries(); err != nil {
+		c.t.Fatalf("collect deliveries: %v", err)
+	}
+}
+
+func (c *comparison) inject(at Place, frame []byte) {
+	drops := c.drops()
+	oracleDrops := c.oracle.Drops()
+	if err := c.h.Inject(at, frame); err != nil {
+		c.t.Fatalf("inject at %s: %v", at, err)
+	}
+	want := c.oracle.Inject(at, frame)
+	got, err := c.h.Deliveries()
+	if err != nil {
+		c.t.Fatalf("collect deliveries: %v", err)
+	}
+	in := describe(Delivery{At: at, Bytes: frame})
+	if diff := compare(want, got); diff != "" {
+		c.t.Errorf("in %s\n%s", in, diff)
+	}
+	why := counted(oracleDrops, c.oracle.Drops())
+	if diff := compareDrops(drops, c.drops(), why, c.h.Untold()); diff != "" {
+		c.t.Errorf("in %s\n%s", in, diff)
+	}
+}
+
+func (c *comparison) drops() map[overlay.DropReason]uint64 {
+	d, err := c.h.Drops()
+	if err != nil {
+		c.t.Fatalf("read drop counters: %v", err)
+	}
+	return d
+}
+
+// counted is the reason whose counter went up, or nothing.
+func counted(before, after map[overlay.DropReason]uint64) overlay.DropReason {
+	for why, n := range after {
+		if n > before[why] {
+			return why
+		}
+	}
+	return ""
+}
