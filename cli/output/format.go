@@ -38,3 +38,6 @@ func (f *Format) Set(s string) error {
 
 // Type names the value in help texts.
 func (f *Format) Type() string { return "FORMAT" }
+
+// Structured reports whether the format is for programs.
+func (f Format) Structured() bool { return f == JSON || f == YAML }

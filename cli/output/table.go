@@ -20,7 +20,7 @@ const gap = "  "
 // List prints items: a line each below the titles, or all as one JSON or YAML
 // list. A cell without text is printed as a dash.
 func List[T any](w io.Writer, f Format, items []T, columns []Column[T]) error {
-	if f == JSON || f == YAML {
+	if f.Structured() {
 		if items == nil {
 			items = []T{}
 		}
@@ -44,7 +44,7 @@ func List[T any](w io.Writer, f Format, items []T, columns []Column[T]) error {
 // One prints a single item: a line for each property, or the item itself as
 // JSON or YAML. Properties without text are left out.
 func One[T any](w io.Writer, f Format, item T, columns []Column[T]) error {
-	if f == JSON || f == YAML {
+	if f.Structured() {
 		return encode(w, f, item)
 	}
 	var rows [][]string
@@ -56,6 +56,18 @@ func One[T any](w io.Writer, f Format, item T, columns []Column[T]) error {
 				label = ""
 			}
 		}
+	}
+	return align(w, rows)
+}
+
+// Lines prints texts: a line each, or all as one JSON or YAML list.
+func Lines(w io.Writer, f Format, texts []string) error {
+	if f.Structured() {
+		return List(w, f, texts, nil)
+	}
+	rows := make([][]string, len(texts))
+	for i, s := range texts {
+		rows[i] = []string{s}
 	}
 	return align(w, rows)
 }

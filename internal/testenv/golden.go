@@ -13,6 +13,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files under testdata with what the tests got")
 
+// Updating reports whether golden files are to be rewritten, for tests that hold
+// theirs in another form.
+func Updating() bool { return *update }
+
 // Golden compares got with the file testdata/NAME of the package under test.
 // With -update it writes the file instead.
 func Golden(t testing.TB, name, got string) {

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"weft/overlay"
+)
+
+func newApply(a *app) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "apply -f FILE",
+		Short: "Create or change the networks and endpoints that a file declares",
+		Long: `Create or change the networks and endpoints that a YAML file declares, and say for
+each whether it was created, configured or unchanged. FILE may hold several
+documents; "-" is standard input. Applying it again changes nothing.
+
+Everything is checked before the first resource is written. Unknown fields, fields
+given twice and values of the wrong type are refused with their line. What the file
+leaves out gets its default, but what a server chose (VNI, MAC, addresses) stays.
+Resources that the file does not name stay as they are.`,
+		Example: `  weft apply -f examples/blue.yaml
+  weft get network blue -o yaml | sed 's/bum: replicate/bum: none/' | weft apply -f -`,
+	}
+	fileFlag(cmd, &file)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		documents, err := a.readManifest(file)
+		if err != nil {
+			return err
+		}
+		server, err := a.server()
+		if err != nil {
+			return err
+		}
+		changes, err := prepare(cmd.Context(), server, documents)
+		if err != nil {
+			return err
+		}
+		var done []overlay.Key
+		for _, c := range changes {
+			did, err := write(cmd.Context(), server, c)
+			if err != nil {
+				return fmt.Errorf("%s: %w; %s", c.where, err, progress("written", done, len(changes)))
+			}
+			if did != "unchanged" {
+				done = append(done, c.declared.Key())
+			}
+			if _, err := fmt.Fprintf(a.stdout, "%s %s\n", c.declared.Key(), did); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return cmd
+}
+
+// fileFlag gives -f to a command that cannot do without.
+func fileFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVarP(file, "filename", "f", "", "the `FILE` with the resources, in YAML or JSON; - is standard input")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if *file == "" {
+			return usagef(cmd, "which file? give -f FILE, or -f - for standard input")
+		}
+		return nil
+	}
+}

@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"weft/cli/output"
+	"weft/dataplane"
+)
+
+func newLink(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "link NETWORK",
+		Short: "Show a network's devices on this host",
+		Long: `Show a network's devices on this host, read from the kernel: its bridge, its
+tunnel device with VNI, addresses and socket, and its ports.`,
+		Example: `  weft link blue
+  weft link blue -o wide
+  weft link blue -o json | jq '.[] | select(.tunnel) | .tunnel.vni'`,
+	}
+	return view(a, cmd, func(v dataplane.NetworkView) []dataplane.Link { return v.Links }, linkColumns())
+}
+
+func linkColumns() []output.Column[dataplane.Link] {
+	type l = dataplane.Link
+	// ofTunnel is a column of tunnel devices; the others have no such thing.
+	ofTunnel := func(title string, wide bool, cell func(*dataplane.Tunnel) string) output.Column[l] {
+		return output.Column[l]{Title: title, Wide: wide, Cell: func(l l) string {
+			if l.Tunnel == nil {
+				return ""
+			}
+			return cell(l.Tunnel)
+		}}
+	}
+	return []output.Column[l]{
+		{Title: "Device", Cell: func(l l) string { return l.Device }},
+		{Title: "Type", Cell: func(l l) string { return l.Type }},
+		{Title: "Namespace", Cell: func(l l) string { return l.Namespace }},
+		{Title: "State", Cell: func(l l) string { return upText(l.Up) }},
+		{Title: "MTU", Cell: func(l l) string { return number(l.MTU) }},
+		{Title: "MAC", Wide: true, Cell: func(l l) string { return macText(l.MAC) }},
+		{Title: "Endpoint", Cell: func(l l) string { return string(l.Port) }},
+		ofTunnel("VNI", false, func(t *dataplane.Tunnel) string { return t.VNI.String() }),
+		ofTunnel("Local", false, func(t *dataplane.Tunnel) string { return addrText(t.Local) }),
+		ofTunnel("Remotes", false, remotesText),
+		ofTunnel("Underlay", true, func(t *dataplane.Tunnel) string { return first(t.Device, "by route") }),
+		ofTunnel("Source ports", true, func(t *dataplane.Tunnel) string { return fmt.Sprintf("%d-%d", t.SourcePorts[0], t.SourcePorts[1]) }),
+		ofTunnel("Port", false, func(t *dataplane.Tunnel) string { return strconv.Itoa(int(t.Port)) }),
+		ofTunnel("TTL", true, func(t *dataplane.Tunnel) string { return first(number(t.TTL), "host's") }),
+		ofTunnel("Learning", true, func(t *dataplane.Tunnel) string { return output.YesNo(t.Learning) }),
+		ofTunnel("Ageing", true, func(t *dataplane.Tunnel) string { return output.Duration(t.Ageing) }),
+		ofTunnel("Checksum", true, func(t *dataplane.Tunnel) string { return output.YesNo(t.Checksum) }),
+		ofTunnel("Listening", false, func(t *dataplane.Tunnel) string { return t.Listening }),
+	}
+}
+
+// remotesText is the tunnel's multicast group, or the VTEPs that broadcast goes to.
+func remotesText(t *dataplane.Tunnel) string {
+	if t.Group.IsValid() {
+		return "group " + t.Group.String()
+	}
+	return output.Join(t.Remotes)
+}
+
+func upText(up bool) string {
+	if up {
+		return "up"
+	}
+	return "down"
+}
+
+// number prints n, and nothing for zero.
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+func addrText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}

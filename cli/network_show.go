@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weft/cli/output"
+	"weft/overlay"
+)
+
+func newNetworkShow(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               "show NAME",
+		Short:             "Show a network with its endpoints and blocks",
+		Example:           "  weft network show blue\n  weft network show blue -o yaml",
+		ValidArgsFunction: a.completeNetwork,
+	}
+	format := outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		server, err := a.server()
+		if err != nil {
+			return err
+		}
+		key := overlay.Key{Kind: overlay.KindNetwork, Name: args[0]}
+		r, err := server.Get(cmd.Context(), key)
+		if err != nil {
+			return err
+		}
+		if format.Structured() {
+			return output.One(a.stdout, *format, r, nil)
+		}
+		parts, err := list(cmd.Context(), server, listing{
+			kinds: []overlay.Kind{overlay.KindBlock, overlay.KindEndpoint}, network: overlay.NetworkName(key.Name),
+		})
+		if err != nil {
+			return err
+		}
+		return output.One(a.stdout, *format, r.(*overlay.Network), networkDetails(parts))
+	}
+	return cmd
+}
+
+// networkDetails are a network's properties; parts are its blocks and endpoints.
+func networkDetails(parts []overlay.Resource) []output.Column[*overlay.Network] {
+	type n = *overlay.Network
+	return []output.Column[n]{
+		{Title: "Network", Cell: func(n n) string { return n.Name }},
+		{Title: "VNI", Cell: func(n n) string { return n.Spec.VNI.String() }},
+		{Title: "Kind", Cell: func(n n) string { return string(n.Spec.Kind) }},
+		{Title: "Subnets", Cell: func(n n) string { return output.Join(n.Spec.Subnets) }},
+		{Title: "Gateways", Cell: func(n n) string { return output.Join(n.Spec.Gateways) }},
+		{Title: "Gateway MAC", Cell: func(n n) string { return n.Spec.VNI.GatewayMAC().String() }},
+		{Title: "Encapsulation", Cell: encapsulationText},
+		{Title: "Underlay", Cell: func(n n) string { return string(n.Spec.Underlay) }},
+		{Title: "MTU", Cell: func(n n) string { return first(number(n.Spec.MTU), "auto") }},
+		{Title: "Plane", Cell: func(n n) string { return string(n.Spec.Plane) }},
+		{Title: "Discovery", Cell: func(n n) string { return string(n.Spec.Discovery) }},
+		{Title: "BUM", Cell: bumText},
+		{Title: "Direct routing", Cell: directText},
+		{Title: "Block size", Cell: blockBitsText},
+		{Title: "Blocks", Cell: func(n) string { return blocksText(parts) }},
+		{Title: "Endpoints", Cell: func(n) string { return endpointsText(parts) }},
+		{Title: "Created", Cell: func(n n) string { return timeText(n.Created) }},
+		{Title: "UID", Wide: true, Cell: func(n n) string { return n.UID }},
+		{Title: "Generation", Wide: true, Cell: func(n n) string { return fmt.Sprint(n.Generation) }},
+		{Title: "Revision", Wide: true, Cell: func(n n) string { return fmt.Sprint(n.Revision) }},
+	}
+}
+
+// blockBitsText is the prefix lengths of a host's blocks, "/24, /64".
+func blockBitsText(n *overlay.Network) string {
+	if n.Spec.Kind != overlay.Routed {
+		return ""
+	}
+	var lengths []string
+	for _, p := range n.Spec.Subnets {
+		lengths = append(lengths, fmt.Sprintf("/%d", n.Spec.BlockBits(overlay.FamilyOf(p.Addr()))))
+	}
+	return strings.Join(lengths, ", ")
+}
+
+// blocksText is a line for each block.
+func blocksText(parts []overlay.Resource) string {
+	var lines []string
+	for _, r := range parts {
+		if b, ok := r.(*overlay.Block); ok {
+			lines = append(lines, fmt.Sprintf("%s on %s", b.Spec.Prefix, b.Spec.Node))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// endpointsText counts endpoints and the nodes that have some.
+func endpointsText(parts []overlay.Resource) string {
+	count, nodes := 0, map[overlay.NodeName]bool{}
+	for _, r := range parts {
+		if e, ok := r.(*overlay.Endpoint); ok {
+			count++
+			nodes[e.Spec.Node] = true
+		}
+	}
+	switch {
+	case count == 0:
+		return "none"
+	case len(nodes) == 1:
+		return fmt.Sprintf("%d on 1 node", count)
+	}
+	return fmt.Sprintf("%d on %d nodes", count, len(nodes))
+}
+
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

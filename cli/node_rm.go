@@ -1,0 +1,28 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"weft/overlay"
+)
+
+func newNodeRm(a *app) *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "rm NAME...",
+		Short: "Remove nodes that are gone for good",
+		Long: `Remove nodes that are gone for good, with their blocks. One that still has endpoints
+is refused: detach those first or, when the host will not come back, use --force.
+A node whose agent still runs cannot write any more, and keeps what it has on its
+host: run "weft down" there.`,
+		Example: `  weft node rm a
+  weft node rm a --force`,
+		SuggestFor:        []string{"remove", "delete"},
+		ValidArgsFunction: a.completeNodes,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.remove(cmd.Context(), keysOf(overlay.KindNode, args), force)
+		},
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "remove its endpoints too")
+	return cmd
+}

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"weft/cli/output"
+	"weft/overlay"
+)
+
+func newNodeShow(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               "show NAME",
+		Short:             "Show a node with what it reported last",
+		Example:           "  weft node show a\n  weft node show a -o json",
+		ValidArgsFunction: a.completeNode,
+	}
+	format := outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		server, err := a.server()
+		if err != nil {
+			return err
+		}
+		r, err := server.Get(cmd.Context(), overlay.Key{Kind: overlay.KindNode, Name: args[0]})
+		if err != nil {
+			return err
+		}
+		return output.One(a.stdout, *format, r.(*overlay.Node), a.nodeDetails())
+	}
+	return cmd
+}
+
+func (a *app) nodeDetails() []output.Column[*overlay.Node] {
+	type n = *overlay.Node
+	return []output.Column[n]{
+		{Title: "Node", Cell: func(n n) string { return n.Name }},
+		{Title: "Underlay", Cell: func(n n) string { return output.Join(n.Spec.Underlay) }},
+		{Title: "Underlay MTU", Cell: func(n n) string { return number(n.Spec.UnderlayMTU) }},
+		{Title: "VTEP MAC", Cell: func(n n) string { return macText(n.Spec.VTEPMAC) }},
+		{Title: "Planes", Cell: func(n n) string { return output.Join(n.Spec.Planes) }},
+		{Title: "Version", Cell: func(n n) string { return n.Status.Version }},
+		{Title: "Kernel", Cell: func(n n) string { return n.Status.Kernel }},
+		{Title: "Seen", Cell: func(n n) string { return agoText(output.Since(a.now(), n.Status.Seen)) }},
+		{Title: "Networks", Cell: a.reportLines},
+		{Title: "Created", Cell: func(n n) string { return timeText(n.Created) }},
+		{Title: "UID", Wide: true, Cell: func(n n) string { return n.UID }},
+		{Title: "Generation", Wide: true, Cell: func(n n) string { return fmt.Sprint(n.Generation) }},
+		{Title: "Revision", Wide: true, Cell: func(n n) string { return fmt.Sprint(n.Revision) }},
+	}
+}
+
+// reportLines is a line for each network, and one for each thing that differs.
+func (a *app) reportLines(n *overlay.Node) string {
+	var lines []string
+	for _, r := range n.Status.Networks {
+		lines = append(lines, fmt.Sprintf("%s: %d of %d present (%s, since %s)",
+			r.Network, r.Present, r.Wanted, r.Plane, first(output.Since(a.now(), r.Since), "the beginning")))
+		for _, d := range r.Differs {
+			lines = append(lines, "  "+d)
+		}
+	}
+	return strings.Join(lines, "\n")
+}

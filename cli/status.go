@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weft/api/agentapi"
+	"weft/cli/output"
+	"weft/overlay"
+)
+
+// nodeState is how far one node is from what is wanted: this host as its agent
+// says now, another as it reported last.
+type nodeState struct {
+	Node    overlay.NodeName `json:"node"`
+	Local   bool             `json:"local"`
+	Version string           `json:"version,omitempty"`
+	// Seen is when the node last reported; zero on this host.
+	Seen time.Time `json:"seen,omitzero"`
+	// Server is this host's connection to the servers.
+	Server   *agentapi.Connection           `json:"server,omitempty"`
+	Hold     string                         `json:"hold,omitempty"`
+	Held     map[overlay.NetworkName]string `json:"held,omitempty"`
+	Networks []overlay.NetworkReport        `json:"networks"`
+}
+
+func newStatus(a *app) *cobra.Command {
+	var local bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show what was wanted, what is there, and what differs and why",
+		Long: `Show, for each network on each node, how much was wanted and how much is there, since
+when, and what differs and why: on this host as its agent finds it now (marked *), on the
+others as they reported last. What cannot be asked, the agent or the servers, is
+left out, and said so.`,
+		Example: `  weft status
+  weft status --local -o json | jq '.[].networks[].differs'`,
+	}
+	cmd.Flags().BoolVar(&local, "local", false, "only this host, without asking the servers")
+	format := outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		nodes, err := a.nodeStates(cmd.Context(), local)
+		if err != nil {
+			return err
+		}
+		if format.Structured() {
+			return output.List(a.stdout, *format, nodes, nil)
+		}
+		return a.printStatus(*format, nodes)
+	}
+	return cmd
+}
+
+// nodeStates asks this host's agent and the servers; one answer is enough.
+func (a *app) nodeStates(ctx context.Context, local bool) ([]nodeState, error) {
+	var nodes []nodeState
+	report, agentErr := a.agent().Status(ctx)
+	if agentErr == nil {
+		nodes = append(nodes, nodeState{
+			Node: report.Node, Local: true, Version: report.Version, Server: &report.Server,
+			Hold: report.Hold, Held: report.Held, Networks: report.Networks,
+		})
+	}
+	if local {
+		return nodes, agentErr
+	}
+	others, serverErr := a.reported(ctx, report.Node)
+	if agentErr != nil && serverErr != nil {
+		return nil, agentErr
+	}
+	for what, err := range map[string]error{"this host": agentErr, "other nodes": serverErr} {
+		if err == nil {
+			continue
+		}
+		if _, err := fmt.Fprintf(a.stderr, "weft: without %s: %v\n", what, err); err != nil {
+			return nil, err
+		}
+	}
+	nodes = append(nodes, others...)
+	slices.SortFunc(nodes, func(a, b nodeState) int { return strings.Compare(string(a.Node), string(b.Node)) })
+	return nodes, nil
+}
+
+// reported is what the nodes told the servers, but for one.
+func (a *app) reported(ctx context.Context, without overlay.NodeName) ([]nodeState, error) {
+	server, err := a.server()
+	if err != nil {
+		return nil, err
+	}
+	all, err := list(ctx, server, listing{kinds: []overlay.Kind{overlay.KindNode}})
+	if err != nil {
+		return nil, err
+	}
+	var nodes []nodeState
+	for _, r := range all {
+		n, ok := r.(*overlay.Node)
+		if !ok || n.Name == string(without) {
+			continue
+		}
+		nodes = append(nodes, nodeState{Node: overlay.NodeName(n.Name), Version: n.Status.Version, Seen: n.Status.Seen, Networks: n.Status.Networks})
+	}
+	return nodes, nil
+}
+
+// printStatus prints the nodes, their networks, and what is wrong.
+func (a *app) printStatus(f output.Format, nodes []nodeState) error {
+	var networks []networkState
+	for _, n := range nodes {
+		for _, r := range n.Networks {
+			networks = append(networks, networkState{n.label(), r})
+		}
+	}
+	return errors.Join(
+		output.List(a.stdout, f, nodes, a.nodeStateColumns()),
+		a.blankLine(),
+		output.List(a.stdout, f, networks, a.networkStateColumns()),
+		a.printTroubles(troubles(nodes)),
+	)
+}
+
+func (a *app) blankLine() error {
+	_, err := fmt.Fprintln(a.stdout)
+	return err
+}
+
+func (a *app) printTroubles(lines []string) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	return errors.Join(a.blankLine(), output.Lines(a.stdout, output.Table, lines))
+}
+
+// troubles is a line for each thing that is not as wanted.
+func troubles(nodes []nodeState) []string {
+	var lines []string
+	for _, n := range nodes {
+		if n.Hold != "" {
+			lines = append(lines, fmt.Sprintf("%s: on hold: %s", n.Node, n.Hold))
+		}
+		if n.Server != nil && !n.Server.Connected {
+			lines = append(lines, fmt.Sprintf("%s: no server: %s", n.Node, first(n.Server.Error, "not connected")))
+		}
+		for _, network := range sortedNames(n.Held) {
+			lines = append(lines, fmt.Sprintf("%s: %s is left as it is: %s", n.Node, network, n.Held[network]))
+		}
+		for _, r := range n.Networks {
+			for _, d := range r.Differs {
+				lines = append(lines, fmt.Sprintf("%s: %s: %s", n.Node, r.Network, d))
+			}
+		}
+	}
+	return lines
+}
+
+func (n nodeState) label() string {
+	if n.Local {
+		return string(n.Node) + " *"
+	}
+	return string(n.Node)
+}
+
+func (a *app) nodeStateColumns() []output.Column[nodeState] {
+	type n = nodeState
+	return []output.Column[n]{
+		{Title: "Node", Cell: n.label},
+		{Title: "State", Cell: func(n n) string { return first(matchText(n.Networks), "no networks") }},
+		{Title: "Seen", Cell: func(n n) string {
+			if n.Local {
+				return "now"
+			}
+			return agoText(output.Since(a.now(), n.Seen))
+		}},
+		{Title: "Server", Cell: a.serverText},
+		{Title: "Version", Wide: true, Cell: func(n n) string { return n.Version }},
+	}
+}
+
+func (a *app) serverText(n nodeState) string {
+	if n.Server == nil {
+		return ""
+	}
+	state := "connected"
+	if !n.Server.Connected {
+		state = "lost"
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s", n.Server.Server, state, output.Since(a.now(), n.Server.Since)))
+}
+
+// networkState is one network on one node.
+type networkState struct {
+	node string
+	overlay.NetworkReport
+}
+
+func (a *app) networkStateColumns() []output.Column[networkState] {
+	type s = networkState
+	return []output.Column[s]{
+		{Title: "Node", Cell: func(s s) string { return s.node }},
+		{Title: "Network", Cell: func(s s) string { return string(s.Network) }},
+		{Title: "Plane", Cell: func(s s) string { return string(s.Plane) }},
+		{Title: "Why", Wide: true, Cell: func(s s) string { return s.PlaneReason }},
+		{Title: "Wanted", Cell: func(s s) string { return fmt.Sprint(s.Wanted) }},
+		{Title: "Present", Cell: func(s s) string { return fmt.Sprint(s.Present) }},
+		{Title: "State", Cell: func(s s) string { return matchText([]overlay.NetworkReport{s.NetworkReport}) }},
+		{Title: "Since", Cell: func(s s) string { return output.Since(a.now(), s.Since) }},
+	}
+}
+
+func sortedNames(m map[overlay.NetworkName]string) []overlay.NetworkName {
+	names := make([]overlay.NetworkName, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
