@@ -1,0 +1,138 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+
+	"weft/ipam"
+	"weft/overlay"
+	"weft/store"
+)
+
+// chooseInBlock chooses an address for an endpoint on a routed network: in one
+// of its node's blocks of the subnet, or in a new one when these are full.
+func (s *Server) chooseInBlock(ctx context.Context, e *overlay.Endpoint, n *overlay.Network, subnet netip.Prefix, d *draft) (netip.Addr, *overlay.Block, error) {
+	for {
+		blocks := s.index.blocks(e.Network, e.Spec.Node, subnet)
+		for _, b := range blocks {
+			a, err := s.index.chooseAddress(e.Network, ipam.PoolOf(n.Spec, b.Spec.Prefix), d)
+			var full *ipam.ExhaustedError
+			if !errors.As(err, &full) {
+				return a, b, err
+			}
+		}
+		if err := s.makeBlock(ctx, e, n, subnet, len(blocks)); err != nil {
+			return netip.Addr{}, nil, err
+		}
+	}
+}
+
+// makeBlock gives the endpoint's node another block, unless it has got one since
+// it had that many. If somebody else was faster, the next free one is taken.
+func (s *Server) makeBlock(ctx context.Context, e *overlay.Endpoint, n *overlay.Network, subnet netip.Prefix, had int) error {
+	s.blocks.Lock()
+	defer s.blocks.Unlock()
+	if len(s.index.blocks(e.Network, e.Spec.Node, subnet)) > had {
+		return nil
+	}
+	var lost []netip.Prefix
+	for {
+		prefix, err := s.index.chooseBlock(e.Network, subnet, n.Spec.BlockBits(overlay.FamilyOf(subnet.Addr())), lost)
+		if err != nil {
+			return err
+		}
+		err = s.putBlock(ctx, e, prefix)
+		if !isTaken(err) {
+			return err
+		}
+		lost = append(lost, prefix)
+	}
+}
+
+// blockFor is the node's block that has the address; it is made if there is none.
+func (s *Server) blockFor(ctx context.Context, e *overlay.Endpoint, n *overlay.Network, a netip.Addr) (*overlay.Block, error) {
+	s.blocks.Lock()
+	defer s.blocks.Unlock()
+	b := s.index.blockOf(e.Network, a)
+	if b == nil {
+		prefix := netip.PrefixFrom(a, n.Spec.BlockBits(overlay.FamilyOf(a))).Masked()
+		if err := s.putBlock(ctx, e, prefix); isTaken(err) {
+			s.index.changed(ctx, overlay.Key{Kind: overlay.KindBlock, Network: e.Network, Name: overlay.BlockName(prefix)}, 0, s.patience)
+		} else if err != nil {
+			return nil, err
+		}
+		if b = s.index.blockOf(e.Network, a); b == nil {
+			return nil, errOvertaken
+		}
+	}
+	if b.Spec.Node != e.Spec.Node {
+		return nil, Invalid("ask for none to have one of this node's chosen, or attach the endpoint there",
+			"%s: address %s is in the block %s of node %s", e.Key(), a, b.Spec.Prefix, b.Spec.Node)
+	}
+	return b, ipam.PoolOf(n.Spec, b.Spec.Prefix).Check(a)
+}
+
+func (s *Server) putBlock(ctx context.Context, e *overlay.Endpoint, prefix netip.Prefix) error {
+	b := &overlay.Block{
+		Meta: overlay.Meta{Kind: overlay.KindBlock, Network: e.Network, Name: overlay.BlockName(prefix)},
+		Spec: overlay.BlockSpec{Node: e.Spec.Node, Prefix: prefix},
+	}
+	_, _, err := s.update(ctx, store.Change{Put: b, Expect: store.Absent})
+	var missing *store.MissingError
+	if errors.As(err, &missing) { // it is the endpoint that people asked for
+		return &store.MissingError{Key: e.Key(), Need: missing.Need}
+	}
+	return err
+}
+
+// isTaken reports whether somebody else has the block.
+func isTaken(err error) bool {
+	var conflict *store.ConflictError
+	var claimed *store.ClaimedError
+	return errors.As(err, &conflict) || errors.As(err, &claimed)
+}
+
+// blocks are a node's blocks of a subnet, in order of their addresses.
+func (x *index) blocks(n overlay.NetworkName, node overlay.NodeName, subnet netip.Prefix) []*overlay.Block {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var list []*overlay.Block
+	for _, b := range x.used.in(n).blocks {
+		if b.Spec.Node == node && subnet.Contains(b.Spec.Prefix.Addr()) {
+			list = append(list, b)
+		}
+	}
+	slices.SortFunc(list, func(a, b *overlay.Block) int { return a.Spec.Prefix.Addr().Compare(b.Spec.Prefix.Addr()) })
+	return list
+}
+
+// blockOf is the block that has an address, whoever's it is, or nil.
+func (x *index) blockOf(n overlay.NetworkName, a netip.Addr) *overlay.Block {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, b := range x.used.in(n).blocks {
+		if b.Spec.Prefix.Contains(a) {
+			return b
+		}
+	}
+	return nil
+}
+
+// chooseBlock chooses a free prefix, beside those lost to somebody else.
+func (x *index) chooseBlock(n overlay.NetworkName, subnet netip.Prefix, bits int, lost []netip.Prefix) (netip.Prefix, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	u := x.used.in(n)
+	taken := slices.Clone(lost)
+	for _, b := range u.blocks {
+		taken = append(taken, b.Spec.Prefix)
+	}
+	f := overlay.FamilyOf(subnet.Addr())
+	p, err := ipam.NextBlock(subnet, bits, taken, u.lastBlock[f])
+	if err == nil {
+		u.lastBlock[f] = p
+	}
+	return p, err
+}

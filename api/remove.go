@@ -1,0 +1,92 @@
+package api
+
+import (
+	"context"
+	"errors"
+
+	"weft/api/identity"
+	"weft/overlay"
+	"weft/store"
+)
+
+// remove deletes a resource with what goes with it: the blocks of a network or
+// node that has no endpoints, the stations behind a segment port, and everything
+// of a node that is removed by force.
+func (s *Server) remove(ctx context.Context, id identity.Identity, c request, _ avoid) (overlay.Resource, overlay.Revision, error) {
+	k := c.Delete
+	old, have, err := s.judged(ctx, k, c.Expect)
+	var conflict *store.ConflictError
+	if errors.As(err, &conflict) && conflict.Have == 0 {
+		err = nil // it is gone already, if the store says so too
+	}
+	if err == nil {
+		err = mayDelete(id, k, old, s.nodeOf(id))
+	}
+	if err == nil && old != nil && !c.Force {
+		err = s.index.unused(k)
+	}
+	if err != nil {
+		return nil, overlay.Revision{}, err
+	}
+	at, err := s.removeAll(ctx, k, have, c.Force && k.Kind == overlay.KindNode)
+	if errors.As(err, &conflict) && c.Expect == store.Any {
+		s.index.changed(ctx, k, have, s.patience)
+		return nil, at, errOvertaken
+	}
+	return nil, at, err
+}
+
+// removeAll deletes a resource, and as long as the store says that it is still
+// needed, what goes with it. It ends, because each round removes something.
+func (s *Server) removeAll(ctx context.Context, k overlay.Key, expect int64, force bool) (overlay.Revision, error) {
+	for {
+		_, at, err := s.update(ctx, store.Change{Delete: k, Expect: expect})
+		var used *store.InUseError
+		if !errors.As(err, &used) || !goesWith(k, used.By, force) {
+			return at, err
+		}
+		_, err = s.removeAll(ctx, used.By, store.Any, force)
+		if errors.As(err, &used) {
+			return at, &store.InUseError{Key: k, By: used.By}
+		}
+		if err != nil {
+			return at, err
+		}
+	}
+}
+
+// goesWith reports whether by, which needs k, is removed when k is.
+func goesWith(k, by overlay.Key, force bool) bool {
+	switch by.Kind {
+	case overlay.KindBlock:
+		return true // a share of a network, or of a node, without endpoints is nothing
+	case overlay.KindEndpoint:
+		return force || k.Kind == overlay.KindEndpoint // a station behind it
+	}
+	return false
+}
+
+// unused reports which endpoint still needs a network or node, before anything
+// that goes with them is removed in vain.
+func (x *index) unused(k overlay.Key) error {
+	if k.Kind != overlay.KindNetwork && k.Kind != overlay.KindNode {
+		return nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var by overlay.Resource
+	for n, u := range x.used.networks {
+		if k.Kind == overlay.KindNetwork && string(n) != k.Name {
+			continue
+		}
+		for _, e := range u.endpoints {
+			if uses := k.Kind == overlay.KindNetwork || string(e.Spec.Node) == k.Name; uses && (by == nil || byKey(e, by) < 0) {
+				by = e
+			}
+		}
+	}
+	if by == nil {
+		return nil
+	}
+	return &store.InUseError{Key: k, By: by.Key()}
+}
