@@ -155,6 +155,9 @@ func (s *Server) createToken(w http.ResponseWriter, r *http.Request, id identity
 // MakeToken makes a token. Who runs the server can do that without a request:
 // so its own first certificates come about.
 func (s *Server) MakeToken(ctx context.Context, request TokenRequest) (NewToken, error) {
+	if err := s.ready(ctx); err != nil {
+		return NewToken{}, err
+	}
 	role := cmp.Or(request.Role, overlay.RoleNode)
 	switch {
 	case request.TTL < 0:

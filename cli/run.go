@@ -106,6 +106,7 @@ func (a *app) groups() []group {
 		{"Looking at this host", []*cobra.Command{
 			newStatus(a), newLink(a), newFDB(a), newNeigh(a), newRoute(a), newPlan(a), newExplain(a), newDown(a),
 		}},
+		{"Trying it", []*cobra.Command{newLab(a)}},
 		{aboutWeft, []*cobra.Command{newLogin(a), newCompletion(a), newVersion(a)}},
 	}
 }

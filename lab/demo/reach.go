@@ -28,15 +28,24 @@ const patience = 700 * time.Millisecond
 
 // showReach asks every workload from every other, over each family, and
 // prints who answered and how fast.
-func (d *demo) showReach(ctx context.Context) error {
-	asking, stop := context.WithCancel(ctx)
+func (d *demo) showReach(ctx context.Context) (err error) {
 	var answering errgroup.Group
+	var sockets []*net.UDPConn
+	defer func() {
+		for _, c := range sockets {
+			err = errors.Join(err, c.Close())
+		}
+		err = errors.Join(err, answering.Wait())
+	}()
 	for _, w := range d.workloads {
-		answering.Go(func() error { return w.answer(asking) })
+		conn, err := w.listen()
+		if err != nil {
+			return err
+		}
+		sockets = append(sockets, conn)
+		answering.Go(func() error { return w.answer(conn) })
 	}
-	err := d.matrices(ctx)
-	stop()
-	return errors.Join(err, answering.Wait())
+	return d.matrices(ctx)
 }
 
 func (d *demo) matrices(ctx context.Context) error {

@@ -84,17 +84,20 @@ func (w *workload) address(f overlay.Family) (netip.Addr, bool) {
 // probePort is the UDP port on which workloads say who they are.
 const probePort = 7777
 
-// answer makes the workload answer every datagram with its name until ctx ends.
-func (w *workload) answer(ctx context.Context) error {
-	var conn *net.UDPConn
-	if err := w.ns.Do(func() (err error) {
+// listen opens the socket on which the workload answers.
+func (w *workload) listen() (conn *net.UDPConn, err error) {
+	err = w.ns.Do(func() error {
 		conn, err = net.ListenUDP("udp", &net.UDPAddr{Port: probePort})
 		return err
-	}); err != nil {
-		return fmt.Errorf("answer in %s: %w", w.name, err)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listen in %s: %w", w.name, err)
 	}
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
+	return conn, nil
+}
+
+// answer answers every datagram with the workload's name until the socket is closed.
+func (w *workload) answer(conn *net.UDPConn) error {
 	buf := make([]byte, 64)
 	for {
 		n, from, err := conn.ReadFromUDPAddrPort(buf)
@@ -104,9 +107,11 @@ func (w *workload) answer(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("answer in %s: %w", w.name, err)
 		}
-		// The question's own text comes back with the name: an answer that is late is told from the next one.
-		if _, err := conn.WriteToUDPAddrPort(append(buf[:n:n], " "+w.name...), from); err != nil && !errors.Is(err, net.ErrClosed) {
-			continue // unreachable meanwhile: whoever asked sees no answer
+		// The question comes back with the name, so that a late answer is told
+		// from the next one. Whoever asked and cannot be reached sees none.
+		_, err = conn.WriteToUDPAddrPort(append(buf[:n:n], " "+w.name...), from)
+		if errors.Is(err, net.ErrClosed) {
+			return nil
 		}
 	}
 }

@@ -8,6 +8,7 @@
 //	claim/CLAIM        the path of the resource that holds the claim
 //	need/PATH/PATH     empty: the second resource needs the first
 //	incarnation        minted when the store is made, and after a restore
+//	kept/NAME          what servers share: the CA's key
 //
 // An Update is one etcd transaction. It compares all that it relies on: the
 // incarnation, the resource's revision, who holds each claim, that what is
@@ -60,6 +61,7 @@ type Store struct {
 	keys    layout
 	now     func() time.Time
 	timeout time.Duration
+	// release is for Close: it gives back what the store was made with, once.
 	release func() error
 
 	incarnation atomic.Pointer[string]
@@ -79,8 +81,7 @@ var _ store.Store = (*Store)(nil)
 // Open returns the store beneath a prefix of an etcd cluster, which it makes if it
 // is not there. The client stays the caller's.
 func Open(ctx context.Context, client *clientv3.Client, o Options) (*Store, error) {
-	watch := pb.NewWatchClient(client.ActiveConnection())
-	return open(ctx, client.KV, remote(watch), func() error { return nil }, o)
+	return open(ctx, client.KV, connected(client), func() error { return nil }, o)
 }
 
 func open(ctx context.Context, kv clientv3.KV, stream streamer, release func() error, o Options) (*Store, error) {
@@ -102,7 +103,7 @@ func open(ctx context.Context, kv clientv3.KV, stream streamer, release func() e
 		keys:    newLayout(o.Prefix),
 		now:     o.Now,
 		timeout: o.Timeout,
-		release: release,
+		release: sync.OnceValue(release),
 		calls:   map[*context.CancelFunc]bool{},
 	}
 	if err := s.mint(ctx); err != nil {
@@ -156,24 +157,19 @@ func (s *Store) Restore(ctx context.Context) error {
 // Close ends what is under way, with ErrUnavailable, and releases what the store
 // was made with.
 func (s *Store) Close() error {
-	if !s.shut() {
-		return nil
-	}
+	s.shut()
 	s.ended.Wait()
 	return s.release()
 }
 
-// shut refuses further calls, ends those under way, and reports whether it was
-// the first to do so.
-func (s *Store) shut() bool {
+// shut refuses further calls and ends those under way.
+func (s *Store) shut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	open := s.calls != nil
 	for cancel := range s.calls {
 		(*cancel)()
 	}
 	s.calls = nil
-	return open
 }
 
 // enter begins a call that Close waits for. leave ends it.

@@ -1,0 +1,164 @@
+// Package agent assembles a node's agent: who it is, the plane, the loop that
+// makes the host match the store, and the socket for root on this node.
+// Nothing is decided here but the order in which these start and stop.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"weft/api/agentapi"
+	"weft/control"
+	"weft/dataplane/kernel"
+	"weft/internal/netns"
+	"weft/overlay"
+)
+
+// Options of an agent. All fields without a default in brackets are required.
+type Options struct {
+	Node overlay.NodeName
+	// StateDir survives a reboot: the node's keys, what it knows, the journal
+	// of changed sysctls. RunDir need not: the socket. NetnsDir is where
+	// networks' namespaces are named.
+	StateDir, RunDir, NetnsDir string
+	// Underlay are this node's underlay addresses [those of the default routes].
+	Underlay []string
+	// Join is the token to join with [the node has joined before].
+	Join string
+	// AcceptStore follows a store that was restored or replaced.
+	AcceptStore bool
+	Version     string
+	Log         *slog.Logger
+	// Ready is called when the agent answers on its socket [nothing].
+	Ready func()
+}
+
+// Run runs an agent until ctx ends. What the host forwards stays as it is then.
+func Run(ctx context.Context, o Options) error {
+	for _, dir := range []string{o.StateDir, o.RunDir} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make folder: %w", err)
+		}
+	}
+	unlock, err := lock(o.RunDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	underlay, err := FindUnderlay(o.Underlay)
+	if err != nil {
+		return err
+	}
+	member, err := join(ctx, o)
+	if err != nil {
+		return err
+	}
+	plane, err := kernel.New(kernel.Options{StateDir: o.StateDir, NetnsDir: o.NetnsDir, Log: o.Log})
+	if err != nil {
+		return fmt.Errorf("start the kernel plane: %w", err)
+	}
+	err = run(ctx, o, underlay, member, plane)
+	return errors.Join(err, plane.Close())
+}
+
+// run starts what runs side by side, and ends when one of them fails or ctx ends.
+func run(ctx context.Context, o Options, underlay Underlay, m *member, plane *kernel.Plane) error {
+	loop := control.New(control.Options{
+		Node: o.Node, Store: m.client, Plane: plane, Log: o.Log,
+		CachePath: filepath.Join(o.StateDir, "cache.json"),
+		Namespace: func(path string) (string, error) {
+			id, err := netns.ID(path)
+			return id.String(), err
+		},
+		Version: o.Version, Kernel: kernelRelease(),
+		PlaneName: overlay.PlaneKernel, PlaneReason: "the only plane of this version",
+		AcceptStore: o.AcceptStore,
+	})
+	s := &service{node: o.Node, version: o.Version, started: time.Now().UTC(), client: m.client, loop: loop, plane: plane}
+	listener, err := listen(o.RunDir)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return serve(ctx, listener, agentapi.Handler(s, o.Log)) })
+	g.Go(func() error { return loop.Run(ctx) })
+	g.Go(func() error { return m.rotate(ctx, o.Log) })
+	g.Go(func() error { return register(ctx, o, underlay, m.client) })
+	o.Log.Info("agent ready", "node", o.Node, "underlay", underlay.Addresses, "socket", listener.Addr())
+	if o.Ready != nil {
+		o.Ready()
+	}
+	return g.Wait()
+}
+
+// lock makes sure that one agent runs per run directory.
+func lock(dir string) (unlock func(), err error) {
+	path := filepath.Join(dir, "agent.lock")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open lock: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		closeErr := f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = fmt.Errorf("another agent runs with --run-dir %s; end that one, or give this one folders of its own", dir)
+		}
+		return nil, errors.Join(err, closeErr)
+	}
+	return func() { f.Close() }, nil
+}
+
+// listen opens the agent's socket; what an agent left that was killed is
+// replaced, which the lock makes safe.
+func listen(dir string) (net.Listener, error) {
+	path := agentapi.Socket(dir)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove the old socket: %w", err)
+	}
+	old := unix.Umask(0o177)
+	defer unix.Umask(old)
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on the agent's socket: %w", err)
+	}
+	return l, nil
+}
+
+// shutdownTime is how long open requests may take after the agent was told to stop.
+const shutdownTime = 2 * time.Second
+
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+		defer cancel()
+		stopped <- s.Shutdown(grace)
+	}()
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the agent's socket: %w", err)
+	}
+	if err := <-stopped; err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+func kernelRelease() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}

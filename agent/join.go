@@ -1,0 +1,119 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"weft/api"
+	"weft/api/identity"
+	"weft/overlay"
+	"weft/store"
+)
+
+// member is this node as the servers know it.
+type member struct {
+	file   string
+	client *api.Client
+}
+
+// join returns the node's membership: that of an earlier run, or a new one by
+// the token. A token is not used when the node has joined already.
+func join(ctx context.Context, o Options) (*member, error) {
+	file := filepath.Join(o.StateDir, "node.json")
+	c, err := identity.LoadCredentials(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && o.Join == "":
+		return nil, errors.New("this node has not joined yet; make a token on the first host with weft token create, and run weftd agent --join TOKEN")
+	case errors.Is(err, fs.ErrNotExist):
+		if c, err = api.Join(ctx, o.Join, o.Node); err != nil {
+			return nil, err
+		}
+		if err := c.Save(file); err != nil {
+			return nil, err
+		}
+		o.Log.Info("joined", "node", o.Node, "servers", c.Servers)
+	case err != nil:
+		return nil, err
+	}
+	if who, err := c.Identity(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	} else if who.Name != string(o.Node) {
+		return nil, fmt.Errorf("this host joined as node %s and cannot be --node %s; remove %s to join anew under another name", who.Name, o.Node, file)
+	}
+	client, err := api.NewClient(c)
+	if err != nil {
+		return nil, err
+	}
+	return &member{file: file, client: client}, nil
+}
+
+// rotate keeps the node's certificate fresh until ctx ends.
+func (m *member) rotate(ctx context.Context, log *slog.Logger) error {
+	return m.client.Rotate(ctx, log, func(c identity.Credentials) error { return c.Save(m.file) })
+}
+
+const (
+	registerFirst = 200 * time.Millisecond
+	registerMost  = 10 * time.Second
+)
+
+// register writes the node's record, again each time that the underlay
+// changes, until ctx ends.
+func register(ctx context.Context, o Options, now Underlay, client *api.Client) error {
+	changes := make(chan Underlay, 1)
+	watched := make(chan error, 1)
+	go func() {
+		watched <- watchUnderlay(ctx, o.Underlay, now, func(u Underlay) {
+			select { // only the newest counts
+			case <-changes:
+			default:
+			}
+			changes <- u
+		})
+	}()
+	for {
+		if next, changed := write(ctx, o, now, client, changes); changed {
+			now = next
+			continue
+		}
+		select {
+		case now = <-changes:
+			o.Log.Info("this node's underlay changed", "underlay", now.Addresses, "mtu", now.MTU)
+		case err := <-watched:
+			return err
+		}
+	}
+}
+
+// write tries until the record is written, or ctx ends, or the underlay changes meanwhile.
+func write(ctx context.Context, o Options, u Underlay, client *api.Client, changes <-chan Underlay) (next Underlay, changed bool) {
+	record := &overlay.Node{
+		Meta: overlay.Meta{Kind: overlay.KindNode, Name: string(o.Node)},
+		Spec: overlay.NodeSpec{
+			Underlay: u.Addresses, UnderlayMTU: u.MTU, VTEPMAC: overlay.VTEPMACFor(o.Node),
+			Planes: []overlay.PlaneName{overlay.PlaneKernel},
+		},
+	}
+	for wait := registerFirst; ; wait = min(2*wait, registerMost) {
+		_, _, err := client.Update(ctx, store.Change{Put: record, Expect: store.Any})
+		if err == nil || ctx.Err() != nil {
+			return u, false
+		}
+		o.Log.Warn("this node could not be registered; trying again", "err", err, "retry", wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case next := <-changes:
+			timer.Stop()
+			return next, true
+		case <-ctx.Done():
+			timer.Stop()
+			return u, false
+		}
+	}
+}

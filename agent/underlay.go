@@ -1,0 +1,169 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"weft/overlay"
+)
+
+// Underlay is how this host reaches the other nodes.
+type Underlay struct {
+	Addresses []netip.Prefix
+	// MTU is the smallest of the devices that carry the addresses, in bytes.
+	MTU int
+}
+
+// Equal compares all fields.
+func (u Underlay) Equal(o Underlay) bool {
+	return u.MTU == o.MTU && slices.Equal(u.Addresses, o.Addresses)
+}
+
+// FindUnderlay looks for the wanted addresses on this host's interfaces, or,
+// when none are named, takes the source addresses of its default routes.
+func FindUnderlay(wanted []string) (Underlay, error) {
+	present, err := hostAddresses()
+	if err != nil {
+		return Underlay{}, fmt.Errorf("read this host's addresses: %w", err)
+	}
+	var u Underlay
+	if len(wanted) == 0 {
+		for _, f := range []overlay.Family{overlay.V4, overlay.V6} {
+			if a, ok := defaultSource(f); ok {
+				wanted = append(wanted, a.String())
+			}
+		}
+		if len(wanted) == 0 {
+			return Underlay{}, errors.New("this host has no default route to tell its underlay address by; name the address with --underlay")
+		}
+	}
+	for _, w := range wanted {
+		a, err := parseAddress(w)
+		if err != nil {
+			return Underlay{}, err
+		}
+		i := slices.IndexFunc(present, func(p hostAddress) bool { return p.prefix.Addr() == a })
+		if i < 0 {
+			return Underlay{}, fmt.Errorf("--underlay %s: no interface of this host has that address; it has %s", w, listAddresses(present))
+		}
+		u.add(present[i])
+	}
+	return u, nil
+}
+
+func (u *Underlay) add(h hostAddress) {
+	u.Addresses = append(u.Addresses, h.prefix)
+	if u.MTU == 0 || h.mtu < u.MTU {
+		u.MTU = h.mtu
+	}
+}
+
+func parseAddress(s string) (netip.Addr, error) {
+	s = strings.TrimSpace(s)
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p.Addr(), nil
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("--underlay %q: want an address of this host such as 192.0.2.11", s)
+	}
+	return a, nil
+}
+
+type hostAddress struct {
+	prefix netip.Prefix
+	mtu    int
+}
+
+func listAddresses(all []hostAddress) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	var names []string
+	for _, h := range all {
+		names = append(names, h.prefix.Addr().String())
+	}
+	return strings.Join(names, ", ")
+}
+
+// hostAddresses lists the global addresses of this host's interfaces.
+func hostAddresses() ([]hostAddress, error) {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return nil, err
+	}
+	var all []hostAddress
+	for _, link := range links {
+		addrs, err := netlink.AddrList(link, netlink.FAMILY_ALL)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range addrs {
+			ip, ok := netip.AddrFromSlice(a.IP)
+			if !ok || a.Flags&unix.IFA_F_DADFAILED != 0 {
+				continue
+			}
+			ones, _ := a.Mask.Size()
+			if ip = ip.Unmap(); ip.IsGlobalUnicast() {
+				all = append(all, hostAddress{prefix: netip.PrefixFrom(ip, ones), mtu: link.Attrs().MTU})
+			}
+		}
+	}
+	return all, nil
+}
+
+// defaultSource is the address from which this host would send to an address
+// far away (a documentation prefix, RFC 5737 and RFC 3849: nothing is sent).
+func defaultSource(f overlay.Family) (netip.Addr, bool) {
+	far := net.IPv4(203, 0, 113, 1)
+	if f == overlay.V6 {
+		far = net.ParseIP("2001:db8:ffff::1")
+	}
+	routes, err := netlink.RouteGet(far)
+	if err != nil || len(routes) == 0 || routes[0].Type != unix.RTN_UNICAST {
+		return netip.Addr{}, false
+	}
+	a, ok := netip.AddrFromSlice(routes[0].Src)
+	return a.Unmap(), ok && a.IsGlobalUnicast()
+}
+
+// watchUnderlay calls changed with the underlay each time that it is another
+// one, until ctx ends. While the host has no such address nothing is called:
+// the last one stays.
+func watchUnderlay(ctx context.Context, wanted []string, now Underlay, changed func(Underlay)) error {
+	done := make(chan struct{})
+	defer close(done)
+	addrs, links := make(chan netlink.AddrUpdate, 64), make(chan netlink.LinkUpdate, 64)
+	if err := netlink.AddrSubscribe(addrs, done); err != nil {
+		return fmt.Errorf("watch this host's addresses: %w", err)
+	}
+	if err := netlink.LinkSubscribe(links, done); err != nil {
+		return fmt.Errorf("watch this host's links: %w", err)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case _, ok := <-addrs:
+			if !ok {
+				return errors.New("watch this host's addresses: the subscription ended")
+			}
+		case _, ok := <-links:
+			if !ok {
+				return errors.New("watch this host's links: the subscription ended")
+			}
+		}
+		if u, err := FindUnderlay(wanted); err == nil && !u.Equal(now) {
+			now = u
+			changed(u)
+		}
+	}
+}

@@ -1,0 +1,30 @@
+package cli
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func newLab(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "lab COMMAND",
+		Short: "Try Weft on this machine alone, in network namespaces",
+		Long: `A lab is a small network of hosts on this machine, made of network namespaces.
+Nothing of it touches the machine's own network.`,
+		Example: `  weft lab demo
+  weft lab demo --keep
+  weft lab ls
+  weft lab clean demo`,
+	}
+	cmd.AddCommand(newLabDemo(a), newLabLs(a), newLabClean(a))
+	return cmd
+}
+
+// rootOnly refuses what only root may do before it is half done.
+func rootOnly(what string) error {
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	return withCode(exitRefused, "%s makes network namespaces, which only root may; run it with sudo", what)
+}

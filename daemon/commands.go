@@ -1,0 +1,140 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"weft/agent"
+	"weft/dataplane/kernel"
+	"weft/overlay"
+	"weft/server"
+)
+
+// serve runs the server alone.
+func (d *daemon) serve(ctx context.Context) error {
+	s, err := d.openServer(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.Run(ctx)
+	return errors.Join(err, s.Close())
+}
+
+// follow runs the agent alone.
+func (d *daemon) follow(ctx context.Context) error { return agent.Run(ctx, d.agentOptions()) }
+
+// localTokenTime is how long the token is good that a first host joins itself with.
+const localTokenTime = time.Minute
+
+// firstTokenTime is how long the token is good that a first host prints for the others.
+const firstTokenTime = 24 * time.Hour
+
+// both runs a server and this node's agent. The first time it prints how
+// other hosts join.
+func (d *daemon) both(ctx context.Context) error {
+	s, err := d.openServer(ctx)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.Run(ctx) })
+	g.Go(func() error { return d.localAgent(ctx, s) })
+	err = g.Wait()
+	return errors.Join(err, s.Close())
+}
+
+func (d *daemon) localAgent(ctx context.Context, s *server.Server) error {
+	o := d.agentOptions()
+	first := !exists(filepath.Join(d.config.stateDir, "node.json"))
+	if first && o.Join == "" {
+		token, err := s.Token(ctx, localTokenTime)
+		if err != nil {
+			return fmt.Errorf("make a token for this node: %w", err)
+		}
+		o.Join = token
+	}
+	o.Ready = func() {
+		if !first {
+			return
+		}
+		token, err := s.Token(ctx, firstTokenTime)
+		if err != nil {
+			o.Log.Error("no token for other nodes could be made; make one with weft token create", "err", err)
+			return
+		}
+		fmt.Fprintf(d.stdout, "Weft runs on this host. On every other host, as root, within %d hours:\n\n  weftd agent --join %s\n\n"+
+			"More tokens: weft token create. First network: weft network create blue --subnet 10.7.0.0/24\n",
+			int(firstTokenTime.Hours()), token)
+	}
+	return agent.Run(ctx, o)
+}
+
+func (d *daemon) openServer(ctx context.Context) (*server.Server, error) {
+	c := d.config
+	advertise := c.advertise
+	if len(advertise) == 0 {
+		underlay, err := agent.FindUnderlay(c.underlay)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range underlay.Addresses {
+			advertise = append(advertise, p.Addr().String())
+		}
+	}
+	return server.Open(ctx, server.Options{
+		Name: c.node, StateDir: c.stateDir, Listen: c.listen, Advertise: advertise,
+		Etcd: server.Etcd{
+			Endpoints: c.etcd.endpoints, CA: c.etcd.ca, Certificate: c.etcd.cert, Key: c.etcd.key, Prefix: c.etcd.prefix,
+		},
+		Version: version(), Log: d.logger().With("program", "server"),
+	})
+}
+
+func (d *daemon) agentOptions() agent.Options {
+	c := d.config
+	return agent.Options{
+		Node: overlay.NodeName(c.node), StateDir: c.stateDir, RunDir: c.runDir, NetnsDir: c.netnsDir,
+		Underlay: c.underlay, Join: c.join, AcceptStore: c.acceptStore,
+		Version: version(), Log: d.logger().With("program", "agent"),
+	}
+}
+
+// down removes all that Weft made on this host.
+func (d *daemon) down(ctx context.Context) error {
+	removed, err := kernel.Down(ctx, kernel.Options{StateDir: d.config.stateDir, NetnsDir: d.config.netnsDir, Log: d.logger()})
+	for _, what := range removed {
+		fmt.Fprintf(d.stdout, "removed %s\n", what)
+	}
+	return err
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "weftd", version()) },
+	}
+}
+
+// version is the module's version, or the commit that was built.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return "devel"
+}

@@ -1,0 +1,132 @@
+package daemon
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"weft/overlay"
+)
+
+// config is what weftd's flags say. Every flag has an environment variable,
+// so that units and labs need no command line.
+type config struct {
+	stateDir, runDir, netnsDir string
+	node                       string
+	underlay                   []string
+	listen                     string
+	advertise                  []string
+	join                       string
+	acceptStore                bool
+	logLevel                   string
+	etcd                       etcdConfig
+}
+
+type etcdConfig struct {
+	endpoints     []string
+	ca, cert, key string
+	prefix        string
+}
+
+const (
+	defaultStateDir = "/var/lib/weft"
+	defaultRunDir   = "/run/weft"
+	defaultListen   = ":7411"
+)
+
+// variables maps flags to environment variables.
+var variables = map[string]string{
+	"state-dir": "WEFT_STATE_DIR", "run-dir": "WEFT_RUN_DIR", "netns-dir": "WEFT_NETNS_DIR",
+	"node": "WEFT_NODE", "underlay": "WEFT_UNDERLAY", "listen": "WEFT_LISTEN", "advertise": "WEFT_ADVERTISE",
+	"join": "WEFT_JOIN", "log-level": "WEFT_LOG_LEVEL",
+	"etcd-endpoints": "WEFT_ETCD_ENDPOINTS", "etcd-ca": "WEFT_ETCD_CA", "etcd-cert": "WEFT_ETCD_CERT",
+	"etcd-key": "WEFT_ETCD_KEY", "etcd-prefix": "WEFT_ETCD_PREFIX",
+}
+
+func (c *config) hostFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.stateDir, "state-dir", defaultStateDir, "what must survive a reboot: keys, the store, the journal of changed sysctls")
+	f.StringVar(&c.runDir, "run-dir", defaultRunDir, "what need not: the agent's socket")
+	f.StringVar(&c.netnsDir, "netns-dir", "", "where the networks' namespaces are named (default /run/netns, or netns in another --run-dir than the default)")
+	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
+}
+
+func (c *config) agentFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.node, "node", "", "this node's name (default: the host's)")
+	f.StringSliceVar(&c.underlay, "underlay", nil, "this node's underlay address, or one of each family (default: the default routes' source addresses)")
+	f.StringVar(&c.join, "join", "", "the token to join with, from 'weft token create'; needed the first time")
+	f.BoolVar(&c.acceptStore, "accept-store", false, "follow a store that was restored or replaced since this node's last run; what it lacks is removed here")
+}
+
+func (c *config) serverFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.listen, "listen", defaultListen, "address and port of the API (TLS only)")
+	f.StringSliceVar(&c.advertise, "advertise", nil, "addresses under which others reach this server, for tokens and its certificate (default: the underlay addresses)")
+	f.StringSliceVar(&c.etcd.endpoints, "etcd-endpoints", nil, "an existing etcd cluster to use instead of the embedded one")
+	f.StringVar(&c.etcd.ca, "etcd-ca", "", "the cluster's CA certificates (PEM file)")
+	f.StringVar(&c.etcd.cert, "etcd-cert", "", "the client certificate for the cluster (PEM file)")
+	f.StringVar(&c.etcd.key, "etcd-key", "", "the client certificate's key (PEM file)")
+	f.StringVar(&c.etcd.prefix, "etcd-prefix", "/weft", "the key prefix in the store")
+}
+
+// environment fills in flags that were not given from their variables.
+func environment(f *pflag.FlagSet) error {
+	var err error
+	f.VisitAll(func(flag *pflag.Flag) {
+		value, set := os.LookupEnv(variables[flag.Name])
+		if err != nil || flag.Changed || !set || value == "" {
+			return
+		}
+		if e := f.Set(flag.Name, value); e != nil {
+			err = fmt.Errorf("%s=%q: %w", variables[flag.Name], value, e)
+		}
+	})
+	return err
+}
+
+// complete derives what was not given and checks the rest.
+func (c *config) complete() error {
+	if c.netnsDir == "" {
+		c.netnsDir = filepath.Join(c.runDir, "netns")
+		if c.runDir == defaultRunDir {
+			c.netnsDir = "/run/netns"
+		}
+	}
+	if c.node == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("this host's name: %w; give one with --node", err)
+		}
+		c.node, _, _ = strings.Cut(strings.ToLower(host), ".")
+	}
+	if err := overlay.CheckName("--node", c.node); err != nil {
+		return err
+	}
+	for _, dir := range []string{c.stateDir, c.runDir, c.netnsDir} {
+		if !filepath.IsAbs(dir) {
+			return fmt.Errorf("folder %q: want an absolute path", dir)
+		}
+	}
+	if (c.etcd.cert == "") != (c.etcd.key == "") {
+		return fmt.Errorf("--etcd-cert and --etcd-key go together")
+	}
+	if len(c.etcd.endpoints) == 0 && c.etcd.ca+c.etcd.cert != "" {
+		return fmt.Errorf("--etcd-ca and --etcd-cert are for --etcd-endpoints, which is missing")
+	}
+	return nil
+}
+
+func (c *config) level() (slog.Level, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(c.logLevel)); err != nil {
+		return 0, fmt.Errorf("--log-level %q: want debug, info, warn or error", c.logLevel)
+	}
+	return l, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
