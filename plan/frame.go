@@ -2,7 +2,6 @@ package plan
 
 import (
 	"net/netip"
-	"slices"
 
 	"weft/dataplane"
 	"weft/overlay"
@@ -30,14 +29,15 @@ type frame struct {
 
 // settle computes a network's frame from the nodes that have endpoints in it.
 // It is false when the network cannot be built here; the problems say why.
-func settle(network *overlay.Network, self overlay.NodeName, nodes map[overlay.NodeName]*overlay.Node, endpoints map[overlay.NodeName]int) (*frame, bool) {
+func settle(network *overlay.Network, self overlay.NodeName, nodes map[overlay.NodeName]*overlay.Node, at places) (*frame, bool) {
 	spec := network.Spec.Complete()
-	f := &frame{spec: spec, self: nodes[self], nodes: nodes, members: map[overlay.NodeName]dataplane.Member{}}
+	f := &frame{spec: spec, self: nodes[self], nodes: nodes}
 	if f.self == nil {
 		f.refuse("node %s is not registered", self)
 		return f, false
 	}
-	names := participants(self, nodes, endpoints)
+	others := participants(self, nodes, at)
+	f.members = make(map[overlay.NodeName]dataplane.Member, len(others))
 	f.Settings = dataplane.Settings{
 		Name:          overlay.NetworkName(network.Name),
 		VNI:           spec.VNI,
@@ -60,37 +60,37 @@ func settle(network *overlay.Network, self overlay.NodeName, nodes map[overlay.N
 	for _, p := range spec.Subnets {
 		f.inside = append(f.inside, overlay.FamilyOf(p.Addr()))
 	}
-	f.family = familyOf(spec.Underlay, f.self, names, nodes)
+	f.family = familyOf(spec.Underlay, append(others, f.self))
 	if !f.join() {
 		return f, false
 	}
-	for _, name := range names {
-		f.admit(nodes[name])
+	for _, n := range others {
+		f.admit(n)
 	}
 	f.capMTU()
 	return f, true
 }
 
-// participants are the other nodes that have endpoints and are known, in order.
-func participants(self overlay.NodeName, nodes map[overlay.NodeName]*overlay.Node, endpoints map[overlay.NodeName]int) []overlay.NodeName {
-	names := make([]overlay.NodeName, 0, len(endpoints))
-	for name, count := range endpoints {
-		if name != self && count > 0 && nodes[name] != nil {
-			names = append(names, name)
+// participants are the other nodes that take part and are known.
+func participants(self overlay.NodeName, nodes map[overlay.NodeName]*overlay.Node, at places) []*overlay.Node {
+	others := make([]*overlay.Node, 0, len(at))
+	for name, p := range at {
+		if n := nodes[name]; n != nil && name != self && p.ports > 0 {
+			others = append(others, n)
 		}
 	}
-	slices.Sort(names)
-	return names
+	return others
 }
 
 // familyOf resolves the underlay's family: auto is v4 if every node has it, else v6.
-func familyOf(want overlay.Family, self *overlay.Node, names []overlay.NodeName, nodes map[overlay.NodeName]*overlay.Node) overlay.Family {
+func familyOf(want overlay.Family, nodes []*overlay.Node) overlay.Family {
 	if want != overlay.FamilyAuto {
 		return want
 	}
-	has4 := func(n *overlay.Node) bool { _, ok := n.Underlay(overlay.V4); return ok }
-	if !has4(self) || slices.ContainsFunc(names, func(name overlay.NodeName) bool { return !has4(nodes[name]) }) {
-		return overlay.V6
+	for _, n := range nodes {
+		if _, has := n.Underlay(overlay.V4); !has {
+			return overlay.V6
+		}
 	}
 	return overlay.V4
 }

@@ -8,13 +8,17 @@ import (
 // fit lowers the MTU to the largest packet of a port that the node's underlay
 // takes. It is an error when that is less than the families inside must have.
 func (f *frame) fit(n *overlay.Node) error {
+	if t := f.tightest; t != nil && n.Spec.UnderlayMTU >= t.Spec.UnderlayMTU {
+		if n.Spec.UnderlayMTU == t.Spec.UnderlayMTU && n.Name < t.Name {
+			f.tightest = n
+		}
+		return nil
+	}
 	room, err := encap.PortMTU(f.Encapsulation, f.family, n.Spec.UnderlayMTU, f.inside...)
 	if err != nil {
 		return err
 	}
-	if f.tightest == nil || room < f.MTU {
-		f.MTU, f.tightest = room, n
-	}
+	f.MTU, f.tightest = room, n
 	return nil
 }
 

@@ -10,9 +10,7 @@ type network struct {
 	resource  *overlay.Network // nil: not known yet
 	blocks    map[string]*overlay.Block
 	endpoints map[overlay.EndpointName]*overlay.Endpoint
-	byNode    map[overlay.NodeName]map[overlay.EndpointName]*overlay.Endpoint
-	// nodes counts the endpoints of each node, stations aside.
-	nodes     map[overlay.NodeName]int
+	places    places
 	macs      contest[overlay.MAC]
 	addresses contest[address]
 
@@ -29,8 +27,7 @@ func newNetwork() *network {
 	return &network{
 		blocks:           map[string]*overlay.Block{},
 		endpoints:        map[overlay.EndpointName]*overlay.Endpoint{},
-		byNode:           map[overlay.NodeName]map[overlay.EndpointName]*overlay.Endpoint{},
-		nodes:            map[overlay.NodeName]int{},
+		places:           places{},
 		macs:             newContest[overlay.MAC](),
 		addresses:        newContest[address](),
 		changedMACs:      map[overlay.MAC]struct{}{},
@@ -42,46 +39,30 @@ func (n *network) empty() bool {
 	return n.resource == nil && len(n.blocks) == 0 && len(n.endpoints) == 0
 }
 
-// putEndpoint counts the new one before the old one goes: a node that only
+// putEndpoint adds the new one before the old one goes: a node that only
 // changes its endpoint does not leave the network in between.
 func (n *network) putEndpoint(e *overlay.Endpoint, self overlay.NodeName) {
-	name, node := overlay.EndpointName(e.Name), e.Spec.Node
-	n.count(e, 1, self)
-	if had := n.endpoints[name]; had != nil {
+	had := n.endpoints[overlay.EndpointName(e.Name)]
+	if had == e {
+		return
+	}
+	took := n.places.takesPart(e.Spec.Node)
+	n.places.add(e)
+	n.claim(e, contest[overlay.MAC].enter, contest[address].enter)
+	if e.Spec.Node == self && isPort(e) || took != n.places.takesPart(e.Spec.Node) {
+		n.reframe = true
+	}
+	if had != nil {
 		n.deleteEndpoint(had, self)
 	}
-	n.endpoints[name] = e
-	if n.byNode[node] == nil {
-		n.byNode[node] = map[overlay.EndpointName]*overlay.Endpoint{}
-	}
-	n.byNode[node][name] = e
-	n.claim(e, contest[overlay.MAC].enter, contest[address].enter)
+	n.endpoints[overlay.EndpointName(e.Name)] = e
 }
 
 func (n *network) deleteEndpoint(e *overlay.Endpoint, self overlay.NodeName) {
-	name, node := overlay.EndpointName(e.Name), e.Spec.Node
-	delete(n.endpoints, name)
-	delete(n.byNode[node], name)
-	if len(n.byNode[node]) == 0 {
-		delete(n.byNode, node)
-	}
-	n.count(e, -1, self)
+	delete(n.endpoints, overlay.EndpointName(e.Name))
+	n.places.remove(e)
 	n.claim(e, contest[overlay.MAC].leave, contest[address].leave)
-}
-
-// count keeps nodes. The frame depends on which nodes there are, and on this
-// node's own endpoints.
-func (n *network) count(e *overlay.Endpoint, by int, self overlay.NodeName) {
-	if e.Spec.Port == overlay.PortStation {
-		return
-	}
-	node := e.Spec.Node
-	before := n.nodes[node]
-	n.nodes[node] += by
-	if n.nodes[node] == 0 {
-		delete(n.nodes, node)
-	}
-	if before == 0 || before+by == 0 || node == self {
+	if e.Spec.Node == self && isPort(e) || !n.places.takesPart(e.Spec.Node) {
 		n.reframe = true
 	}
 }
@@ -107,40 +88,49 @@ func (n *network) list(e *overlay.Endpoint) {
 }
 
 // toggled lists what the nodes have that became members, or ceased to be.
-func (n *network) toggled(had, has map[overlay.NodeName]dataplane.Member) {
-	one := func(a, b map[overlay.NodeName]dataplane.Member) {
-		for node := range a {
-			if _, both := b[node]; !both {
-				for _, e := range n.byNode[node] {
-					if !e.Spec.MAC.IsZero() {
-						n.list(e)
-					}
-				}
+func (n *network) toggled(had map[overlay.NodeName]dataplane.Member, d dataplane.Changes[overlay.NodeName, dataplane.Member]) {
+	list := func(node overlay.NodeName) {
+		for _, e := range n.places.on(node) {
+			if !e.Spec.MAC.IsZero() {
+				n.list(e)
 			}
 		}
 	}
-	one(had, has)
-	one(has, had)
+	for node := range d.Gone {
+		list(node)
+	}
+	for node := range d.Set {
+		if _, was := had[node]; !was {
+			list(node)
+		}
+	}
 }
 
 // restation brings the entries of the listed MACs and addresses up to date, in
 // out and in the Delta.
 func (n *network) restation(d *dataplane.NetworkDelta, out dataplane.Network) {
+	if n.frame.Kind != overlay.Bridged {
+		return
+	}
+	counts := func(e *overlay.Endpoint) bool {
+		known, _ := n.frame.standing(e.Spec.Node)
+		return known && n.frame.hasMAC(e)
+	}
 	for m := range n.changedMACs {
-		var node overlay.NodeName
-		e, ok := n.macs.holder[m]
-		if ok {
-			node, ok = n.frame.remote(m, e)
+		e := n.macs.holder(m, counts)
+		if e == nil || e.Spec.Node == overlay.NodeName(n.frame.self.Name) {
+			record(&d.Remotes, out.Remotes, m, "", false)
+		} else {
+			record(&d.Remotes, out.Remotes, m, e.Spec.Node, true)
 		}
-		record(&d.Remotes, out.Remotes, m, node, ok)
 	}
 	for a := range n.changedAddresses {
-		var m overlay.MAC
-		e, ok := n.addresses.holder[a]
-		if ok {
-			m, ok = n.frame.neighbor(a, e)
+		e := n.addresses.holder(a, counts)
+		if e == nil || n.frame.isGateway(a) {
+			record(&d.Neighbors, out.Neighbors, a, overlay.MAC{}, false)
+		} else {
+			record(&d.Neighbors, out.Neighbors, a, e.Spec.MAC, true)
 		}
-		record(&d.Neighbors, out.Neighbors, a, m, ok)
 	}
 }
 

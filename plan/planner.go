@@ -165,13 +165,13 @@ func (p *Planner) Plan() (dataplane.Delta, bool) {
 func (p *Planner) planNetwork(name overlay.NetworkName) (dataplane.NetworkDelta, []string) {
 	n, known := p.networks[name]
 	_, held := p.held[name]
-	if !known || held || n.resource == nil || n.nodes[p.self] == 0 {
+	if !known || held || n.resource == nil || !n.places.takesPart(p.self) {
 		return p.drop(name), nil
 	}
 	had, built := p.state.Networks[name]
 	var next *frame
 	if n.rebuild || n.reframe || !built {
-		f, ok := settle(n.resource, p.self, p.nodes, n.nodes)
+		f, ok := settle(n.resource, p.self, p.nodes, n.places)
 		if !ok {
 			return p.drop(name), f.allProblems()
 		}
@@ -180,18 +180,16 @@ func (p *Planner) planNetwork(name overlay.NetworkName) (dataplane.NetworkDelta,
 	var d dataplane.NetworkDelta
 	switch {
 	case n.rebuild || !built:
-		out := build(next, n.endpoints, n.blocks, p.device)
+		out := next.build(n.places, n.blocks, p.device)
 		d = between(name, had, out)
 		p.state.Networks[name] = out
 	case next != nil:
-		out := had
-		out.Members, out.Ports, out.Routes = next.members, next.ports(n.byNode[p.self], p.device), next.routes(n.blocks)
-		out.Settings = next.Settings
-		n.toggled(had.Members, next.members)
-		had.Remotes, had.Neighbors = nil, nil
-		small := out
+		out := next.buildSmall(n.places, n.blocks, p.device)
+		small := had
 		small.Remotes, small.Neighbors = nil, nil
-		d = between(name, had, small)
+		d = between(name, small, out)
+		n.toggled(had.Members, d.Members)
+		out.Remotes, out.Neighbors = had.Remotes, had.Neighbors
 		p.state.Networks[name] = out
 	}
 	if next != nil {
@@ -244,7 +242,7 @@ func (p *Planner) deleteNode(name overlay.NodeName) {
 // reframe looks again at every network in which the node has endpoints.
 func (p *Planner) reframe(node overlay.NodeName) {
 	for name, n := range p.networks {
-		if n.nodes[node] > 0 {
+		if n.places[node] != nil {
 			n.reframe = true
 			p.touch(name)
 		}
@@ -255,7 +253,7 @@ func (p *Planner) reframe(node overlay.NodeName) {
 func (p *Planner) countPort(e *overlay.Endpoint, there bool) {
 	k := keyOf(e)
 	_, had := p.ports[k]
-	has := there && isPort(e, p.self)
+	has := there && isPort(e) && e.Spec.Node == p.self
 	if had == has {
 		return
 	}

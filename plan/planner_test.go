@@ -183,9 +183,14 @@ func TestPlannerIsFor(t *testing.T) {
 		naming := rapid.SampledFrom([]func(portKey, int) string{weakName, hashName}).Draw(t, "naming")
 		planner.name = naming
 		accumulated := dataplane.State{Node: self}
+		var past []change
 		for range rapid.IntRange(1, 40).Draw(t, "plans") {
 			for range rapid.IntRange(0, 6).Draw(t, "changes") {
 				c := anyChange(t)
+				if len(past) > 0 && rapid.IntRange(0, 9).Draw(t, "again") == 0 {
+					c = rapid.SampledFrom(past).Draw(t, "past")
+				}
+				past = append(past, c)
 				c.toPlanner(planner)
 				c.toSnapshot(snapshot)
 			}

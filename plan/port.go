@@ -12,20 +12,20 @@ import (
 	"weft/overlay"
 )
 
-// ports are the ports of this node among the endpoints.
-func (f *frame) ports(endpoints map[overlay.EndpointName]*overlay.Endpoint, device map[portKey]string) map[overlay.EndpointName]dataplane.Port {
-	ports := map[overlay.EndpointName]dataplane.Port{}
-	for name, e := range endpoints {
+// ports are the ports of this node's endpoints.
+func (f *frame) ports(local []*overlay.Endpoint, device map[portKey]string) map[overlay.EndpointName]dataplane.Port {
+	ports := make(map[overlay.EndpointName]dataplane.Port, len(local))
+	for _, e := range local {
 		if p, ok := f.port(e, device); ok {
-			ports[name] = p
+			ports[p.Name] = p
 		}
 	}
 	return ports
 }
 
-// port is a local endpoint's port; false for whatever is no port of this node.
+// port is the port of an endpoint of this node; false for whatever has none.
 func (f *frame) port(e *overlay.Endpoint, device map[portKey]string) (dataplane.Port, bool) {
-	if !isPort(e, overlay.NodeName(f.self.Name)) {
+	if !isPort(e) {
 		return dataplane.Port{}, false
 	}
 	if e.Spec.Port == overlay.PortSegment && f.Kind == overlay.Routed {
@@ -46,10 +46,6 @@ func (f *frame) port(e *overlay.Endpoint, device map[portKey]string) (dataplane.
 	return p, true
 }
 
-func isPort(e *overlay.Endpoint, self overlay.NodeName) bool {
-	return e.Spec.Node == self && e.Spec.Port != overlay.PortStation
-}
-
 // portKey identifies an endpoint among those of all networks.
 type portKey struct {
 	network  overlay.NetworkName
@@ -62,20 +58,6 @@ func keyOf(e *overlay.Endpoint) portKey {
 
 func (k portKey) compare(o portKey) int {
 	return cmp.Or(cmp.Compare(k.network, o.network), cmp.Compare(k.endpoint, o.endpoint))
-}
-
-// localPorts are the endpoints of this node in all networks: also in those that
-// are held or cannot be built, whose devices may still be on the host.
-func localPorts(self overlay.NodeName, s *overlay.Snapshot) map[portKey]struct{} {
-	keys := map[portKey]struct{}{}
-	for _, endpoints := range s.Endpoints {
-		for _, e := range endpoints {
-			if isPort(e, self) {
-				keys[keyOf(e)] = struct{}{}
-			}
-		}
-	}
-	return keys
 }
 
 // hashName makes a device name, 12 characters of the 15 that there are, from a

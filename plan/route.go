@@ -17,7 +17,7 @@ func (f *frame) routes(blocks map[string]*overlay.Block) map[netip.Prefix]datapl
 	}
 	owner := make(map[netip.Prefix]*overlay.Block, len(blocks))
 	for _, b := range blocks {
-		if had, ok := owner[b.Spec.Prefix]; !ok || outdates(b.Meta, had.Meta) {
+		if had, ok := owner[b.Spec.Prefix]; !ok || outdates(&b.Meta, &had.Meta) {
 			owner[b.Spec.Prefix] = b
 		}
 	}

@@ -21,25 +21,119 @@ func ips(e *overlay.Endpoint) iter.Seq[address] {
 	}
 }
 
-// remote is the entry of a MAC in State's Remotes: the member on which e,
-// which has it, is. Gateways are on every node and have none.
-func (f *frame) remote(m overlay.MAC, e *overlay.Endpoint) (overlay.NodeName, bool) {
-	_, member := f.members[e.Spec.Node]
-	return e.Spec.Node, member && f.Kind == overlay.Bridged && m != f.GatewayMAC
+// outdates says which of two resources that claim the same thing has it: the
+// one written last; the names decide between equals, so that every node and
+// every order of events agree.
+func outdates(a, b *overlay.Meta) bool {
+	if a.Revision != b.Revision {
+		return a.Revision > b.Revision
+	}
+	return a.Name < b.Name
 }
 
-// neighbor is the entry of an address in State's Neighbors: the MAC of e,
-// which has it. The gateway's addresses are answered by every node itself.
-func (f *frame) neighbor(a address, e *overlay.Endpoint) (overlay.MAC, bool) {
-	_, known := f.members[e.Spec.Node]
-	known = known || e.Spec.Node == overlay.NodeName(f.self.Name)
-	if !known || f.Kind != overlay.Bridged || e.Spec.MAC == f.GatewayMAC {
-		return overlay.MAC{}, false
+// standing says whether the endpoints of a node count: those of this node and
+// of the members do, which are remote.
+func (f *frame) standing(node overlay.NodeName) (known, remote bool) {
+	if node == overlay.NodeName(f.self.Name) {
+		return true, false
 	}
+	_, remote = f.members[node]
+	return remote, remote
+}
+
+// hasMAC: gateways are on every node, and nobody else is believed to have
+// their MAC.
+func (f *frame) hasMAC(e *overlay.Endpoint) bool {
+	return !e.Spec.MAC.IsZero() && e.Spec.MAC != f.GatewayMAC
+}
+
+// isGateway: gateways' addresses have no entry, as every node answers itself.
+func (f *frame) isGateway(a address) bool {
 	for _, g := range f.Gateways {
 		if a == g.Addr() {
-			return overlay.MAC{}, false
+			return true
 		}
 	}
-	return e.Spec.MAC, true
+	return false
+}
+
+// stations makes the FDB and the neighbours of a bridged network. Nearly all
+// MACs and addresses have one claimant; who has the others is decided in a
+// second pass.
+func (f *frame) stations(at places) (map[overlay.MAC]overlay.NodeName, map[address]overlay.MAC) {
+	size := 0
+	for _, p := range at {
+		size += len(p.endpoints)
+	}
+	remotes := make(map[overlay.MAC]overlay.NodeName, size)
+	neighbors := make(map[address]overlay.MAC, size*(1+len(f.Gateways)))
+	crowded := map[address]struct{}{}
+	for node, p := range at {
+		known, remote := f.standing(node)
+		if !known {
+			continue
+		}
+		for _, e := range p.endpoints {
+			if !f.hasMAC(e) {
+				continue
+			}
+			if remote {
+				remotes[e.Spec.MAC] = node
+			}
+			for a := range ips(e) {
+				before := len(neighbors)
+				neighbors[a] = e.Spec.MAC
+				if len(neighbors) == before {
+					crowded[a] = struct{}{}
+				}
+			}
+		}
+	}
+	if len(crowded) > 0 {
+		f.decide(at, crowded, remotes, neighbors)
+	}
+	for _, g := range f.Gateways {
+		delete(neighbors, g.Addr())
+	}
+	return remotes, neighbors
+}
+
+// decide gives the addresses that several claim to the last that was written.
+// A MAC that several have shows by its link-local address.
+func (f *frame) decide(at places, crowded map[address]struct{}, remotes map[overlay.MAC]overlay.NodeName, neighbors map[address]overlay.MAC) {
+	holders, macHolders := map[address]*overlay.Endpoint{}, map[overlay.MAC]*overlay.Endpoint{}
+	for node, p := range at {
+		if known, _ := f.standing(node); !known {
+			continue
+		}
+		for _, e := range p.endpoints {
+			if !f.hasMAC(e) {
+				continue
+			}
+			for a := range ips(e) {
+				if _, ok := crowded[a]; !ok {
+					continue
+				}
+				take(holders, a, e)
+				if a == e.Spec.MAC.LinkLocal() {
+					take(macHolders, e.Spec.MAC, e)
+				}
+			}
+		}
+	}
+	for a, e := range holders {
+		neighbors[a] = e.Spec.MAC
+	}
+	for m, e := range macHolders {
+		delete(remotes, m)
+		if _, remote := f.standing(e.Spec.Node); remote {
+			remotes[m] = e.Spec.Node
+		}
+	}
+}
+
+func take[K comparable](holders map[K]*overlay.Endpoint, k K, e *overlay.Endpoint) {
+	if had, ok := holders[k]; !ok || outdates(&e.Meta, &had.Meta) {
+		holders[k] = e
+	}
 }
