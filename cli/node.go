@@ -53,8 +53,10 @@ func matchText(networks []overlay.NetworkReport) string {
 		return ""
 	case differ == 0:
 		return "matches"
+	case len(networks) == 1:
+		return "differs"
 	}
-	return fmt.Sprintf("%d differ", differ)
+	return fmt.Sprintf("%d of %d differ", differ, len(networks))
 }
 
 func matches(r overlay.NetworkReport) bool { return len(r.Differs) == 0 && r.Wanted == r.Present }

@@ -62,8 +62,8 @@ are for people: "weft login TOKEN" makes credentials of one.`,
 		if _, err := fmt.Fprintln(a.stdout, made.Token); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.stderr, "token %s for %s, good for %s: %s\n", made.Name,
-			first(string(r.Role), string(overlay.RoleNode)), output.Duration(made.Expires.Sub(a.now()).Round(time.Second)), tokenUse(r.Role))
+		_, err = fmt.Fprintf(a.stderr, "token %s of role %s, good until %s: %s\n",
+			made.Name, first(string(r.Role), string(overlay.RoleNode)), timeText(made.Expires), tokenUse(r.Role))
 		return err
 	}
 	return cmd
