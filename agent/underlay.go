@@ -141,25 +141,27 @@ func defaultSource(f overlay.Family) (netip.Addr, bool) {
 func watchUnderlay(ctx context.Context, wanted []string, now Underlay, changed func(Underlay)) error {
 	done := make(chan struct{})
 	defer close(done)
-	addrs, links := make(chan netlink.AddrUpdate, 64), make(chan netlink.LinkUpdate, 64)
+	addrs, links, routes := make(chan netlink.AddrUpdate, 64), make(chan netlink.LinkUpdate, 64), make(chan netlink.RouteUpdate, 64)
 	if err := netlink.AddrSubscribe(addrs, done); err != nil {
 		return fmt.Errorf("watch this host's addresses: %w", err)
 	}
 	if err := netlink.LinkSubscribe(links, done); err != nil {
 		return fmt.Errorf("watch this host's links: %w", err)
 	}
+	if err := netlink.RouteSubscribe(routes, done); err != nil {
+		return fmt.Errorf("watch this host's routes: %w", err)
+	}
 	for {
+		ok := true
 		select {
 		case <-ctx.Done():
 			return nil
-		case _, ok := <-addrs:
-			if !ok {
-				return errors.New("watch this host's addresses: the subscription ended")
-			}
-		case _, ok := <-links:
-			if !ok {
-				return errors.New("watch this host's links: the subscription ended")
-			}
+		case _, ok = <-addrs:
+		case _, ok = <-links:
+		case _, ok = <-routes:
+		}
+		if !ok {
+			return errors.New("watch this host's addresses: the kernel ended the subscription")
 		}
 		if u, err := FindUnderlay(wanted); err == nil && !u.Equal(now) {
 			now = u

@@ -1,0 +1,109 @@
+package agent
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"weft/internal/netns"
+	"weft/internal/testenv"
+)
+
+// host makes a namespace with an underlay NIC.
+func host(t *testing.T, commands ...string) string {
+	t.Helper()
+	testenv.NeedRoot(t)
+	ns := testenv.Namespace(t)
+	for _, c := range append([]string{
+		"ip link add eth0 type veth peer name far", "ip link set far up", "ip link set eth0 up mtu 1400",
+	}, commands...) {
+		testenv.Run(t, ns, strings.Fields(c)...)
+	}
+	return ns
+}
+
+func find(t *testing.T, ns string, wanted ...string) (u Underlay, err error) {
+	t.Helper()
+	if outer := netns.Do(ns, func() error { u, err = FindUnderlay(wanted); return nil }); outer != nil {
+		t.Fatal(outer)
+	}
+	return u, err
+}
+
+func TestFindUnderlayByDefaultRoute(t *testing.T) {
+	t.Parallel()
+	ns := host(t,
+		"ip addr add 192.0.2.11/24 dev eth0", "ip addr add 192.0.2.99/24 dev eth0",
+		"ip -6 addr add 2001:db8:1::11/64 dev eth0 nodad",
+		"ip route add default via 192.0.2.1", "ip -6 route add default via 2001:db8:1::1")
+	u, err := find(t, ns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Underlay{MTU: 1400, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.11/24"), netip.MustParsePrefix("2001:db8:1::11/64")}}
+	if !u.Equal(want) {
+		t.Errorf("%+v, want %+v", u, want)
+	}
+}
+
+func TestFindUnderlayByName(t *testing.T) {
+	t.Parallel()
+	ns := host(t, "ip addr add 192.0.2.11/24 dev eth0", "ip addr add 198.51.100.7/25 dev eth0")
+	u, err := find(t, ns, "198.51.100.7")
+	if err != nil || len(u.Addresses) != 1 || u.Addresses[0] != netip.MustParsePrefix("198.51.100.7/25") {
+		t.Errorf("%+v, %v", u, err)
+	}
+	for wanted, says := range map[string]string{
+		"192.0.2.12": "--underlay 192.0.2.12: no interface of this host has that address; it has 192.0.2.11, 198.51.100.7",
+		"eth0":       `--underlay "eth0": want an address of this host such as 192.0.2.11`,
+		"":           `--underlay "": want an address of this host such as 192.0.2.11`,
+	} {
+		if _, err := find(t, ns, wanted); err == nil || err.Error() != says {
+			t.Errorf("%q: %v, want %s", wanted, err, says)
+		}
+	}
+	if _, err := find(t, ns); err == nil || !strings.Contains(err.Error(), "no default route") {
+		t.Errorf("without a default route: %v", err)
+	}
+}
+
+// TestWatchUnderlay: a new address is told, and losing the last one is not.
+func TestWatchUnderlay(t *testing.T) {
+	t.Parallel()
+	ns := host(t, "ip addr add 192.0.2.11/24 dev eth0", "ip route add default via 192.0.2.1")
+	now, err := find(t, ns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	seen, ended := make(chan Underlay, 8), make(chan error, 1)
+	ready := make(chan struct{})
+	go func() {
+		ended <- netns.Do(ns, func() error {
+			close(ready)
+			return watchUnderlay(ctx, nil, now, func(u Underlay) { seen <- u })
+		})
+	}()
+	<-ready
+	next := netip.MustParsePrefix("192.0.2.77/24")
+	testenv.Eventually(t, 5*time.Second, func() error {
+		testenv.Run(t, ns, "ip", "addr", "flush", "dev", "eth0")
+		testenv.Run(t, ns, "ip", "addr", "add", next.String(), "dev", "eth0")
+		testenv.Run(t, ns, "ip", "route", "replace", "default", "via", "192.0.2.1")
+		select {
+		case u := <-seen:
+			if u.Addresses[0] != next {
+				t.Errorf("told %v, want %v", u.Addresses, next)
+			}
+			return nil
+		case <-time.After(100 * time.Millisecond):
+			return context.DeadlineExceeded
+		}
+	}, "the new address to be told")
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
