@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"weft/api"
@@ -66,16 +67,17 @@ const (
 // changes, until ctx ends.
 func register(ctx context.Context, o Options, now Underlay, client *api.Client) error {
 	changes := make(chan Underlay, 1)
-	watched := make(chan error, 1)
-	go func() {
-		watched <- watchUnderlay(ctx, o.Underlay, now, func(u Underlay) {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() {
+		watchUnderlay(ctx, o.Underlay, now, func(u Underlay) {
 			select { // only the newest counts
 			case <-changes:
 			default:
 			}
 			changes <- u
-		})
-	}()
+		}, o.Log)
+	})
 	for {
 		if next, changed := write(ctx, o, now, client, changes); changed {
 			now = next
@@ -84,8 +86,8 @@ func register(ctx context.Context, o Options, now Underlay, client *api.Client) 
 		select {
 		case now = <-changes:
 			o.Log.Info("this node's underlay changed", "underlay", now.Addresses, "mtu", now.MTU)
-		case err := <-watched:
-			return err
+		case <-ctx.Done():
+			return nil
 		}
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -135,23 +137,45 @@ func defaultSource(f overlay.Family) (netip.Addr, bool) {
 	return a.Unmap(), ok && a.IsGlobalUnicast()
 }
 
+// watchAgain is the pause before a subscription is renewed that the kernel ended.
+const watchAgain = time.Second
+
 // watchUnderlay calls changed with the underlay each time that it is another
 // one, until ctx ends. While the host has no such address nothing is called:
 // the last one stays.
-func watchUnderlay(ctx context.Context, wanted []string, now Underlay, changed func(Underlay)) error {
+func watchUnderlay(ctx context.Context, wanted []string, now Underlay, changed func(Underlay), log *slog.Logger) {
+	look := func() {
+		if u, err := FindUnderlay(wanted); err == nil && !u.Equal(now) {
+			now = u
+			changed(u)
+		}
+	}
+	for ctx.Err() == nil {
+		err := onAddressChange(ctx, look)
+		if ctx.Err() != nil {
+			return
+		}
+		log.Warn("watch this host's addresses", "err", err, "again", watchAgain)
+		select {
+		case <-time.After(watchAgain):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// onAddressChange calls look now and whenever addresses, links or routes of
+// this host change, until ctx or the subscription ends.
+func onAddressChange(ctx context.Context, look func()) error {
 	done := make(chan struct{})
 	defer close(done)
 	addrs, links, routes := make(chan netlink.AddrUpdate, 64), make(chan netlink.LinkUpdate, 64), make(chan netlink.RouteUpdate, 64)
-	if err := netlink.AddrSubscribe(addrs, done); err != nil {
-		return fmt.Errorf("watch this host's addresses: %w", err)
-	}
-	if err := netlink.LinkSubscribe(links, done); err != nil {
-		return fmt.Errorf("watch this host's links: %w", err)
-	}
-	if err := netlink.RouteSubscribe(routes, done); err != nil {
-		return fmt.Errorf("watch this host's routes: %w", err)
+	if err := errors.Join(
+		netlink.AddrSubscribe(addrs, done), netlink.LinkSubscribe(links, done), netlink.RouteSubscribe(routes, done),
+	); err != nil {
+		return err
 	}
 	for {
+		look()
 		ok := true
 		select {
 		case <-ctx.Done():
@@ -161,11 +185,7 @@ func watchUnderlay(ctx context.Context, wanted []string, now Underlay, changed f
 		case _, ok = <-routes:
 		}
 		if !ok {
-			return errors.New("watch this host's addresses: the kernel ended the subscription")
-		}
-		if u, err := FindUnderlay(wanted); err == nil && !u.Equal(now) {
-			now = u
-			changed(u)
+			return errors.New("the kernel ended the subscription")
 		}
 	}
 }

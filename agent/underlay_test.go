@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -79,14 +80,12 @@ func TestWatchUnderlay(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	seen, ended := make(chan Underlay, 8), make(chan error, 1)
-	ready := make(chan struct{})
 	go func() {
 		ended <- netns.Do(ns, func() error {
-			close(ready)
-			return watchUnderlay(ctx, nil, now, func(u Underlay) { seen <- u })
+			watchUnderlay(ctx, nil, now, func(u Underlay) { seen <- u }, slog.New(slog.DiscardHandler))
+			return nil
 		})
 	}()
-	<-ready
 	next := netip.MustParsePrefix("192.0.2.77/24")
 	testenv.Eventually(t, 5*time.Second, func() error {
 		testenv.Run(t, ns, "ip", "addr", "flush", "dev", "eth0")
