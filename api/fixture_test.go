@@ -25,6 +25,7 @@ type world struct {
 	store store.Store
 	ca    *identity.CA
 	log   *logs
+	hosts []*host
 }
 
 func newWorld(t testing.TB) *world {
@@ -54,7 +55,7 @@ func (l *logs) count(words ...string) int {
 	defer l.mu.Unlock()
 	n := 0
 lines:
-	for line := range strings.Lines(l.text.String()) {
+	for line := range strings.Lines(strings.ReplaceAll(l.text.String(), `\"`, `"`)) {
 		for _, w := range words {
 			if !strings.Contains(line, w) {
 				continue lines
@@ -100,6 +101,7 @@ func (w *world) serve(t testing.TB, change func(*Options), prepare ...func(*Serv
 		}
 	})
 	t.Cleanup(h.stop)
+	w.hosts = append(w.hosts, h)
 	return h
 }
 

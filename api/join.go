@@ -170,6 +170,9 @@ func (s *Server) MakeToken(ctx context.Context, request TokenRequest) (NewToken,
 			return NewToken{}, Invalid("", "%v", err)
 		}
 	}
+	if len(s.Addresses) == 0 {
+		return NewToken{}, Invalid("start the server with --advertise", "the server does not know by which address others reach it, and a token has to say")
+	}
 	secret, err := identity.NewSecret()
 	if err != nil {
 		return NewToken{}, err

@@ -47,7 +47,7 @@ func keepNetwork(spec, old overlay.NetworkSpec) overlay.NetworkSpec {
 		return spec
 	}
 	for _, p := range spec.Subnets {
-		if g, ok := gatewayOf(old, overlay.FamilyOf(p.Addr())); ok {
+		if g, ok := gatewayOf(old, overlay.FamilyOf(p.Addr())); ok && p.Contains(g) {
 			spec.Gateways = append(spec.Gateways, g)
 		} else if p.IsValid() {
 			spec.Gateways = append(spec.Gateways, p.Masked().Addr().Next())

@@ -175,7 +175,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, id identity.Iden
 	case CodeInternal:
 		level = slog.LevelError
 	}
-	s.log.Log(r.Context(), level, "refused", "request", r.Method+" "+r.URL.Path, "from", r.RemoteAddr, "who", id.String(), "code", e.Code, "error", err)
+	s.log.Log(r.Context(), level, "refused", "request", r.Method+" "+r.URL.Path, "from", r.RemoteAddr, "who", id.String(), "code", e.Code, "error", e)
 	if err := WriteError(w, e); err != nil {
 		s.log.Debug("answer", "from", r.RemoteAddr, "error", err)
 	}

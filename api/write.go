@@ -26,8 +26,13 @@ const (
 	writeTries = 20
 )
 
-// errOvertaken has a write made again: what it was judged by has changed.
-var errOvertaken = errors.New("overtaken")
+var (
+	// errOvertaken has a write made again: what it was judged by has changed.
+	errOvertaken = errors.New("overtaken")
+	// errTaken has a write made again with other choices. That cannot go on
+	// for ever, because there is always one choice less.
+	errTaken = errors.New("taken")
+)
 
 // change makes a change for somebody: it checks whether they may, fills in what
 // they left open, and has the store write it on the condition that all of that
@@ -38,9 +43,12 @@ func (s *Server) change(ctx context.Context, id identity.Identity, c request) (o
 		make = s.remove
 	}
 	a := avoid{}
-	for range writeTries {
+	for tries := 0; tries < writeTries; {
 		r, at, err := make(ctx, id, c, a)
-		if !errors.Is(err, errOvertaken) {
+		switch {
+		case errors.Is(err, errOvertaken):
+			tries++
+		case !errors.Is(err, errTaken):
 			return r, at, err
 		}
 	}
@@ -122,7 +130,7 @@ func (s *Server) overtaken(ctx context.Context, c request, d *draft, err error) 
 		return errOvertaken
 	case errors.As(err, &claimed) && d.chose[claimed.Claim]:
 		d.avoid[claimed.Claim] = true
-		return errOvertaken
+		return errTaken
 	case errors.As(err, &missing) && missing.Need.Kind == overlay.KindBlock:
 		s.index.changed(ctx, missing.Need, revisionOf(s.index.get(missing.Need)), s.patience)
 		return errOvertaken
