@@ -73,10 +73,18 @@ func (d *differ) setLink(id LinkID, want, have Link) {
 	if set := (setLink{id, have, want}); !set.empty() {
 		d.add(set)
 	}
+	if have.Odd {
+		d.add(resetBridge{id})
+	}
+	odd := have.Port.Odd && want.Master == have.Master
+	have.Port.Odd = false
 	if want.Port.Owned && (want.Port != have.Port || want.Master != have.Master) {
 		d.add(setBridgePort{id, want.Port})
 	}
 	if want.Up != have.Up {
 		d.add(setUp{id, want.Up})
+	}
+	if odd {
+		d.add(resetBridgePort{id})
 	}
 }

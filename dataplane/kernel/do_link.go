@@ -213,6 +213,48 @@ func (o setBridgePort) do(h *hand) error {
 	return s.send(unix.RTM_SETLINK, 0, linkMessage(unix.AF_BRIDGE, i), port)
 }
 
+func (o resetBridgePort) do(h *hand) error {
+	s, i, err := h.at(o.ID)
+	if err != nil {
+		return err
+	}
+	port := nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
+	for _, flag := range oddPortFlags {
+		port.AddRtAttr(flag, boolean(false))
+	}
+	if err := s.send(unix.RTM_SETLINK, 0, linkMessage(unix.AF_BRIDGE, i), port); err != nil {
+		return err
+	}
+	state := nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
+	state.AddRtAttr(nl.IFLA_BRPORT_STATE, []byte{portForwarding})
+	// Without carrier it is disabled, and forwards as soon as it has.
+	return ignore(s.send(unix.RTM_SETLINK, 0, linkMessage(unix.AF_BRIDGE, i), state), unix.ENETDOWN)
+}
+
+// oddPortFlags are those that Weft's ports never have.
+var oddPortFlags = []int{
+	nl.IFLA_BRPORT_ISOLATED, nl.IFLA_BRPORT_MODE, nl.IFLA_BRPORT_GUARD, nl.IFLA_BRPORT_PROTECT, brportLocked,
+}
+
+const (
+	brportLocked   = 39 // IFLA_BRPORT_LOCKED (linux/if_link.h)
+	portForwarding = 3  // BR_STATE_FORWARDING (linux/if_bridge.h)
+)
+
+func (o resetBridge) do(h *hand) error {
+	s, i, err := h.at(o.ID)
+	if err != nil {
+		return err
+	}
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(string(KindBridge)))
+	data := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
+	data.AddRtAttr(nl.IFLA_BR_STP_STATE, nl.Uint32Attr(0))
+	data.AddRtAttr(nl.IFLA_BR_VLAN_FILTERING, nl.Uint8Attr(0))
+	data.AddRtAttr(nl.IFLA_BR_MCAST_SNOOPING, nl.Uint8Attr(0))
+	return s.send(unix.RTM_NEWLINK, 0, linkMessage(unix.AF_UNSPEC, i), info)
+}
+
 func (o setUp) do(h *hand) error {
 	s, i, err := h.at(o.ID)
 	if err != nil {

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -20,22 +21,21 @@ type hostLink struct {
 	hwaddr         overlay.MAC // Link.MAC, also when Weft does not care
 	// carrier: the other end is up. running: the kernel has noticed, and sends.
 	carrier, running bool
-	link           Link
-	bridge         bridgeDetail
-	vxlan          vxlanDetail
+	link             Link
+	bridge           bridgeDetail
+	vxlan            vxlanDetail
 }
 
-// bridgeDetail is what Weft's bridges must not have, and what it shows of them.
+// bridgeDetail is what Weft shows of its bridges but does not set.
 type bridgeDetail struct {
-	snooping bool
-	ageing   int // in 1/100 s
+	ageing int // in 1/100 s
 }
 
 // vxlanDetail is what Weft shows of its vxlan links but does not set.
 type vxlanDetail struct {
-	device, ttl, ageing int // ageing in seconds
-	low, high           uint16
-	checksum            bool
+	ttl, ageing int // ageing in seconds
+	low, high   uint16
+	checksum    bool
 }
 
 // links calls f with every link in the namespace.
@@ -130,28 +130,28 @@ func (l *hostLink) parseInfo(info []byte) {
 	case "tun":
 		l.link.Kind = KindTap
 	case KindBridge:
-		l.bridge = parseBridge(data)
+		l.parseBridge(data)
 	case KindVXLAN:
 		l.parseVXLAN(data)
 	}
 	if slave == string(KindBridge) {
-		l.link.Port = parseBridgePort(slaveData)
+		l.link.Port = parseBridgePort(slaveData, l.running)
 	}
 }
 
-func parseBridge(data []byte) (d bridgeDetail) {
+func (l *hostLink) parseBridge(data []byte) {
 	attributes(data, func(kind uint16, v []byte) {
 		switch kind {
-		case nl.IFLA_BR_MCAST_SNOOPING:
-			d.snooping = number(v) != 0
+		case nl.IFLA_BR_MCAST_SNOOPING, nl.IFLA_BR_STP_STATE, nl.IFLA_BR_VLAN_FILTERING:
+			l.link.Odd = l.link.Odd || number(v) != 0
 		case nl.IFLA_BR_AGEING_TIME:
-			d.ageing = number(v)
+			l.bridge.ageing = number(v)
 		}
 	})
-	return d
 }
 
-func parseBridgePort(data []byte) BridgePort {
+// parseBridgePort reads the flags of a port; running says that it should forward.
+func parseBridgePort(data []byte, running bool) BridgePort {
 	p := BridgePort{Owned: true}
 	multicast, broadcast := false, false
 	attributes(data, func(kind uint16, v []byte) {
@@ -167,6 +167,10 @@ func parseBridgePort(data []byte) BridgePort {
 			broadcast = on
 		case nl.IFLA_BRPORT_NEIGH_SUPPRESS:
 			p.Suppress = on
+		case nl.IFLA_BRPORT_STATE:
+			p.Odd = p.Odd || running && v[0] != portForwarding
+		default:
+			p.Odd = p.Odd || on && slices.Contains(oddPortFlags, int(kind))
 		}
 	})
 	p.Broadcast = multicast && broadcast
@@ -189,10 +193,12 @@ func (l *hostLink) parseVXLAN(data []byte) {
 			x.Learning = number(v) != 0
 		case nl.IFLA_VXLAN_UDP_ZERO_CSUM6_RX:
 			x.ZeroChecksum6 = number(v) != 0
-		case nl.IFLA_VXLAN_LINK:
-			d.device = number(v)
+		case nl.IFLA_VXLAN_GROUP, nl.IFLA_VXLAN_GROUP6, nl.IFLA_VXLAN_FLOWBASED, nl.IFLA_VXLAN_LINK,
+			nl.IFLA_VXLAN_PROXY, nl.IFLA_VXLAN_RSC, nl.IFLA_VXLAN_L2MISS, nl.IFLA_VXLAN_L3MISS, nl.IFLA_VXLAN_TOS:
+			x.Odd = x.Odd || slices.ContainsFunc(v, func(b byte) bool { return b != 0 })
 		case nl.IFLA_VXLAN_TTL:
 			d.ttl = number(v)
+			x.Odd = x.Odd || d.ttl != 0
 		case nl.IFLA_VXLAN_AGEING:
 			d.ageing = number(v)
 		case nl.IFLA_VXLAN_PORT_RANGE:

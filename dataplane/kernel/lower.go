@@ -24,6 +24,19 @@ func LowerNetwork(n dataplane.Network, dir string) Objects {
 	return l.Objects
 }
 
+// LowerChange is what of LowerNetwork a change can concern, before and after: all
+// that differs is among it. Its cost is that of the change, not of the network.
+func LowerChange(old, next dataplane.Network, d dataplane.NetworkDelta, dir string) (was, want Objects) {
+	nodes := nodesOf(old, next, d)
+	part := func(n dataplane.Network) Objects {
+		l := lowering{NewObjects(), DomainNS(dir, n.Name), n}
+		l.Namespaces[l.ns] = struct{}{}
+		l.changed(d, nodes)
+		return l.Objects
+	}
+	return part(old), part(next)
+}
+
 // lowering collects the objects of one network.
 type lowering struct {
 	Objects
@@ -54,15 +67,19 @@ func (l lowering) collections() {
 		l.port(p)
 	}
 	if l.n.Kind == overlay.Routed {
-		l.routes()
+		for prefix, r := range l.n.Routes {
+			l.route(prefix, r)
+		}
 		return
 	}
-	l.members()
+	for node := range l.n.Members {
+		l.member(node)
+	}
 	for mac, node := range l.n.Remotes {
 		l.remote(mac, node)
 	}
 	for ip, mac := range l.n.Neighbors {
-		l.Neighbors[NeighborKey{l.link(bridgeName), ip}] = mac
+		l.neighbor(ip, mac)
 	}
 }
 

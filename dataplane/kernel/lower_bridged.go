@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"net/netip"
+
 	"weft/overlay"
 )
 
@@ -31,12 +33,9 @@ func (l lowering) bridgedDomain() {
 	l.Links[l.link(tunnelName)] = vx
 }
 
-// members adds the VTEPs that broadcast and multicast go to.
-func (l lowering) members() {
-	if l.n.BUM == overlay.BUMNone {
-		return
-	}
-	for _, m := range l.n.Members {
+// member adds a VTEP that broadcast and multicast go to.
+func (l lowering) member(node overlay.NodeName) {
+	if m, ok := l.n.Members[node]; ok && l.n.BUM != overlay.BUMNone {
 		l.Tunnels[TunnelKey{Link: l.link(tunnelName), Member: m.VTEP}] = m.VTEP
 	}
 }
@@ -50,4 +49,9 @@ func (l lowering) remote(mac overlay.MAC, node overlay.NodeName) {
 	}
 	l.Tunnels[TunnelKey{Link: l.link(tunnelName), MAC: mac}] = m.VTEP
 	l.Stations[StationKey{l.link(bridgeName), mac}] = Station{tunnelName, true}
+}
+
+// neighbor adds what the bridge answers ARP and ND with, and the gateway sends to.
+func (l lowering) neighbor(ip netip.Addr, mac overlay.MAC) {
+	l.Neighbors[NeighborKey{l.link(bridgeName), ip}] = mac
 }

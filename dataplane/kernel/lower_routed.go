@@ -29,22 +29,19 @@ func (l lowering) routedDomain() {
 	}
 }
 
-// routes leads to other nodes' blocks, as flannel does (RFC 7348 has no word
+// route leads to another node's block, as flannel does (RFC 7348 has no word
 // for it): the next hop is the block's first address, which nobody has, and
 // stands for the node's VTEP.
-func (l lowering) routes() {
-	vx := l.link(tunnelName)
-	for prefix, r := range l.n.Routes {
-		m, ok := l.n.Members[r.Node]
-		if !ok || r.Direct {
-			continue
-		}
-		hop := prefix.Masked().Addr()
-		l.Tunnels[TunnelKey{Link: vx, MAC: m.VTEPMAC}] = m.VTEP
-		l.Neighbors[NeighborKey{vx, hop}] = m.VTEPMAC
-		l.Routes[RouteKey{NS: l.ns, Prefix: prefix}] = Route{
-			Device: tunnelName, Via: hop, OnLink: true, Protocol: Protocol,
-		}
+func (l lowering) route(prefix netip.Prefix, r dataplane.Route) {
+	m, ok := l.n.Members[r.Node]
+	if !ok || r.Direct {
+		return
+	}
+	vx, hop := l.link(tunnelName), prefix.Masked().Addr()
+	l.Tunnels[TunnelKey{Link: vx, MAC: m.VTEPMAC}] = m.VTEP
+	l.Neighbors[NeighborKey{vx, hop}] = m.VTEPMAC
+	l.Routes[RouteKey{NS: l.ns, Prefix: prefix}] = Route{
+		Device: tunnelName, Via: hop, OnLink: true, Protocol: Protocol,
 	}
 }
 

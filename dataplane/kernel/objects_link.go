@@ -34,6 +34,9 @@ type Link struct {
 	Port BridgePort
 	// VXLAN is set on vxlan links.
 	VXLAN VXLAN
+	// Odd: somebody gave Weft's bridge what it never has: STP, VLAN filtering or
+	// multicast snooping.
+	Odd bool
 	// Peer is the other end of a veth.
 	Peer LinkID
 	// Lent is set on the other end of a veth that is left to the caller: it is
@@ -55,6 +58,9 @@ type BridgePort struct {
 	// Suppress: ARP and ND are answered for stations behind this port, and not
 	// sent out of it.
 	Suppress bool
+	// Odd: somebody gave the port what Weft's never have, such as isolation or a
+	// state other than forwarding.
+	Odd bool
 }
 
 // VXLAN is what a vxlan link cannot change in its life.
@@ -66,6 +72,8 @@ type VXLAN struct {
 	// links on a port share a socket, so all have the same.
 	ZeroChecksum6 bool
 	Learning      bool
+	// Odd: somebody gave the link what Weft's never have, such as a default remote.
+	Odd bool
 }
 
 // Names inside every domain.

@@ -159,6 +159,22 @@ func (o setBridgePort) String() string {
 		"neigh_suppress", onOff(f.Suppress))
 }
 
+// resetBridgePort takes from a port what Weft's never have.
+type resetBridgePort struct{ ID LinkID }
+
+func (o resetBridgePort) String() string {
+	return o.ID.NS.command("bridge", "link", "set", "dev", o.ID.Name, "state", "forwarding",
+		"isolated", "off", "hairpin", "off", "guard", "off", "root_block", "off", "locked", "off")
+}
+
+// resetBridge takes from a bridge what Weft's never have.
+type resetBridge struct{ ID LinkID }
+
+func (o resetBridge) String() string {
+	return o.ID.NS.command("ip", "link", "set", o.ID.Name, "type", "bridge",
+		"stp_state", "0", "vlan_filtering", "0", "mcast_snooping", "0")
+}
+
 // setUp sets a link up or down.
 type setUp struct {
 	ID LinkID

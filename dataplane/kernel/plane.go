@@ -68,7 +68,26 @@ func (p *Plane) Apply(ctx context.Context, want dataplane.State, since *dataplan
 	defer p.mu.Unlock()
 	h := newHand(p.Host)
 	defer h.Close()
+	was, from := p.want, p.reached
 	p.want, p.reached = want, 0
+	if since != nil && from != 0 && since.From == from && since.To == want.Generation {
+		err := p.applyDelta(ctx, h, was, *since)
+		if err == nil {
+			p.reached = want.Generation
+			return nil
+		}
+		p.Log.Info("comparing everything", "because", err)
+	}
+	if err := p.applyAll(ctx, h, want); err != nil {
+		return err
+	}
+	p.reached = want.Generation
+	return nil
+}
+
+// applyAll compares everything on the host and changes what differs. What can be
+// done is done, whatever fails beside it.
+func (p *Plane) applyAll(ctx context.Context, h *hand, want dataplane.State) error {
 	var errs []error
 	done := map[overlay.NetworkName]bool{}
 	for _, name := range sortedNames(want.Networks) {
@@ -82,11 +101,37 @@ func (p *Plane) Apply(ctx context.Context, want dataplane.State, since *dataplan
 			errs = append(errs, p.remove(ctx, h, name))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return err
+	return errors.Join(errs...)
+}
+
+// applyDelta changes what the delta says and reads nothing: the host is as the
+// State before was.
+func (p *Plane) applyDelta(ctx context.Context, h *hand, was dataplane.State, d dataplane.Delta) error {
+	for _, name := range sortedNames(d.Networks) {
+		nd := d.Networks[name]
+		old, known := was.Networks[name]
+		next, wanted := p.want.Networks[name]
+		var err error
+		switch {
+		case !wanted && p.isHeld(name):
+		case !wanted:
+			err = p.remove(ctx, h, name)
+		case !known || nd.Settings != nil:
+			err = p.applyNetwork(ctx, h, next)
+		default:
+			have, want := LowerChange(old, next, nd, p.NetnsDir)
+			err = p.change(ctx, h, name, Diff(want, have))
+		}
+		if err != nil {
+			return err
+		}
 	}
-	p.reached = want.Generation
 	return nil
+}
+
+func (p *Plane) isHeld(name overlay.NetworkName) bool {
+	_, held := p.want.Held[name]
+	return held
 }
 
 func sortedNames[V any](m map[overlay.NetworkName]V) []overlay.NetworkName {
