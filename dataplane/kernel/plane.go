@@ -140,6 +140,7 @@ func sortedNames[V any](m map[overlay.NetworkName]V) []overlay.NetworkName {
 
 // applyNetwork compares everything of a network and changes what differs.
 func (p *Plane) applyNetwork(ctx context.Context, h *hand, n dataplane.Network) error {
+	n, _ = attachable(n)
 	ns := DomainNS(p.NetnsDir, n.Name)
 	want := LowerNetwork(n, p.NetnsDir)
 	have, err := h.observe(n.Name, ns, want)

@@ -30,7 +30,8 @@ func (p *Plane) Preview(ctx context.Context, want dataplane.State) ([]string, er
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		add(name, LowerNetwork(want.Networks[name], p.NetnsDir))
+		n, _ := attachable(want.Networks[name])
+		add(name, LowerNetwork(n, p.NetnsDir))
 	}
 	stale, err := p.present(h)
 	errs = append(errs, err)
