@@ -69,8 +69,9 @@ func (p *Plane) Apply(ctx context.Context, want dataplane.State, since *dataplan
 	h := newHand(p.Host)
 	defer h.Close()
 	was, from := p.want, p.reached
-	p.want, p.reached = want, 0
+	p.reached = 0
 	if since != nil && from != 0 && since.From == from && since.To == want.Generation {
+		p.want = was.With(*since)
 		err := p.applyDelta(ctx, h, was, *since)
 		if err == nil {
 			p.reached = want.Generation
@@ -78,7 +79,8 @@ func (p *Plane) Apply(ctx context.Context, want dataplane.State, since *dataplan
 		}
 		p.Log.Info("comparing everything", "because", err)
 	}
-	if err := p.applyAll(ctx, h, want); err != nil {
+	p.want = want.Clone() // it was lent
+	if err := p.applyAll(ctx, h, p.want); err != nil {
 		return err
 	}
 	p.reached = want.Generation
