@@ -21,7 +21,7 @@ Everything is checked before the first resource is written. Unknown fields, fiel
 given twice and values of the wrong type are refused with their line. What the file
 leaves out gets its default, but what a server chose (VNI, MAC, addresses) stays.
 Resources that the file does not name stay as they are.`,
-		Example: `  weft apply -f examples/blue.yaml
+		Example: `  weft apply -f examples/bridged.yaml
   weft get network blue -o yaml | sed 's/bum: replicate/bum: none/' | weft apply -f -`,
 	}
 	fileFlag(cmd, &file)

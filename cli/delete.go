@@ -20,7 +20,7 @@ of a file those that are absent are passed over. Endpoints and blocks are named
 NETWORK/NAME. What other resources need is refused.`,
 		Example: `  weft delete endpoint blue/web
   weft delete network blue green
-  weft delete -f examples/blue.yaml`,
+  weft delete -f examples/bridged.yaml`,
 		ValidArgsFunction: a.completeKindAndName,
 	}
 	cmd.Flags().StringVarP(&file, "filename", "f", "", "delete what the `FILE` declares; - is standard input")

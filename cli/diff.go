@@ -23,7 +23,7 @@ that begin with - are stored, with + are declared. Nothing is changed.
 
 It ends with 0 when nothing differs, with 1 when something does, and with 2 or more
 when it could not tell.`,
-		Example: `  weft diff -f examples/blue.yaml
+		Example: `  weft diff -f examples/bridged.yaml
   weft diff -f net.yaml || weft apply -f net.yaml`,
 	}
 	fileFlag(cmd, &file)

@@ -39,7 +39,7 @@ way changes nothing.
 Addresses and the MAC are chosen unless they are asked for.`,
 		Example: `  weft endpoint attach blue --netns web
   weft endpoint attach blue --netns 4242 --ifname net1 --name web
-  weft endpoint attach blue --netns /run/netns/db --ip 10.7.0.5 --ip fd00:7::5 --lifetime kept
+  weft endpoint attach blue --netns /run/netns/db --ip 10.7.0.5,fd00:7::5 --lifetime kept
   weft endpoint attach blue --tap vm1 --mac 02:00:5e:10:00:01
   weft endpoint attach blue --bridge docker0`,
 		ValidArgsFunction: a.completeNetwork,

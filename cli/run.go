@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ type app struct {
 
 	// atEnd is done when the command has ended.
 	atEnd []func()
+	// helpErr is why help could not be printed; cobra's help returns nothing.
+	helpErr error
 }
 
 // Run runs weft with the given arguments (without the program's name) and
@@ -37,6 +40,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	for _, f := range a.atEnd {
 		f()
 	}
+	err = cmp.Or(err, a.helpErr)
 	var status exitStatus
 	switch {
 	case err == nil:
@@ -44,7 +48,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.As(err, &status):
 		return int(status)
 	case ctx.Err() != nil:
-		err = fmt.Errorf("interrupted: %w", err)
+		err = withCode(exitFailure, "interrupted: %w", err)
 	}
 	fmt.Fprintln(stderr, "weft: "+strings.Join(strings.Fields(err.Error()), " "))
 	return exitCode(err)
@@ -70,7 +74,7 @@ route are the agent's and need root; the rest is the servers'.`,
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(flagError)
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(cmd.OutOrStdout(), describe(cmd)) })
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _, a.helpErr = io.WriteString(a.stdout, describe(cmd)) })
 	root.CompletionOptions.DisableDefaultCmd = true
 	flags := root.PersistentFlags()
 	flags.SortFlags = false

@@ -25,6 +25,7 @@ func usagef(cmd *cobra.Command, format string, args ...any) error {
 func finish(cmd *cobra.Command) {
 	cmd.DisableFlagsInUseLine = true
 	cmd.Flags().SortFlags = false
+	cmd.Flags().BoolP("help", "h", false, "print this")
 	if cmd.HasSubCommands() {
 		cmd.Args = knownCommand
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
