@@ -119,9 +119,26 @@ func between[K comparable, V any](old, next map[K]V, same func(a, b V) bool) Cha
 // With returns the State that the Delta leads to. Collections that did not
 // change are shared with s; s itself stays as it is.
 func (s State) With(d Delta) State {
+	s.Networks = maps.Clone(s.Networks)
+	for name, nd := range d.Networks {
+		if n, ok := s.Networks[name]; ok && !nd.Gone {
+			n.Ports = nd.Ports.unshare(n.Ports)
+			n.Remotes = nd.Remotes.unshare(n.Remotes)
+			n.Neighbors = nd.Neighbors.unshare(n.Neighbors)
+			n.Members = nd.Members.unshare(n.Members)
+			n.Routes = nd.Routes.unshare(n.Routes)
+			s.Networks[name] = n
+		}
+	}
+	s.Update(d)
+	return s
+}
+
+// Update changes s to the State that the Delta leads to, in place: for a State
+// that nobody else has, such as a Clone. It takes as long as the Delta is large.
+func (s *State) Update(d Delta) {
 	s.Generation = d.To
 	s.Held, s.Problems = d.Held, d.Problems
-	s.Networks = maps.Clone(s.Networks)
 	if s.Networks == nil {
 		s.Networks = map[overlay.NetworkName]Network{}
 	}
@@ -130,29 +147,30 @@ func (s State) With(d Delta) State {
 			delete(s.Networks, name)
 			continue
 		}
-		s.Networks[name] = s.Networks[name].with(nd)
+		n := s.Networks[name]
+		if nd.Settings != nil {
+			n.Settings = *nd.Settings
+		}
+		n.Ports = nd.Ports.update(n.Ports)
+		n.Remotes = nd.Remotes.update(n.Remotes)
+		n.Neighbors = nd.Neighbors.update(n.Neighbors)
+		n.Members = nd.Members.update(n.Members)
+		n.Routes = nd.Routes.update(n.Routes)
+		s.Networks[name] = n
 	}
-	return s
 }
 
-func (n Network) with(d NetworkDelta) Network {
-	if d.Settings != nil {
-		n.Settings = *d.Settings
-	}
-	n.Ports = d.Ports.apply(n.Ports)
-	n.Remotes = d.Remotes.apply(n.Remotes)
-	n.Neighbors = d.Neighbors.apply(n.Neighbors)
-	n.Members = d.Members.apply(n.Members)
-	n.Routes = d.Routes.apply(n.Routes)
-	return n
-}
-
-func (c Changes[K, V]) apply(m map[K]V) map[K]V {
+// unshare copies m if it is going to change.
+func (c Changes[K, V]) unshare(m map[K]V) map[K]V {
 	if c.Empty() {
 		return m
 	}
-	m = maps.Clone(m)
-	if m == nil {
+	return maps.Clone(m)
+}
+
+// update changes m itself, unless it is nil.
+func (c Changes[K, V]) update(m map[K]V) map[K]V {
+	if m == nil && len(c.Set) > 0 {
 		m = make(map[K]V, len(c.Set))
 	}
 	maps.Copy(m, c.Set)

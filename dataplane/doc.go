@@ -11,7 +11,7 @@
 // State are lent: to a Plane until Apply returns, by a planner until it plans
 // again. For one endpoint among 100,000 a planner changes one entry in place;
 // copying the map first would take a hundred times as long. Who keeps a State
-// keeps a Clone.
+// keeps a Clone, and brings that up to date with Update.
 //
 // Do not add anything that only one plane knows: that belongs to the plane's
 // lowering.

@@ -17,8 +17,8 @@ type Plane interface {
 	// the same State again changes nothing. Nothing is flushed: only what
 	// differs is changed, additions first. On failure the error says what
 	// state was really reached; the next Apply compares everything. want is
-	// lent until Apply returns: a plane that needs it later keeps a Clone, or
-	// what it has lowered it to.
+	// lent until Apply returns, and its maps may change then: a plane that needs
+	// it later keeps a Clone, which it brings up to date with since.
 	Apply(ctx context.Context, want State, since *Delta) error
 	// Observe reads from the host what is there of the named network, or of
 	// all when name is empty.

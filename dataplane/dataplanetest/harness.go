@@ -58,12 +58,12 @@ func Run(t *testing.T, new func(t testing.TB) Harness) {
 	for _, w := range worlds() {
 		t.Run(w.name(), func(t *testing.T) {
 			t.Parallel()
-			runCases(t, new(t), w)
+			runCases(t, lending{new(t)}, w)
 		})
 	}
 	t.Run("random", func(t *testing.T) {
 		t.Parallel()
-		runRandom(t, new(t))
+		runRandom(t, lending{new(t)})
 	})
 }
 

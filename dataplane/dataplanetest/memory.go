@@ -48,6 +48,8 @@ func (m *Memory) Apply(ctx context.Context, want dataplane.State, since *datapla
 	}
 	if since != nil && since.From == m.applied.Generation && since.To == want.Generation {
 		want = m.applied.With(*since)
+	} else {
+		want = want.Clone() // it is only lent
 	}
 	next := want
 	next.Networks = m.withHeld(want)
