@@ -80,7 +80,7 @@ func (c *Client) follow(body io.Reader, r *http.Response, from *overlay.Revision
 	d := json.NewDecoder(body)
 	var b store.Batch
 	for {
-		var l line[json.RawMessage]
+		var l watchLine[json.RawMessage]
 		if err := d.Decode(&l); err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (c *Client) follow(body io.Reader, r *http.Response, from *overlay.Revision
 }
 
 // add adds a line to a batch.
-func (c *Client) add(b *store.Batch, l line[json.RawMessage]) error {
+func (c *Client) add(b *store.Batch, l watchLine[json.RawMessage]) error {
 	b.Revision, b.Reset = l.Revision, l.Reset
 	b.Deletes = append(b.Deletes, l.Deletes...)
 	for _, k := range l.Deletes {

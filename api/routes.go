@@ -10,7 +10,8 @@ import (
 
 // route is one entry of the table that makes the server and its document.
 type route struct {
-	method, path string
+	// id names the operation in the document.
+	id, method, path string
 	// summary is what the document says of it.
 	summary string
 	// roles are who may use it; nil is everybody, also without a certificate.
@@ -18,7 +19,9 @@ type route struct {
 	query []parameter
 	// body and reply are of the types that go in and out; nil for none.
 	body, reply any
-	serve       func(*Server, http.ResponseWriter, *http.Request, identity.Identity) error
+	// media is the reply's type, where that is not JSON.
+	media string
+	serve func(*Server, http.ResponseWriter, *http.Request, identity.Identity) error
 }
 
 // parameter is one of a route's query.
@@ -42,16 +45,16 @@ var (
 // routes is the whole API.
 func routes() []route {
 	all := []route{
-		{method: "GET", path: "/v1/ca", summary: "The CA's certificate in PEM", serve: (*Server).getCA},
-		{method: "GET", path: "/v1/openapi.json", summary: "This document", serve: (*Server).getDocument},
-		{method: "POST", path: "/v1/join", summary: "Get a certificate by a token", body: JoinRequest{}, reply: Certificate{}, serve: (*Server).join},
-		{method: "POST", path: "/v1/renew", summary: "Get another certificate of the same identity", roles: members, body: RenewRequest{}, reply: Certificate{}, serve: (*Server).renew},
-		{method: "POST", path: "/v1/token", summary: "Make a token", roles: admins, body: TokenRequest{}, reply: NewToken{}, serve: (*Server).createToken},
-		{method: "GET", path: "/v1/whoami", summary: "Whom the server takes the caller for", roles: members, reply: WhoAmI{}, serve: (*Server).whoAmI},
-		{method: "GET", path: "/v1/status", summary: "How this server is", roles: members, reply: ServerStatus{}, serve: (*Server).status},
+		{id: "getCA", method: "GET", path: "/v1/ca", summary: "The CA's certificate in PEM", media: "application/x-pem-file", serve: (*Server).getCA},
+		{id: "getDocument", method: "GET", path: "/v1/openapi.json", summary: "This document", reply: map[string]string{}, serve: (*Server).getDocument},
+		{id: "join", method: "POST", path: "/v1/join", summary: "Get a certificate by a token", body: JoinRequest{}, reply: Certificate{}, serve: (*Server).join},
+		{id: "renew", method: "POST", path: "/v1/renew", summary: "Get another certificate of the same identity", roles: members, body: RenewRequest{}, reply: Certificate{}, serve: (*Server).renew},
+		{id: "createToken", method: "POST", path: "/v1/token", summary: "Make a token", roles: admins, body: TokenRequest{}, reply: NewToken{}, serve: (*Server).createToken},
+		{id: "whoAmI", method: "GET", path: "/v1/whoami", summary: "Whom the server takes the caller for", roles: members, reply: WhoAmI{}, serve: (*Server).whoAmI},
+		{id: "getStatus", method: "GET", path: "/v1/status", summary: "How this server is", roles: members, reply: ServerStatus{}, serve: (*Server).status},
 		{
-			method: "GET", path: "/v1/watch", summary: "What is there and what changes, a line of JSON for each batch; an empty object says that the server is still there",
-			roles: members, query: watchParameters, reply: line[overlay.Resource]{}, serve: (*Server).watch,
+			id: "watch", method: "GET", path: "/v1/watch", summary: "What is there and what changes, a line of JSON for each batch; an empty object says that the server is still there",
+			roles: members, query: watchParameters, reply: watchLine[overlay.Resource]{}, media: "application/x-ndjson", serve: (*Server).watch,
 		},
 	}
 	for _, kind := range overlay.Kinds() {
@@ -74,24 +77,27 @@ func resourceRoutes(kind overlay.Kind) []route {
 	}
 	empty := overlay.New(kind)
 	remove := route{
-		method: "DELETE", path: one, summary: "Delete a " + noun + "; deleting what is absent succeeds", roles: writers,
+		id: "delete" + string(kind), method: "DELETE", path: one, summary: "Delete a " + noun + "; deleting what is absent succeeds", roles: writers,
 		query: []parameter{expectParameter}, serve: serveDelete(kind),
 	}
 	if kind == overlay.KindNode {
 		remove.query = append(remove.query, parameter{"force", "1 removes the node's endpoints and blocks too; for a node that is gone for good"})
 	}
 	all := []route{
-		{method: "GET", path: base, summary: "List " + noun + "s", roles: readers, query: listParameters, reply: []overlay.Resource{empty}, serve: serveList(kind)},
-		{method: "GET", path: one, summary: "Get a " + noun, roles: readers, reply: empty, serve: serveGet(kind)},
 		{
-			method: "PUT", path: one, summary: "Make or change a " + noun, roles: writers, body: empty, reply: empty, serve: servePut(kind),
+			id: "list" + string(kind) + "s", method: "GET", path: base, summary: "List " + noun + "s",
+			roles: readers, query: listParameters, reply: List{Items: []overlay.Resource{empty}}, serve: serveList(kind),
+		},
+		{id: "get" + string(kind), method: "GET", path: one, summary: "Get a " + noun, roles: readers, reply: empty, serve: serveGet(kind)},
+		{
+			id: "put" + string(kind), method: "PUT", path: one, summary: "Make or change a " + noun, roles: writers, body: empty, reply: empty, serve: servePut(kind),
 			query: []parameter{expectParameter, {"status", "1 writes the status alone"}},
 		},
 		remove,
 	}
 	if kind == overlay.KindEndpoint {
 		all = append(all, route{
-			method: "POST", path: base + "/{network}", summary: "Make an endpoint with a name that the server chooses",
+			id: "createEndpoint", method: "POST", path: base + "/{network}", summary: "Make an endpoint with a name that the server chooses",
 			roles: writers, body: empty, reply: empty, serve: (*Server).createEndpoint,
 		})
 	}

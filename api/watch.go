@@ -48,7 +48,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, id identity.Ident
 		err = store.ErrUnavailable
 	}
 	s.log.Info("watch ended", "from", r.RemoteAddr, "who", id.String(), "error", err)
-	if err := out.write(line[overlay.Resource]{Error: ErrorOf(err)}); err != nil {
+	if err := out.write(watchLine[overlay.Resource]{Error: ErrorOf(err)}); err != nil {
 		s.log.Debug("answer", "from", r.RemoteAddr, "error", err)
 	}
 	return nil
@@ -85,9 +85,9 @@ func (t *stream) write(v any) error {
 
 // batch writes a batch in one line, or several if it is large.
 func (t *stream) batch(b store.Batch) error {
-	l := line[overlay.Resource]{Revision: b.Revision, Reset: b.Reset, Puts: b.Puts, Deletes: b.Deletes}
+	l := watchLine[overlay.Resource]{Revision: b.Revision, Reset: b.Reset, Puts: b.Puts, Deletes: b.Deletes}
 	for len(l.Puts) > batchLine {
-		part := line[overlay.Resource]{Revision: b.Revision, Reset: b.Reset, More: true, Puts: l.Puts[:batchLine]}
+		part := watchLine[overlay.Resource]{Revision: b.Revision, Reset: b.Reset, More: true, Puts: l.Puts[:batchLine]}
 		if err := t.write(part); err != nil {
 			return err
 		}

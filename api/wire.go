@@ -94,8 +94,8 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// line is one line of a watch. An empty one says only that the server is there.
-type line[R any] struct {
+// watchLine is one line of a watch. An empty one says only that the server is there.
+type watchLine[R any] struct {
 	Revision overlay.Revision `json:"revision,omitzero"`
 	Reset    bool             `json:"reset,omitempty"`
 	// More: the batch goes on in the next line.
