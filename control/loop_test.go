@@ -65,6 +65,30 @@ func TestLoopEnsureAndDrop(t *testing.T) {
 	})
 }
 
+// TestLoopNewNode: an attach that comes before the node's own record does is
+// done when that is there.
+func TestLoopNewNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		self, err := find[*overlay.Node](t, s, overlay.Key{Kind: overlay.KindNode, Name: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.Update(t.Context(), store.Change{Delete: self.Key(), Expect: store.Any}); err != nil {
+			t.Fatal(err)
+		}
+		n := start(t, s, cachePath(t), nil)
+		put(t, s, self)
+		e := put(t, s, web("blue", "web", "a", 5))
+		if err := n.Ensure(n.ctx, e); err != nil {
+			t.Fatal(err)
+		}
+		if got := n.hands.did(); !strings.Contains(got, "blue[web]") {
+			t.Errorf("the plane did %q", got)
+		}
+	})
+}
+
 func TestLoopEnsureSaysWhyNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := world(t)

@@ -125,9 +125,11 @@ func networkOf(k overlay.Key) (overlay.NetworkName, bool) {
 	return "", false
 }
 
-// synced reports whether every watch has delivered.
+// synced reports whether every watch has delivered, and the store knows this
+// node: before that there is nothing to plan with.
 func (l *Loop) synced() bool {
-	return !slices.ContainsFunc(l.watches(), func(w *watch) bool { return !w.synced })
+	_, registered := l.self()
+	return registered && !slices.ContainsFunc(l.watches(), func(w *watch) bool { return !w.synced })
 }
 
 // reached is the lowest revision that the watches have: what to resume from.

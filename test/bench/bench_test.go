@@ -1,0 +1,269 @@
+// Package bench measures what Weft promises of its speed and memory, with the
+// real programs on a lab's hosts. Nothing in it runs without -bench.
+//
+//	make bench PKG=./test/bench
+package bench
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"weft/api"
+	"weft/api/identity"
+	"weft/internal/testenv"
+	"weft/lab"
+	"weft/overlay"
+	"weft/store"
+)
+
+var bin string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "weft-bench-")
+	if err != nil {
+		panic(err)
+	}
+	bin = dir
+	code := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+// world is a lab with Weft running on all its hosts.
+type world struct {
+	*lab.Lab
+	weft    *lab.Weft
+	daemons map[string]*lab.Process
+}
+
+// start builds the programs and a lab, and starts Weft on its hosts.
+func start(b *testing.B) *world {
+	b.Helper()
+	testenv.NeedRoot(b)
+	if out, err := exec.Command("go", "build", "-o", bin, "../../cmd/...").CombinedOutput(); err != nil {
+		b.Fatalf("build: %v\n%s", err, out)
+	}
+	ctx := b.Context()
+	l, err := lab.Build(ctx, lab.Demo(testenv.Name(b, "bench")))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := l.Close(context.WithoutCancel(ctx)); err != nil {
+			b.Error(err)
+		}
+	})
+	w := &world{Lab: l, weft: l.Weft(bin), daemons: map[string]*lab.Process{}}
+	for i, h := range l.Hosts() {
+		if i == 0 {
+			w.daemons["a"], err = w.weft.StartServer(ctx, h)
+		} else {
+			token, tokenErr := w.weft.Token(ctx, l.Hosts()[0])
+			if tokenErr != nil {
+				b.Fatal(tokenErr)
+			}
+			w.daemons[h.Name()], err = w.weft.StartAgent(ctx, h, token)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	return w
+}
+
+// run runs a weft command on a host.
+func (w *world) run(b *testing.B, host string, args ...string) string {
+	b.Helper()
+	out, err := w.weft.Run(b.Context(), w.Host(host), args...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return out
+}
+
+// admin is a client of the server with the administrator's credentials, used
+// from inside host a.
+func (w *world) admin(b *testing.B) *api.Client {
+	b.Helper()
+	c, err := identity.LoadCredentials(w.weft.Credentials)
+	if err != nil {
+		b.Fatal(err)
+	}
+	client, err := api.NewClient(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(client.Close)
+	return client
+}
+
+// rss is the resident memory of a process, in MiB (proc(5), VmRSS).
+func rss(b *testing.B, p *lab.Process) float64 {
+	b.Helper()
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID()), "status"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if kib, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			n, err := strconv.ParseFloat(strings.Fields(kib)[0], 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return n / 1024
+		}
+	}
+	b.Fatal("no VmRSS")
+	return 0
+}
+
+// BenchmarkReady is the time from the start of weftd (server and agent, empty
+// state) until both answer.
+func BenchmarkReady(b *testing.B) {
+	testenv.NeedRoot(b)
+	for b.Loop() {
+		b.StopTimer()
+		w := start(b)
+		h := w.Host("a")
+		if err := w.daemons["a"].Stop(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if _, err := w.weft.StartServer(b.Context(), h); err != nil {
+			b.Fatal(err)
+		}
+		w.run(b, "a", "status")
+		b.StopTimer()
+		if err := w.Close(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
+// BenchmarkAttach is the time of `weft endpoint attach` as a user has it: the
+// program's start, the server, and the port on the host.
+func BenchmarkAttach(b *testing.B) {
+	w := start(b)
+	w.run(b, "a", "network", "create", "blue", "--subnet", "10.64.0.0/16", "--subnet6", "fd00:7::/64")
+	var took []time.Duration
+	n := 0
+	for b.Loop() {
+		n++
+		b.StopTimer()
+		ns, err := w.Host("a").Workload("w" + strconv.Itoa(n))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		began := time.Now()
+		w.run(b, "a", "endpoint", "attach", "blue", "--netns", ns.Path())
+		took = append(took, time.Since(began))
+	}
+	report(b, took, "attach")
+}
+
+// BenchmarkReachable is the time from the return of an attach until the new
+// endpoint answers a ping from a workload on each of the other hosts.
+func BenchmarkReachable(b *testing.B) {
+	w := start(b)
+	w.run(b, "a", "network", "create", "blue", "--subnet", "10.64.0.0/16")
+	askers := map[string]*lab.Namespace{}
+	for _, h := range w.Hosts()[1:] {
+		ns, err := h.Workload("asker")
+		if err != nil {
+			b.Fatal(err)
+		}
+		w.run(b, h.Name(), "endpoint", "attach", "blue", "--netns", ns.Path())
+		askers[h.Name()] = ns
+	}
+	var took []time.Duration
+	n := 0
+	for b.Loop() {
+		n++
+		b.StopTimer()
+		ns, err := w.Host("a").Workload("w" + strconv.Itoa(n))
+		if err != nil {
+			b.Fatal(err)
+		}
+		address := netip.AddrFrom4([4]byte{10, 64, byte(10 + n/250), byte(1 + n%250)})
+		w.run(b, "a", "endpoint", "attach", "blue", "--netns", ns.Path(), "--ip", address.String())
+		b.StartTimer()
+		began := time.Now()
+		for _, asker := range askers {
+			// One process that asks every 2 ms until the first answer.
+			if _, err := asker.Run(b.Context(), "ping", "-c", "1", "-i", "0.002", "-w", "5", address.String()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		took = append(took, time.Since(began))
+	}
+	report(b, took, "reachable")
+}
+
+func report(b *testing.B, took []time.Duration, what string) {
+	slices.Sort(took)
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	b.ReportMetric(ms(took[len(took)/2]), what+"-p50-ms")
+	b.ReportMetric(ms(took[len(took)*99/100]), what+"-p99-ms")
+}
+
+// remoteEndpoints is how many there are on another node for BenchmarkMemory.
+const remoteEndpoints = 10_000
+
+// BenchmarkMemory is the resident memory of an agent and of a server (with a's
+// agent beside it) that know 10,000 remote endpoints in a network they take part in.
+func BenchmarkMemory(b *testing.B) {
+	w := start(b)
+	w.run(b, "a", "network", "create", "blue", "--subnet", "10.64.0.0/16", "--subnet6", "fd00:7::/64")
+	ns, err := w.Host("b").Workload("w")
+	if err != nil {
+		b.Fatal(err)
+	}
+	w.run(b, "b", "endpoint", "attach", "blue", "--netns", ns.Path())
+	if err := w.Host("a").Do(func() error { return fill(b, w.admin(b)) }); err != nil {
+		b.Fatal(err)
+	}
+	testenv.Eventually(b, time.Minute, func() error {
+		if n := strings.Count(w.run(b, "b", "neigh", "blue", "-o", "json"), `"address"`); n < 3*remoteEndpoints {
+			return fmt.Errorf("%d neighbours on host b", n)
+		}
+		return nil
+	}, "all endpoints to be known on host b")
+	for b.Loop() {
+		b.ReportMetric(rss(b, w.daemons["b"]), "agent-MiB")
+		b.ReportMetric(rss(b, w.daemons["a"]), "server+agent-MiB")
+	}
+}
+
+// fill registers a node that is not there, with many endpoints.
+func fill(b *testing.B, c *api.Client) error {
+	node := overlay.New(overlay.KindNode).(*overlay.Node)
+	node.Name = "z"
+	node.Spec = overlay.NodeSpec{
+		Underlay: []netip.Prefix{netip.MustParsePrefix("192.0.2.99/24")}, UnderlayMTU: 1500, VTEPMAC: overlay.VTEPMACFor("z"),
+	}
+	if _, _, err := c.Update(b.Context(), store.Change{Put: node, Expect: store.Any}); err != nil {
+		return err
+	}
+	for n := range remoteEndpoints {
+		e := overlay.New(overlay.KindEndpoint).(*overlay.Endpoint)
+		e.Network, e.Name = "blue", "v"+strconv.Itoa(n)
+		e.Spec = overlay.EndpointSpec{Node: "z", Port: overlay.PortSingle, Attach: overlay.Attach{Type: overlay.AttachVeth, Target: e.Name}}
+		if _, _, err := c.Update(b.Context(), store.Change{Put: e, Expect: store.Absent}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
