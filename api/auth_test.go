@@ -317,16 +317,16 @@ func TestTwoHostsOfOneName(t *testing.T) {
 	if err := try(t, first, endpoint("blue", "x", "ubuntu")); !isForbidden(err) {
 		t.Errorf("the host that was replaced writes an endpoint: %v", err)
 	}
-	if _, err := first.renew(t.Context()); !isForbidden(err) {
+	if _, err := first.Renew(t.Context()); !isForbidden(err) {
 		t.Errorf("the host that was replaced renews: %v", err)
 	}
-	if _, err := third.renew(t.Context()); err != nil {
+	if _, err := third.Renew(t.Context()); err != nil {
 		t.Errorf("renew: %v", err)
 	}
 	if err := admin.Remove(t.Context(), overlay.Key{Kind: overlay.KindNode, Name: "ubuntu"}, true); err != nil {
 		t.Fatal(err)
 	}
-	_, err = third.renew(t.Context())
+	_, err = third.Renew(t.Context())
 	w.refusal(t, err, CodeForbidden, "node ubuntu was removed")
 }
 

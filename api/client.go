@@ -214,7 +214,7 @@ func Join(ctx context.Context, text string, node overlay.NodeName) (identity.Cre
 // each new one, before it is used.
 func (c *Client) Rotate(ctx context.Context, log *slog.Logger, save func(identity.Credentials) error) error {
 	return identity.Rotate(ctx, c.holder, log, func(ctx context.Context) (*tls.Certificate, error) {
-		fresh, err := c.renew(ctx)
+		fresh, err := c.Renew(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -225,7 +225,9 @@ func (c *Client) Rotate(ctx context.Context, log *slog.Logger, save func(identit
 	})
 }
 
-func (c *Client) renew(ctx context.Context) (identity.Credentials, error) {
+// Renew gets credentials with a new certificate for who the client is, for those
+// who do not run long enough to Rotate. The client goes on with the old one.
+func (c *Client) Renew(ctx context.Context) (identity.Credentials, error) {
 	csr, key, err := identity.NewRequest()
 	if err != nil {
 		return identity.Credentials{}, err

@@ -30,7 +30,7 @@ Resources that the file does not name stay as they are.`,
 		if err != nil {
 			return err
 		}
-		server, err := a.server()
+		server, err := a.server(cmd.Context())
 		if err != nil {
 			return err
 		}

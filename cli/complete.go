@@ -70,7 +70,7 @@ func (a *app) completeKindAndName(cmd *cobra.Command, args []string, _ string) (
 func (a *app) names(ctx context.Context, kind overlay.Kind, without []string) []string {
 	ctx, cancel := context.WithTimeout(ctx, completionTime)
 	defer cancel()
-	server, err := a.server()
+	server, err := a.server(ctx)
 	if err != nil {
 		return nil
 	}

@@ -55,7 +55,7 @@ func (a *app) deleteDeclared(cmd *cobra.Command, file string) error {
 	if err != nil {
 		return err
 	}
-	server, err := a.server()
+	server, err := a.server(cmd.Context())
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func (a *app) diff(cmd *cobra.Command, file string) (differs bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	server, err := a.server()
+	server, err := a.server(cmd.Context())
 	if err != nil {
 		return false, err
 	}

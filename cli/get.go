@@ -40,7 +40,7 @@ named NETWORK/NAME. What is printed as yaml or json can be applied again.`,
 		if err != nil {
 			return err
 		}
-		server, err := a.server()
+		server, err := a.server(cmd.Context())
 		if err != nil {
 			return err
 		}

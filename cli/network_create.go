@@ -51,7 +51,7 @@ subnet. It takes an IPv4 subnet, an IPv6 subnet, or both.`,
 		if err := n.Validate(); err != nil {
 			return withCode(exitUsage, "%w", err)
 		}
-		server, err := a.server()
+		server, err := a.server(cmd.Context())
 		if err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ func newNodeShow(a *app) *cobra.Command {
 	}
 	format := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		server, err := a.server()
+		server, err := a.server(cmd.Context())
 		if err != nil {
 			return err
 		}

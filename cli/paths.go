@@ -29,6 +29,3 @@ func (a *app) statePath() string {
 func (a *app) credentialsPath() string {
 	return first(a.credentials, a.getenv("WEFT_CREDENTIALS"), filepath.Join(a.statePath(), "admin.json"))
 }
-
-// socketPath is the agent's socket on this host.
-func (a *app) socketPath() string { return filepath.Join(a.runPath(), "agent.sock") }

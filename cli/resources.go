@@ -12,7 +12,7 @@ import (
 
 // listResources prints what the servers have.
 func (a *app) listResources(ctx context.Context, f output.Format, l listing) error {
-	server, err := a.server()
+	server, err := a.server(ctx)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func keysOf(kind overlay.Kind, names []string) []overlay.Key {
 // remove deletes resources that have to exist; all are looked up before the
 // first one is deleted. By force a node goes with all that it has.
 func (a *app) remove(ctx context.Context, keys []overlay.Key, force bool) error {
-	server, err := a.server()
+	server, err := a.server(ctx)
 	if err != nil {
 		return err
 	}

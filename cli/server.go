@@ -10,9 +10,8 @@ import (
 	"weft/overlay"
 )
 
-// server is the servers' API, with this user's credentials. It connects when
-// there is something to ask.
-func (a *app) server() (*api.Client, error) {
+// server is the servers' API, with this user's credentials.
+func (a *app) server(ctx context.Context) (*api.Client, error) {
 	path := a.credentialsPath()
 	credentials, err := identity.LoadCredentials(path)
 	switch {
@@ -29,7 +28,7 @@ func (a *app) server() (*api.Client, error) {
 		return nil, withCode(exitRefused, "credentials %s: %w", path, err)
 	}
 	a.atEnd = append(a.atEnd, client.Close)
-	return client, nil
+	return client, a.keepFresh(ctx, client, credentials, path)
 }
 
 // listing says which resources to list; empty names limit nothing.

@@ -89,7 +89,7 @@ func (a *app) nodeStates(ctx context.Context, local bool) ([]nodeState, error) {
 
 // reported is what the nodes told the servers, but for one.
 func (a *app) reported(ctx context.Context, without overlay.NodeName) ([]nodeState, error) {
-	server, err := a.server()
+	server, err := a.server(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ are for people: "weft login TOKEN" makes credentials of one.`,
 				return usagef(cmd, "%v", err)
 			}
 		}
-		server, err := a.server()
+		server, err := a.server(cmd.Context())
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Credentials are what a node or a person keeps to speak to the servers: one
@@ -61,6 +62,15 @@ func (c Credentials) Identity() (Identity, error) {
 		return Identity{}, err
 	}
 	return Of(pair.Leaf)
+}
+
+// RenewalDue is from when on the certificate is to be renewed.
+func (c Credentials) RenewalDue() (time.Time, error) {
+	pair, err := c.KeyPair()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return due(pair.Leaf), nil
 }
 
 // readSecret reads a file that nobody but its owner may read.
