@@ -46,11 +46,8 @@ func (s *space) links(f func(hostLink)) error {
 // named is the link with a name; false if there is none.
 func (s *space) named(name string) (hostLink, bool, error) {
 	var found hostLink
-	err := s.request(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)), skipStatistics()).
-		ExecuteIter(unix.NETLINK_ROUTE, 0, func(m []byte) bool {
-			found = parseLink(m)
-			return true
-		})
+	err := s.get(unix.RTM_GETLINK, func(m []byte) { found = parseLink(m) },
+		nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)), skipStatistics())
 	err = ignore(err, unix.ENODEV)
 	return found, found.index != 0, err
 }

@@ -28,14 +28,29 @@ type observer struct {
 // observe reads the objects of a network. want may be empty: then everything is
 // read by which Weft knows its own.
 func (h *hand) observe(name overlay.NetworkName, ns NS, want Objects) (Objects, error) {
-	o := &observer{hand: h, name: name, ns: ns, want: want, Objects: NewObjects(), index: map[NS]map[int]hostLink{}}
-	for _, step := range []func() error{o.domain, o.hostLinks, o.workloads, o.redirects} {
-		if err := step(); err != nil {
+	for tries := 0; ; tries++ {
+		o := &observer{hand: h, name: name, ns: ns, want: want, Objects: NewObjects(), index: map[NS]map[int]hostLink{}}
+		err := o.all()
+		if err == nil {
+			return o.Objects, nil
+		}
+		if !errors.Is(err, errInterrupted) || tries == maxTries {
 			return Objects{}, fmt.Errorf("read network %s from the host: %w", name, err)
 		}
 	}
+}
+
+// maxTries to read a host that does not hold still.
+const maxTries = 20
+
+func (o *observer) all() error {
+	for _, step := range []func() error{o.domain, o.hostLinks, o.workloads, o.redirects} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
 	o.peers()
-	return o.Objects, nil
+	return nil
 }
 
 // domain reads everything in the network's namespace: all of it is Weft's.

@@ -138,17 +138,18 @@ func (h *hand) namespaceID(ns, other NS) (int, error) {
 	}
 	defer file.Close()
 	id := -1
-	err = s.request(unix.RTM_GETNSID, 0, &nl.RtGenMsg{}, nl.NewRtAttr(netlink.NETNSA_FD, nl.Uint32Attr(uint32(file.Fd())))).
-		ExecuteIter(unix.NETLINK_ROUTE, 0, func(m []byte) bool {
-			attributes(m[4:], func(kind uint16, v []byte) {
-				if kind == netlink.NETNSA_NSID {
-					id = number(v)
-				}
-			})
-			return true
+	err = s.get(unix.RTM_GETNSID, func(m []byte) {
+		attributes(m[min(sizeofRtgenmsg, len(m)):], func(kind uint16, v []byte) {
+			if kind == netlink.NETNSA_NSID {
+				id = number(v)
+			}
 		})
+	}, &nl.RtGenMsg{}, nl.NewRtAttr(netlink.NETNSA_FD, nl.Uint32Attr(uint32(file.Fd()))))
 	return id, err
 }
+
+// sizeofRtgenmsg is the size of struct rtgenmsg with its padding, in bytes.
+const sizeofRtgenmsg = 4
 
 // same reports whether two names stand for one namespace.
 func (h *hand) same(a, b NS) (bool, error) {

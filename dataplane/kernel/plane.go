@@ -173,12 +173,8 @@ func (p *Plane) change(ctx context.Context, h *hand, name overlay.NetworkName, o
 		}
 		p.Log.Debug("host changed", "network", name, "op", op.String())
 	}
-	for _, op := range ops {
-		if up, ok := op.(setUp); ok && up.Up {
-			if err := h.awaitRunning(ctx, up.ID); err != nil {
-				return fmt.Errorf("network %s: %w", name, err)
-			}
-		}
+	if err := h.settle(ctx, ops); err != nil {
+		return fmt.Errorf("network %s: %w", name, err)
 	}
 	return nil
 }

@@ -1,0 +1,184 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// conn is a netlink socket of one family in the namespace it was opened in. Unlike
+// nl's it has one buffer for its life: a large network takes tens of thousands
+// of messages.
+type conn struct {
+	file *os.File
+	raw  syscall.RawConn
+
+	mu  sync.Mutex // held for a request and its answers
+	seq uint32
+	buf []byte
+}
+
+// bufferSize is more than the largest netlink datagram: the kernel makes none
+// above 32 KiB (net/netlink/af_netlink.c, netlink_dump).
+const bufferSize = 64 << 10
+
+// receiveBuffer holds notifications while nobody reads, in bytes.
+const receiveBuffer = 4 << 20
+
+// dial opens a socket in the calling thread's namespace and joins groups.
+func dial(protocol int, groups ...int) (*conn, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+	if err != nil {
+		return nil, os.NewSyscallError("open netlink socket", err)
+	}
+	file := os.NewFile(uintptr(fd), "netlink")
+	c := &conn{file: file, buf: make([]byte, bufferSize)}
+	if c.raw, err = file.SyscallConn(); err == nil {
+		err = c.prepare(fd, groups)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open netlink socket: %w", err), file.Close())
+	}
+	return c, nil
+}
+
+// prepare asks for the kernel's own words in errors, for filtered dumps, and for room.
+func (c *conn) prepare(fd int, groups []int) error {
+	set := func(level, option, value int) error {
+		return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, level, option, value))
+	}
+	err := errors.Join(
+		set(unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1),
+		set(unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1),
+		set(unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer),
+		os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})),
+	)
+	for _, g := range groups {
+		err = errors.Join(err, set(unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, g))
+	}
+	return err
+}
+
+func (c *conn) Close() error { return c.file.Close() }
+
+// request sends a request and calls f with each answer, if any. f may not keep
+// the message.
+func (c *conn) request(message, flags int, f func(kind uint16, message []byte), data ...nl.NetlinkRequestData) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seq++
+	r := nl.NetlinkRequest{NlMsghdr: unix.NlMsghdr{
+		Len: unix.SizeofNlMsghdr, Type: uint16(message), Flags: uint16(unix.NLM_F_REQUEST | flags), Seq: c.seq,
+	}, Data: data}
+	if err := c.write(r.Serialize()); err != nil {
+		return err
+	}
+	for {
+		done, err := c.answers(f)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+func (c *conn) write(b []byte) error {
+	var err error
+	if e := c.raw.Write(func(fd uintptr) bool {
+		err = unix.Sendto(int(fd), b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+		return err != unix.EAGAIN
+	}); e != nil {
+		return e
+	}
+	return os.NewSyscallError("send netlink message", err)
+}
+
+// read waits for a datagram; it is good until the next.
+func (c *conn) read() ([]byte, error) {
+	var n int
+	var err error
+	if e := c.raw.Read(func(fd uintptr) bool {
+		n, _, err = unix.Recvfrom(int(fd), c.buf, 0)
+		return err != unix.EAGAIN
+	}); e != nil {
+		return nil, e
+	}
+	return c.buf[:max(n, 0)], os.NewSyscallError("receive netlink message", err)
+}
+
+// answers reads a datagram of answers to the last request; done when it was the last.
+func (c *conn) answers(f func(uint16, []byte)) (done bool, err error) {
+	b, err := c.read()
+	if err != nil {
+		return false, err
+	}
+	var interrupted bool
+	messages(b, func(h unix.NlMsghdr, m []byte) {
+		if h.Seq != c.seq {
+			return // of a request that was given up
+		}
+		interrupted = interrupted || h.Flags&unix.NLM_F_DUMP_INTR != 0
+		switch h.Type {
+		case unix.NLMSG_DONE, unix.NLMSG_ERROR:
+			done, err = true, answerError(h, m)
+		default:
+			f(h.Type, m)
+			done = h.Flags&unix.NLM_F_MULTI == 0
+		}
+	})
+	if interrupted && err == nil {
+		err = errInterrupted
+	}
+	return done, err
+}
+
+// errInterrupted: something changed during a dump, so that entries may be missing
+// or double.
+var errInterrupted = errors.New("the host changed while it was read")
+
+// messages calls f with each message of a datagram.
+func messages(b []byte, f func(h unix.NlMsghdr, message []byte)) {
+	for len(b) >= unix.SizeofNlMsghdr {
+		h := unix.NlMsghdr{
+			Len: binary.NativeEndian.Uint32(b), Type: binary.NativeEndian.Uint16(b[4:]),
+			Flags: binary.NativeEndian.Uint16(b[6:]), Seq: binary.NativeEndian.Uint32(b[8:]), Pid: binary.NativeEndian.Uint32(b[12:]),
+		}
+		if h.Len < unix.SizeofNlMsghdr || int(h.Len) > len(b) {
+			return
+		}
+		f(h, b[unix.SizeofNlMsghdr:h.Len])
+		b = b[min(int(h.Len+3)&^3, len(b)):]
+	}
+}
+
+// answerError reads the end of an answer: an error number, and if the kernel has
+// more to say, the request's header and attributes (linux/netlink.h, nlmsgerr).
+func answerError(h unix.NlMsghdr, m []byte) error {
+	if len(m) < 4 {
+		return nil
+	}
+	errno := int32(binary.NativeEndian.Uint32(m))
+	if errno == 0 {
+		return nil
+	}
+	var err error = syscall.Errno(-errno)
+	const capped = 4 + unix.SizeofNlMsghdr // with NLM_F_CAPPED, the request's payload is left out
+	skip := capped
+	if h.Flags&unix.NLM_F_CAPPED == 0 && len(m) >= capped {
+		skip = 4 + (int(binary.NativeEndian.Uint32(m[4:]))+3)&^3
+	}
+	if h.Type != unix.NLMSG_ERROR || h.Flags&unix.NLM_F_ACK_TLVS == 0 || skip > len(m) {
+		return err
+	}
+	attributes(m[skip:], func(kind uint16, v []byte) {
+		if kind == unix.NLMSGERR_ATTR_MSG {
+			err = fmt.Errorf("%w (%s)", err, text(v))
+		}
+	})
+	return err
+}
