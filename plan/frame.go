@@ -33,7 +33,7 @@ func settle(network *overlay.Network, self overlay.NodeName, nodes map[overlay.N
 	spec := network.Spec.Complete()
 	f := &frame{spec: spec, self: nodes[self], nodes: nodes}
 	if f.self == nil {
-		f.refuse("node %s is not registered", self)
+		f.refuse("this node, %s, is not registered: the network is not built here", self)
 		return f, false
 	}
 	others := participants(self, nodes, at)

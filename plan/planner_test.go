@@ -183,6 +183,7 @@ func TestPlannerIsFor(t *testing.T) {
 		naming := rapid.SampledFrom([]func(portKey, int) string{weakName, hashName}).Draw(t, "naming")
 		planner.name = naming
 		accumulated := dataplane.State{Node: self}
+		var deltas []dataplane.Delta
 		var past []change
 		for range rapid.IntRange(1, 40).Draw(t, "plans") {
 			for range rapid.IntRange(0, 6).Draw(t, "changes") {
@@ -200,6 +201,7 @@ func TestPlannerIsFor(t *testing.T) {
 			}
 			before := accumulated
 			accumulated = accumulated.With(delta)
+			deltas = append(deltas, delta)
 			if d := difference(planner.State(), forNamed(self, snapshot, naming)); d != "" {
 				t.Fatalf("the Planner is not For (-For +Planner):\n%s", d)
 			}
@@ -209,6 +211,13 @@ func TestPlannerIsFor(t *testing.T) {
 			if nothing := difference(before, accumulated) == ""; nothing && changed && delta.From > 0 {
 				t.Fatalf("a Delta says that something changed, and nothing did: %+v", delta)
 			}
+		}
+		again := dataplane.State{Node: self}
+		for _, d := range deltas {
+			again.Update(d)
+		}
+		if d := difference(again, planner.State()); d != "" {
+			t.Fatalf("a Delta was changed after it was given out (-State +Deltas):\n%s", d)
 		}
 	})
 }
