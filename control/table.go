@@ -87,17 +87,22 @@ func (t *table) merge(from source, in store.Interest, b store.Batch) (puts []ove
 	return puts, deletes
 }
 
-// put records that the source covers r and reports whether r is news.
+// put records that the source covers r and reports whether r is news: another
+// resource or another spec. A status is kept and is no news here.
 func (t *table) put(from source, r overlay.Resource) bool {
-	k, revision := r.Key(), r.Header().Revision
-	if revision <= t.dropped[k] {
+	k, header := r.Key(), r.Header()
+	if header.Revision <= t.dropped[k] {
 		return false
 	}
 	delete(t.dropped, k)
 	old, known := t.entries[k]
-	news := !known || old.resource.Header().Revision < revision
-	if !news {
-		r = old.resource
+	news := !known
+	if known {
+		was := old.resource.Header()
+		news = was.Revision < header.Revision && (was.UID != header.UID || was.Generation != header.Generation)
+		if was.Revision > header.Revision {
+			r = old.resource
+		}
 	}
 	t.set(k, entry{resource: r, sources: old.sources | from})
 	return news

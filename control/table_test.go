@@ -10,7 +10,7 @@ import (
 
 func endpoint(network, name, node string, revision int64) *overlay.Endpoint {
 	return &overlay.Endpoint{
-		Meta: overlay.Meta{Kind: overlay.KindEndpoint, Network: overlay.NetworkName(network), Name: name, Revision: revision},
+		Meta: overlay.Meta{Kind: overlay.KindEndpoint, Network: overlay.NetworkName(network), Name: name, UID: name, Generation: revision, Revision: revision},
 		Spec: overlay.EndpointSpec{Node: overlay.NodeName(node), Port: overlay.PortSingle},
 	}
 }
@@ -112,6 +112,29 @@ func TestTableOwnNetworks(t *testing.T) {
 	table.put(networkSource, endpoint("blue", "web", "b", 5))
 	if len(table.own) != 0 {
 		t.Errorf("own networks %v after the endpoint moved away", table.own)
+	}
+}
+
+// TestTableStatus: a heartbeat is kept, and sets nothing in motion.
+func TestTableStatus(t *testing.T) {
+	t.Parallel()
+	table := newTable("a")
+	node := func(generation, revision int64, version string) *overlay.Node {
+		return &overlay.Node{
+			Meta:   overlay.Meta{Kind: overlay.KindNode, Name: "b", UID: "u", Generation: generation, Revision: revision},
+			Status: overlay.NodeStatus{Version: version},
+		}
+	}
+	for _, step := range []struct {
+		node *overlay.Node
+		news bool
+	}{{node(1, 5, ""), true}, {node(1, 6, "v1"), false}, {node(2, 7, "v1"), true}, {node(1, 6, "v1"), false}} {
+		if news, _ := table.merge(nodesSource, store.Interest{}, puts(step.node)); (len(news) == 1) != step.news {
+			t.Errorf("revision %d: news %v, want %v", step.node.Revision, news, step.news)
+		}
+	}
+	if got := table.entries[node(0, 0, "").Key()].resource.(*overlay.Node); got.Generation != 2 || got.Status.Version != "v1" {
+		t.Errorf("kept %+v", got)
 	}
 }
 
