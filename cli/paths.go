@@ -27,5 +27,11 @@ func (a *app) statePath() string {
 
 // credentialsPath is where the credentials for the servers are.
 func (a *app) credentialsPath() string {
-	return first(a.credentials, a.getenv("WEFT_CREDENTIALS"), filepath.Join(a.statePath(), "admin.json"))
+	return first(a.givenCredentials(), filepath.Join(a.statePath(), "admin.json"))
 }
+
+// givenCredentials is the credentials file that the user named, or nothing.
+func (a *app) givenCredentials() string { return first(a.credentials, a.getenv("WEFT_CREDENTIALS")) }
+
+// nodeCredentialsPath is where the agent keeps its node's own.
+func (a *app) nodeCredentialsPath() string { return filepath.Join(a.statePath(), "node.json") }

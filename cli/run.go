@@ -24,6 +24,9 @@ type app struct {
 	// are not given, see the methods in paths.go.
 	runDir, stateDir, credentials string
 
+	// asNode: the credentials in use are the node's own.
+	asNode bool
+
 	// atEnd is done when the command has ended.
 	atEnd []func()
 	// helpErr is why help could not be printed; cobra's help returns nothing.
@@ -47,6 +50,8 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitOK
 	case errors.As(err, &status):
 		return int(status)
+	case a.asNode && exitCode(err) == exitRefused:
+		err = fmt.Errorf("%w; a node's own credentials read alone: log in as an administrator (weft login TOKEN)", err)
 	case ctx.Err() != nil:
 		err = withCode(exitFailure, "interrupted: %w", err)
 	}
@@ -78,7 +83,7 @@ route are the agent's and need root; the rest is the servers'.`,
 	root.CompletionOptions.DisableDefaultCmd = true
 	flags := root.PersistentFlags()
 	flags.SortFlags = false
-	flags.StringVar(&a.credentials, "credentials", "", "credentials `FILE` for the servers [$WEFT_CREDENTIALS, or admin.json in the state directory]")
+	flags.StringVar(&a.credentials, "credentials", "", "credentials `FILE` for the servers [$WEFT_CREDENTIALS, or admin.json in the state directory, or to read the node's own]")
 	flags.StringVar(&a.stateDir, "state-dir", "", "state `DIRECTORY` of the daemon on this host [$WEFT_STATE_DIR, or "+defaultStateDir+"]")
 	flags.StringVar(&a.runDir, "run-dir", "", "run `DIRECTORY` of the daemon on this host, which has its socket [$WEFT_RUN_DIR, or "+defaultRunDir+"]")
 	for _, g := range a.groups() {

@@ -10,10 +10,17 @@ import (
 	"weft/overlay"
 )
 
-// server is the servers' API, with this user's credentials.
+// server is the servers' API, with this user's credentials. On a host without
+// any, root may read as the node does.
 func (a *app) server(ctx context.Context) (*api.Client, error) {
 	path := a.credentialsPath()
 	credentials, err := identity.LoadCredentials(path)
+	if errors.Is(err, fs.ErrNotExist) && a.givenCredentials() == "" {
+		if own, nodeErr := identity.LoadCredentials(a.nodeCredentialsPath()); nodeErr == nil {
+			a.asNode = true
+			return a.connect(own, a.nodeCredentialsPath())
+		}
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, withCode(exitRefused, "no credentials for the servers: there is no %s; "+
@@ -23,12 +30,21 @@ func (a *app) server(ctx context.Context) (*api.Client, error) {
 	case err != nil:
 		return nil, withCode(exitRefused, "%w", err)
 	}
+	client, err := a.connect(credentials, path)
+	if err != nil {
+		return nil, err
+	}
+	return client, a.keepFresh(ctx, client, credentials, path)
+}
+
+// connect makes the client, which connects when there is something to ask.
+func (a *app) connect(credentials identity.Credentials, path string) (*api.Client, error) {
 	client, err := api.NewClient(credentials)
 	if err != nil {
 		return nil, withCode(exitRefused, "credentials %s: %w", path, err)
 	}
 	a.atEnd = append(a.atEnd, client.Close)
-	return client, a.keepFresh(ctx, client, credentials, path)
+	return client, nil
 }
 
 // listing says which resources to list; empty names limit nothing.

@@ -2,15 +2,15 @@ package cli
 
 import (
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"weft/cli/output"
+	"weft/internal/release"
 )
 
-// A release says what this program is.
-type release struct {
+// program says what this one is.
+type program struct {
 	Version  string `json:"version"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
@@ -25,14 +25,11 @@ func newVersion(a *app) *cobra.Command {
 	}
 	format := outputFlag(cmd)
 	cmd.RunE = func(*cobra.Command, []string) error {
-		r := release{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-		if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-			r.Version = info.Main.Version
-		}
-		return output.One(a.stdout, *format, r, []output.Column[release]{
-			{Title: "Version", Cell: func(r release) string { return r.Version }},
-			{Title: "Go", Wide: true, Cell: func(r release) string { return r.Go }},
-			{Title: "Platform", Wide: true, Cell: func(r release) string { return r.Platform }},
+		p := program{Version: release.Version(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+		return output.One(a.stdout, *format, p, []output.Column[program]{
+			{Title: "Version", Cell: func(p program) string { return p.Version }},
+			{Title: "Go", Wide: true, Cell: func(p program) string { return p.Go }},
+			{Title: "Platform", Wide: true, Cell: func(p program) string { return p.Platform }},
 		})
 	}
 	return cmd

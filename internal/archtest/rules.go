@@ -66,9 +66,9 @@ func arrowTable() map[string][]string {
 		},
 		"server": {"overlay", "store", "store/memstore", "store/etcdstore", "api", "api/identity", "ipam"},
 		// weftd down and doctor work on the host without an agent.
-		"daemon": {"overlay", "agent", "server", "api", "api/identity", "api/agentapi", "dataplane", "dataplane/kernel"},
+		"daemon": {"overlay", "agent", "server", "api", "api/identity", "api/agentapi", "dataplane", "dataplane/kernel", "internal/release"},
 		// Of store and dataplane the CLI has the errors and the views that the APIs speak in.
-		"cli": {"overlay", "store", "dataplane", "api", "api/identity", "api/agentapi", "trace", "lab", "lab/demo", "internal/netns"},
+		"cli": {"overlay", "store", "dataplane", "api", "api/identity", "api/agentapi", "trace", "lab", "lab/demo", "internal/netns", "internal/release"},
 
 		"cmd/weft":        {"cli"},
 		"cmd/weftd":       {"daemon"},
@@ -76,6 +76,7 @@ func arrowTable() map[string][]string {
 		"cmd/weft-docker": {"cli"},
 
 		"internal/netns":    {},
+		"internal/release":  {},
 		"internal/testenv":  {"internal/netns"},
 		"internal/archtest": {},
 	}

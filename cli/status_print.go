@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"weft/cli/output"
+	"weft/overlay"
+)
+
+// printStatus prints the nodes, their networks, and what is wrong.
+func (a *app) printStatus(f output.Format, nodes []nodeState) error {
+	var networks []networkState
+	for _, n := range nodes {
+		for _, r := range n.Networks {
+			networks = append(networks, networkState{n.label(), r})
+		}
+	}
+	return errors.Join(
+		output.List(a.stdout, f, nodes, a.nodeStateColumns()),
+		a.blankLine(),
+		output.List(a.stdout, f, networks, a.networkStateColumns()),
+		a.printTroubles(troubles(nodes)),
+	)
+}
+
+func (a *app) blankLine() error {
+	_, err := fmt.Fprintln(a.stdout)
+	return err
+}
+
+func (a *app) printTroubles(lines []string) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	return errors.Join(a.blankLine(), output.Lines(a.stdout, output.Table, lines))
+}
+
+// troubles is a line for each thing that is not as wanted.
+func troubles(nodes []nodeState) []string {
+	var lines []string
+	for _, n := range nodes {
+		if n.Hold != "" {
+			lines = append(lines, fmt.Sprintf("%s: on hold: %s", n.Node, n.Hold))
+		}
+		if n.Server != nil && !n.Server.Connected {
+			lines = append(lines, fmt.Sprintf("%s: no server: %s", n.Node, first(n.Server.Error, "not connected")))
+		}
+		for _, network := range slices.Sorted(maps.Keys(n.Held)) {
+			lines = append(lines, fmt.Sprintf("%s: %s is left as it is: %s", n.Node, network, n.Held[network]))
+		}
+		for _, r := range n.Networks {
+			for _, d := range r.Differs {
+				lines = append(lines, fmt.Sprintf("%s: %s: %s", n.Node, r.Network, d))
+			}
+		}
+	}
+	return lines
+}
+
+func (n nodeState) label() string {
+	if n.Local {
+		return string(n.Node) + " *"
+	}
+	return string(n.Node)
+}
+
+func (a *app) nodeStateColumns() []output.Column[nodeState] {
+	type n = nodeState
+	return []output.Column[n]{
+		{Title: "Node", Cell: n.label},
+		{Title: "State", Cell: func(n n) string { return first(matchText(n.Networks), "no networks") }},
+		{Title: "Seen", Cell: func(n n) string {
+			if n.Local {
+				return "now"
+			}
+			return agoText(output.Since(a.now(), n.Seen))
+		}},
+		{Title: "Server", Cell: a.serverText},
+		{Title: "Version", Wide: true, Cell: func(n n) string { return n.Version }},
+	}
+}
+
+func (a *app) serverText(n nodeState) string {
+	if n.Server == nil {
+		return ""
+	}
+	state := "connected"
+	if !n.Server.Connected {
+		state = "lost"
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s", n.Server.Server, state, output.Since(a.now(), n.Server.Since)))
+}
+
+// networkState is one network on one node.
+type networkState struct {
+	node string
+	overlay.NetworkReport
+}
+
+func (a *app) networkStateColumns() []output.Column[networkState] {
+	type s = networkState
+	return []output.Column[s]{
+		{Title: "Node", Cell: func(s s) string { return s.node }},
+		{Title: "Network", Cell: func(s s) string { return string(s.Network) }},
+		{Title: "Plane", Cell: func(s s) string { return string(s.Plane) }},
+		{Title: "Why", Wide: true, Cell: func(s s) string { return s.PlaneReason }},
+		{Title: "Wanted", Cell: func(s s) string { return fmt.Sprint(s.Wanted) }},
+		{Title: "Present", Cell: func(s s) string { return fmt.Sprint(s.Present) }},
+		{Title: "State", Cell: func(s s) string { return matchText([]overlay.NetworkReport{s.NetworkReport}) }},
+		{Title: "Since", Cell: func(s s) string { return output.Since(a.now(), s.Since) }},
+	}
+}
