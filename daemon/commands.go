@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +12,7 @@ import (
 
 	"weft/agent"
 	"weft/dataplane/kernel"
+	"weft/internal/release"
 	"weft/overlay"
 	"weft/server"
 )
@@ -93,7 +93,7 @@ func (d *daemon) openServer(ctx context.Context) (*server.Server, error) {
 		Etcd: server.Etcd{
 			Endpoints: c.etcd.endpoints, CA: c.etcd.ca, Certificate: c.etcd.cert, Key: c.etcd.key, Prefix: c.etcd.prefix,
 		},
-		Version: version(), Log: d.logger().With("program", "server"),
+		Version: release.Version(), Log: d.logger().With("program", "server"),
 	})
 }
 
@@ -102,7 +102,7 @@ func (d *daemon) agentOptions() agent.Options {
 	return agent.Options{
 		Node: overlay.NodeName(c.node), StateDir: c.stateDir, RunDir: c.runDir, NetnsDir: c.netnsDir,
 		Underlay: c.underlay, Join: c.join, AcceptStore: c.acceptStore,
-		Version: version(), Log: d.logger().With("program", "agent"),
+		Version: release.Version(), Log: d.logger().With("program", "agent"),
 	}
 }
 
@@ -118,23 +118,6 @@ func (d *daemon) down(ctx context.Context) error {
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "weftd", version()) },
+		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "weftd", release.Version()) },
 	}
-}
-
-// version is the module's version, or the commit that was built.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value
-		}
-	}
-	return "devel"
 }
