@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -73,17 +74,21 @@ func (a *app) nodeStates(ctx context.Context, local bool) ([]nodeState, error) {
 	if agentErr != nil && serverErr != nil {
 		return nil, agentErr
 	}
-	for what, err := range map[string]error{"this host": agentErr, "other nodes": serverErr} {
-		if err == nil {
-			continue
-		}
-		if _, err := fmt.Fprintf(a.stderr, "weft: without %s: %v\n", what, err); err != nil {
-			return nil, err
-		}
+	if err := cmp.Or(a.without("this host", agentErr), a.without("other nodes", serverErr)); err != nil {
+		return nil, err
 	}
 	nodes = append(nodes, others...)
 	slices.SortFunc(nodes, func(a, b nodeState) int { return strings.Compare(string(a.Node), string(b.Node)) })
 	return nodes, nil
+}
+
+// without tells why a part of the answer is missing, if it is.
+func (a *app) without(what string, why error) error {
+	if why == nil {
+		return nil
+	}
+	_, err := fmt.Fprintf(a.stderr, "weft: without %s: %v\n", what, why)
+	return err
 }
 
 // reported is what the nodes told the servers, but for one.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -43,10 +44,8 @@ are for people: "weft login TOKEN" makes credentials of one.`,
 		if r.Node != "" && r.Role != "" && r.Role != overlay.RoleNode {
 			return usagef(cmd, "--node is for tokens of role node")
 		}
-		for what, name := range map[string]string{"--node": node, "--name": r.Name} {
-			if err := overlay.CheckName(what, name); name != "" && err != nil {
-				return usagef(cmd, "%v", err)
-			}
+		if err := cmp.Or(checkGiven("--node", node), checkGiven("--name", r.Name)); err != nil {
+			return usagef(cmd, "%v", err)
 		}
 		server, err := a.server(cmd.Context())
 		if err != nil {
@@ -67,6 +66,14 @@ are for people: "weft login TOKEN" makes credentials of one.`,
 		return err
 	}
 	return cmd
+}
+
+// checkGiven checks a name that may be left out.
+func checkGiven(flag, name string) error {
+	if name == "" {
+		return nil
+	}
+	return overlay.CheckName(flag, name)
 }
 
 func tokenUse(role overlay.Role) string {
