@@ -309,15 +309,45 @@ func TestNoDuplicates(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	// 64 less network, broadcast and gateway; 8 blocks of 6, the first less the gateway.
-	if want := map[string]int{"blue": 80 - 61, "green": 80 - 47}; exhausted["blue"] != want["blue"] || exhausted["green"] != want["green"] {
-		t.Errorf("exhausted for %v, want %v", exhausted, want)
+	// 64 less network, broadcast and gateway.
+	if given, refused := 61, exhausted["blue"]; refused != 80-given {
+		t.Errorf("blue was exhausted for %d requests, want %d", refused, 80-given)
 	}
-	inBlocks(t, behind)
+	full(t, behind, 20)
 }
 
-// inBlocks checks that every routed endpoint is in a block of its node.
-func inBlocks(t *testing.T, s store.Store) {
+// full checks that every endpoint on green is in a block of its node, and that
+// nodes whose blocks have room for all that were asked for have as many, and
+// the others as many as there is room for.
+func full(t *testing.T, s store.Store, asked int) {
+	t.Helper()
+	all := snapshot(t, s)
+	given, room := map[overlay.NodeName]int{}, map[overlay.NodeName]int{}
+	for _, b := range all.Blocks["green"] {
+		room[b.Spec.Node] += 6 // of 8
+		if b.Spec.Prefix.Contains(all.Networks["green"].Spec.Gateways[0]) {
+			room[b.Spec.Node]--
+		}
+	}
+	for _, e := range all.Endpoints["green"] {
+		given[e.Spec.Node]++
+		b := all.Blocks["green"][e.Spec.Blocks[0]]
+		if b == nil || b.Spec.Node != e.Spec.Node || !b.Spec.Prefix.Contains(e.Spec.Addresses[0]) {
+			t.Errorf("%s has %v, outside of the block %+v", e.Key(), e.Spec.Addresses, b)
+		}
+	}
+	for node, n := range given {
+		if want := min(asked, room[node]); n != want {
+			t.Errorf("node %s has %d endpoints on green, want %d", node, n, want)
+		}
+	}
+	if len(all.Blocks["green"]) != 8 {
+		t.Errorf("%d blocks, want 8", len(all.Blocks["green"]))
+	}
+}
+
+// snapshot reads all of a store.
+func snapshot(t *testing.T, s store.Store) *overlay.Snapshot {
 	t.Helper()
 	all := overlay.NewSnapshot()
 	done := errors.New("read")
@@ -330,12 +360,7 @@ func inBlocks(t *testing.T, s store.Store) {
 	if !errors.Is(err, done) {
 		t.Fatal(err)
 	}
-	for _, e := range all.Endpoints["green"] {
-		b := all.Blocks["green"][e.Spec.Blocks[0]]
-		if b == nil || b.Spec.Node != e.Spec.Node || !b.Spec.Prefix.Contains(e.Spec.Addresses[0]) {
-			t.Errorf("%s has %v, outside of the block %+v", e.Key(), e.Spec.Addresses, b)
-		}
-	}
+	return all
 }
 
 // late is a store whose watches are late.

@@ -30,25 +30,25 @@ func (s *Server) chooseInBlock(ctx context.Context, e *overlay.Endpoint, n *over
 }
 
 // makeBlock gives the endpoint's node another block, unless it has got one since
-// it had that many. If somebody else was faster, the next free one is taken.
+// it had that many, be it through another server. If another node was faster,
+// the next free one is taken.
 func (s *Server) makeBlock(ctx context.Context, e *overlay.Endpoint, n *overlay.Network, subnet netip.Prefix, had int) error {
 	s.blocks.Lock()
 	defer s.blocks.Unlock()
-	if len(s.index.blocks(e.Network, e.Spec.Node, subnet)) > had {
-		return nil
-	}
 	var lost []netip.Prefix
-	for {
+	for len(s.index.blocks(e.Network, e.Spec.Node, subnet)) <= had {
 		prefix, err := s.index.chooseBlock(e.Network, subnet, n.Spec.BlockBits(overlay.FamilyOf(subnet.Addr())), lost)
 		if err != nil {
 			return err
 		}
-		err = s.putBlock(ctx, e, prefix)
+		k, err := s.putBlock(ctx, e, prefix)
 		if !isTaken(err) {
 			return err
 		}
+		s.index.changed(ctx, k, 0, s.patience)
 		lost = append(lost, prefix)
 	}
+	return nil
 }
 
 // blockFor is the node's block that has the address; it is made if there is none.
@@ -58,8 +58,8 @@ func (s *Server) blockFor(ctx context.Context, e *overlay.Endpoint, n *overlay.N
 	b := s.index.blockOf(e.Network, a)
 	if b == nil {
 		prefix := netip.PrefixFrom(a, n.Spec.BlockBits(overlay.FamilyOf(a))).Masked()
-		if err := s.putBlock(ctx, e, prefix); isTaken(err) {
-			s.index.changed(ctx, overlay.Key{Kind: overlay.KindBlock, Network: e.Network, Name: overlay.BlockName(prefix)}, 0, s.patience)
+		if k, err := s.putBlock(ctx, e, prefix); isTaken(err) {
+			s.index.changed(ctx, k, 0, s.patience)
 		} else if err != nil {
 			return nil, err
 		}
@@ -74,7 +74,7 @@ func (s *Server) blockFor(ctx context.Context, e *overlay.Endpoint, n *overlay.N
 	return b, ipam.PoolOf(n.Spec, b.Spec.Prefix).Check(a)
 }
 
-func (s *Server) putBlock(ctx context.Context, e *overlay.Endpoint, prefix netip.Prefix) error {
+func (s *Server) putBlock(ctx context.Context, e *overlay.Endpoint, prefix netip.Prefix) (overlay.Key, error) {
 	b := &overlay.Block{
 		Meta: overlay.Meta{Kind: overlay.KindBlock, Network: e.Network, Name: overlay.BlockName(prefix)},
 		Spec: overlay.BlockSpec{Node: e.Spec.Node, Prefix: prefix},
@@ -82,9 +82,9 @@ func (s *Server) putBlock(ctx context.Context, e *overlay.Endpoint, prefix netip
 	_, _, err := s.update(ctx, store.Change{Put: b, Expect: store.Absent})
 	var missing *store.MissingError
 	if errors.As(err, &missing) { // it is the endpoint that people asked for
-		return &store.MissingError{Key: e.Key(), Need: missing.Need}
+		err = &store.MissingError{Key: e.Key(), Need: missing.Need}
 	}
-	return err
+	return b.Key(), err
 }
 
 // isTaken reports whether somebody else has the block.

@@ -62,14 +62,18 @@ func NewClient(c identity.Credentials) (*Client, error) {
 // Update implements store.Store. An endpoint to be made may be without a name;
 // the server chooses one then.
 func (c *Client) Update(ctx context.Context, change store.Change) (overlay.Resource, overlay.Revision, error) {
-	if err := checkKey(change); err != nil {
+	k := change.Delete
+	if change.Put != nil {
+		k = change.Put.Key()
+	}
+	unnamed := change.Put != nil && k.Kind == overlay.KindEndpoint && k.Name == "" && change.Expect == store.Absent
+	if err := checkKey(k); err != nil && !unnamed {
 		return nil, overlay.Revision{}, err
 	}
 	if change.Put == nil {
 		at, err := c.remove(ctx, change.Delete, url.Values{"expect": {formatExpect(change.Expect)}})
 		return nil, at, err
 	}
-	k := change.Put.Key()
 	if err := c.mayWrite(k, change.Status); err != nil {
 		return nil, overlay.Revision{}, err
 	}
@@ -78,7 +82,7 @@ func (c *Client) Update(ctx context.Context, change store.Change) (overlay.Resou
 		q.Set("status", "1")
 	}
 	method, path := http.MethodPut, pathOf(k)
-	if k.Kind == overlay.KindEndpoint && k.Name == "" && change.Expect == store.Absent {
+	if unnamed {
 		method, path, q = http.MethodPost, "/v1/endpoint/"+url.PathEscape(string(k.Network)), nil
 	}
 	var raw json.RawMessage
@@ -106,6 +110,9 @@ func (c *Client) Remove(ctx context.Context, k overlay.Key, force bool) error {
 }
 
 func (c *Client) remove(ctx context.Context, k overlay.Key, q url.Values) (overlay.Revision, error) {
+	if err := checkKey(k); err != nil {
+		return overlay.Revision{}, err
+	}
 	header, err := c.call(ctx, http.MethodDelete, pathOf(k), q, nil, nil)
 	if err != nil {
 		return overlay.Revision{}, err
@@ -127,6 +134,9 @@ func (c *Client) mayWrite(k overlay.Key, status bool) error {
 
 // Get returns a resource, or an error that is store.ErrNotFound.
 func (c *Client) Get(ctx context.Context, k overlay.Key) (overlay.Resource, error) {
+	if err := checkKey(k); err != nil {
+		return nil, err
+	}
 	var raw json.RawMessage
 	if _, err := c.call(ctx, http.MethodGet, pathOf(k), nil, nil, &raw); err != nil {
 		return nil, err
@@ -242,18 +252,12 @@ func (c *Client) Renew(ctx context.Context) (identity.Credentials, error) {
 }
 
 // checkKey refuses keys that have no path, or another one's.
-func checkKey(change store.Change) error {
-	k := change.Delete
-	if change.Put != nil {
-		k = change.Put.Key()
-	}
+func checkKey(k overlay.Key) error {
 	switch {
 	case overlay.New(k.Kind) == nil:
 		return Invalid("", "%s: kind %q is unknown", k, k.Kind)
 	case k.Kind.Networked() == (k.Network == ""):
 		return Invalid("", "%s: want a network with blocks and endpoints, and none with others", k)
-	case k.Kind == overlay.KindEndpoint && k.Name == "" && change.Put != nil && change.Expect == store.Absent:
-		return nil // the server chooses the name
 	}
 	if err := overlay.CheckName(strings.ToLower(string(k.Kind)), k.Name); err != nil {
 		return Invalid("", "%v", err)

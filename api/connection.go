@@ -33,6 +33,8 @@ type connection struct {
 	servers []string
 	config  *tls.Config
 	holder  *identity.Holder // nil without a certificate
+	// dial connects [TCP].
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	lock sync.Mutex
 	// now is the server in use.
@@ -67,9 +69,13 @@ func (c *connection) via() *http.Transport {
 	if c.transport != nil {
 		c.transport.CloseIdleConnections()
 	}
+	dial := c.dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: dialPatience}).DialContext
+	}
 	c.cert = cert
 	c.transport = &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: dialPatience}).DialContext,
+		DialContext:         dial,
 		TLSClientConfig:     c.config,
 		TLSHandshakeTimeout: dialPatience,
 		ForceAttemptHTTP2:   true,

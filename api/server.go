@@ -58,6 +58,8 @@ type Server struct {
 	started time.Time
 	// patience is how long a request waits for the index to catch up.
 	patience time.Duration
+	// readyPatience is how long a request waits for the index to be there.
+	readyPatience time.Duration
 	// write makes the changes that requests ask for.
 	write func(context.Context, identity.Identity, request) (overlay.Resource, overlay.Revision, error)
 	// blocks is held while a block is made, so that two endpoints that come
@@ -77,7 +79,10 @@ func NewServer(o Options) *Server {
 		o.Random = rand.Reader
 	}
 	o.KeepAlive = cmp.Or(o.KeepAlive, 10*time.Second)
-	s := &Server{Options: o, log: o.Logger, mux: http.NewServeMux(), index: newIndex(), started: o.Now(), patience: indexLag}
+	s := &Server{
+		Options: o, log: o.Logger, mux: http.NewServeMux(), index: newIndex(), started: o.Now(),
+		patience: indexLag, readyPatience: storePatience,
+	}
 	s.write = s.change
 	for _, r := range routes() {
 		s.mux.Handle(r.method+" "+r.path, s.handle(r))
@@ -93,8 +98,8 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 const (
-	// readyPatience is how long a request waits for the store at a start.
-	readyPatience = 10 * time.Second
+	// storePatience is how long a request waits for the store at a start.
+	storePatience = 10 * time.Second
 	// headerPatience is how long a client may take to ask.
 	headerPatience = 10 * time.Second
 	// deadAfter is how long a connection may take no data, and not answer pings.
@@ -195,7 +200,7 @@ func (s *Server) ready(ctx context.Context) error {
 	select {
 	case <-s.index.ready:
 		return nil
-	case <-time.After(readyPatience):
+	case <-time.After(s.readyPatience):
 	case <-ctx.Done():
 	}
 	return &Error{Code: CodeUnavailable, Message: "the server has not reached its store yet", Hint: "try again"}
