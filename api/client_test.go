@@ -270,6 +270,10 @@ func TestBadBodies(t *testing.T) {
 		_, err := admin.call(t.Context(), http.MethodGet, "/v1/watch?"+q, nil, nil, nil)
 		w.refusal(t, err, CodeInvalid)
 	}
+	for _, path := range []string{"/v1/node?network=blue&nodes=a", "/v1/network/blue?force=1", "/v1/node/a?x=%zz"} {
+		_, err := admin.call(t.Context(), http.MethodGet, path, nil, nil, nil)
+		w.refusal(t, err, CodeInvalid)
+	}
 	for _, path := range []string{"/", "/v1", "/v1/ship", "/v1/network/a/b/c", "/v1/endpoint/blue/x/y"} {
 		_, err := admin.call(t.Context(), http.MethodGet, path, nil, nil, nil)
 		w.refusal(t, err, CodeNotFound, path+": there is no such thing here")

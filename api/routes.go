@@ -2,6 +2,8 @@ package api
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"weft/api/identity"
@@ -16,12 +18,30 @@ type route struct {
 	summary string
 	// roles are who may use it; nil is everybody, also without a certificate.
 	roles []overlay.Role
+	// query are the parameters that it takes; others are refused.
 	query []parameter
 	// body and reply are of the types that go in and out; nil for none.
 	body, reply any
 	// media is the reply's type, where that is not JSON.
 	media string
 	serve func(*Server, http.ResponseWriter, *http.Request, identity.Identity) error
+}
+
+// knows reports which parameter of a request the route does not have.
+func (to route) knows(r *http.Request) error {
+	if to.path == "" {
+		return nil
+	}
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return Invalid("", "read query: %v", err)
+	}
+	for name := range q {
+		if !slices.ContainsFunc(to.query, func(p parameter) bool { return p.name == name }) {
+			return Invalid("", "%s %s: parameter %.40q is unknown", r.Method, r.URL.Path, name)
+		}
+	}
+	return nil
 }
 
 // parameter is one of a route's query.

@@ -65,6 +65,8 @@ type Server struct {
 	// blocks is held while a block is made, so that two endpoints that come
 	// first to a node get one block between them.
 	blocks sync.Mutex
+	// stopping is closed when watches are to end.
+	stopping chan struct{}
 }
 
 // NewServer returns a server; it does nothing before Run.
@@ -81,7 +83,7 @@ func NewServer(o Options) *Server {
 	o.KeepAlive = cmp.Or(o.KeepAlive, 10*time.Second)
 	s := &Server{
 		Options: o, log: o.Logger, mux: http.NewServeMux(), index: newIndex(), started: o.Now(),
-		patience: indexLag, readyPatience: storePatience,
+		patience: indexLag, readyPatience: storePatience, stopping: make(chan struct{}),
 	}
 	s.write = s.change
 	for _, r := range routes() {
@@ -125,8 +127,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		IdleTimeout:       2 * time.Minute,
 		HTTP2:             &http.HTTP2Config{SendPingTimeout: deadAfter / 2, PingTimeout: deadAfter / 2, WriteByteTimeout: deadAfter},
 		// Refused handshakes and plain HTTP end here, each on a line.
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
-		// Watches end with ctx; Shutdown would wait for them.
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	group.Go(func() error { return s.Run(ctx) })
@@ -161,6 +162,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 func (s *Server) handle(to route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := s.admitted(r, to.roles)
+		if err == nil {
+			err = to.knows(r)
+		}
 		if err == nil {
 			err = to.serve(s, w, r, id)
 		}

@@ -36,7 +36,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, id identity.Ident
 	out := &stream{w: w, control: http.NewResponseController(w)}
 	ctx, cancel := s.untilExpiry(r.Context(), id)
 	defer cancel()
-	stop := out.keepAlive(ctx, s.KeepAlive)
+	stop := out.keepAlive(ctx, s.KeepAlive, s.stopping, cancel)
 	err = s.Store.Watch(ctx, in, from, out.batch)
 	stop()
 	switch {
@@ -96,8 +96,9 @@ func (t *stream) batch(b store.Batch) error {
 	return t.write(l)
 }
 
-// keepAlive writes an empty line now, and then every so often, until stop.
-func (t *stream) keepAlive(ctx context.Context, every time.Duration) (stop func()) {
+// keepAlive writes an empty line now, and then every so often, until stop. When
+// the server is stopping it ends the watch.
+func (t *stream) keepAlive(ctx context.Context, every time.Duration, stopping <-chan struct{}, end func()) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -107,6 +108,9 @@ func (t *stream) keepAlive(ctx context.Context, every time.Duration) (stop func(
 		for t.write(struct{}{}) == nil {
 			select {
 			case <-tick.C:
+			case <-stopping:
+				end()
+				return
 			case <-ctx.Done():
 				return
 			}
@@ -135,11 +139,6 @@ func formatWatch(in store.Interest, from overlay.Revision) url.Values {
 }
 
 func parseWatch(q url.Values) (in store.Interest, from overlay.Revision, err error) {
-	for name := range q {
-		if !hasParameter(watchParameters, name) {
-			return in, from, Invalid("", "parameter %.40q is unknown", name)
-		}
-	}
 	for _, s := range split(q.Get("kinds")) {
 		kind, err := overlay.ParseKind(s)
 		if err != nil {
@@ -159,15 +158,6 @@ func parseWatch(q url.Values) (in store.Interest, from overlay.Revision, err err
 		}
 	}
 	return in, from, nil
-}
-
-func hasParameter(list []parameter, name string) bool {
-	for _, p := range list {
-		if p.name == name {
-			return true
-		}
-	}
-	return false
 }
 
 func join[T ~string](list []T) string {
