@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
 	"go.etcd.io/etcd/server/v3/storage/wal"
-	"golang.org/x/sys/unix"
 
 	"weft/store"
 )
@@ -30,11 +27,13 @@ type EmbedOptions struct {
 // no socket of any kind: the store calls etcd's functions.
 type Embedded struct {
 	*Store
+	etcd    *embed.Etcd
 	stopped chan struct{}
 }
 
-// Embed starts etcd with its data in a folder, which it makes (mode 0700) if it is
-// not there, and returns when it answers. A second process is refused the folder.
+// Embed starts etcd with its data in a folder, which it makes if it is not there
+// and gives mode 0700, and returns when it answers. A second process is refused
+// the folder.
 func Embed(ctx context.Context, dir string, o EmbedOptions) (*Embedded, error) {
 	unlock, err := lock(dir)
 	if err != nil {
@@ -45,7 +44,7 @@ func Embed(ctx context.Context, dir string, o EmbedOptions) (*Embedded, error) {
 		return nil, errors.Join(fmt.Errorf("embed etcd in %s: %w", dir, err), unlock())
 	}
 	client := v3client.New(etcd.Server)
-	e := &Embedded{stopped: make(chan struct{})}
+	e := &Embedded{etcd: etcd, stopped: make(chan struct{})}
 	var watched sync.WaitGroup
 	release := func() error {
 		err := client.Close()
@@ -73,13 +72,18 @@ func (e *Embedded) Stopped() <-chan struct{} { return e.stopped }
 
 // start starts etcd and waits until it is ready.
 func start(ctx context.Context, dir string, log *slog.Logger) (*embed.Etcd, error) {
+	if err := clearUnmade(dir); err != nil {
+		return nil, err
+	}
 	etcd, err := embed.StartEtcd(config(dir, log))
 	if err != nil {
 		return nil, err
 	}
 	select {
 	case <-etcd.Server.ReadyNotify():
-		return etcd, nil
+		if err = markMade(dir); err == nil {
+			return etcd, nil
+		}
 	case <-etcd.Server.StopNotify():
 		err = errors.New("it stopped")
 	case <-ctx.Done():
@@ -121,6 +125,7 @@ func config(dir string, log *slog.Logger) *embed.Config {
 	c.AdvertisePeerUrls, c.AdvertiseClientUrls = []url.URL{self}, nil
 	c.InitialCluster = name + "=" + self.String()
 	c.EnableGRPCGateway = false
+	c.AuthToken = "" // nobody logs in
 	c.TickMs, c.ElectionMs = tickMillis, electionMillis
 	c.SnapshotCount, c.SnapshotCatchUpEntries = snapshotEvery, snapshotKeep
 	c.AutoCompactionMode, c.AutoCompactionRetention = embed.CompactorModeRevision, history
@@ -129,24 +134,6 @@ func config(dir string, log *slog.Logger) *embed.Config {
 	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zapLogger(log))
 	segmentOnce()
 	return c
-}
-
-// lock makes the folder this process's until unlock.
-func lock(dir string) (unlock func() error, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = errors.New("another process uses it; is a server running already?")
-		}
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), f.Close())
-	}
-	return f.Close, nil
 }
 
 var _ store.Store = (*Embedded)(nil)

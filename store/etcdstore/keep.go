@@ -11,13 +11,18 @@ import (
 // is, it keeps value first. Of several who try at once one wins, and all get
 // its value. Servers share their CA's key this way.
 func (s *Store) Keep(ctx context.Context, name string, value []byte) ([]byte, error) {
+	inner, leave, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	key := s.keys.kept(name)
 	t := transaction{
 		when: []clientv3.Cmp{absent(key)},
 		then: []clientv3.Op{clientv3.OpPut(key, string(value))},
 		look: []clientv3.Op{clientv3.OpGet(key)},
 	}
-	resp, err := s.commit(ctx, t)
+	resp, err := s.commit(inner, t)
 	if err != nil {
 		return nil, fmt.Errorf("keep %s: %w", name, err)
 	}

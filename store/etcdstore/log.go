@@ -20,6 +20,9 @@ func zapLogger(log *slog.Logger) *zap.Logger {
 // information are details to us.
 type bridge struct{ handler slog.Handler }
 
+// onePort is a warning of etcd's at every start that only concerns listeners.
+const onePort = "Running http and grpc server on single port. This is not recommended for production."
+
 func level(l zapcore.Level) slog.Level {
 	switch {
 	case l >= zapcore.ErrorLevel:
@@ -50,6 +53,9 @@ func (b bridge) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.C
 
 // Write implements [zapcore.Core].
 func (b bridge) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	if e.Message == onePort {
+		return nil
+	}
 	r := slog.NewRecord(e.Time, level(e.Level), "etcd: "+e.Message, 0)
 	r.AddAttrs(attrs(fields)...)
 	return b.handler.Handle(context.Background(), r)

@@ -1,9 +1,60 @@
 package etcdstore
 
 import (
+	"bufio"
+	"io"
+	"os"
+	"os/exec"
 	"testing"
+
+	"go.etcd.io/etcd/server/v3/etcdmain"
 
 	"weft/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+// roleVar makes this test binary another program: a process of its own that a
+// test can kill.
+const roleVar = "WEFT_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(roleVar) {
+	case "":
+		testenv.Main(m)
+	case "etcd": // the real one, with its own command line
+		etcdmain.Main(os.Args)
+	case "writer":
+		writer(os.Args[1])
+	}
+}
+
+// process is this test binary in another role.
+type process struct {
+	*exec.Cmd
+	out *bufio.Scanner
+}
+
+// spawn starts a process, which is killed when the test ends.
+func spawn(t testing.TB, role string, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command(os.Args[0], args...)}
+	p.Env = append(os.Environ(), roleVar+"="+role)
+	p.Stderr = io.Discard
+	out, err := p.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.out = bufio.NewScanner(out)
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.kill)
+	return p
+}
+
+// kill ends the process as kill -9 does. Killing it again does nothing.
+func (p *process) kill() {
+	if p.ProcessState == nil {
+		_ = p.Process.Kill()
+		_ = p.Wait() // which says that it was killed
+	}
+}

@@ -2,6 +2,7 @@ package etcdstore
 
 import (
 	"context"
+	"math"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -16,13 +17,15 @@ func create(req *pb.WatchCreateRequest) *pb.WatchRequest {
 	return &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: req}}
 }
 
-// remote watches through a connection. A member that has lost its leader ends
-// the watch instead of falling behind.
-func remote(client pb.WatchClient) streamer {
+// connected watches through a client's connection. A member that has lost its
+// leader ends the watch instead of falling behind.
+func connected(c *clientv3.Client) streamer {
+	client := pb.NewWatchClient(c.ActiveConnection())
 	return func(ctx context.Context, req *pb.WatchCreateRequest, handle func(*pb.WatchResponse) error) error {
 		ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 		defer cancel()
-		stream, err := client.Watch(ctx)
+		// Many changes at once are more than gRPC takes by default, 4 MiB.
+		stream, err := client.Watch(ctx, grpc.MaxCallRecvMsgSize(math.MaxInt32))
 		if err != nil {
 			return err
 		}

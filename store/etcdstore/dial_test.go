@@ -1,0 +1,223 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"weft/internal/testenv"
+	"weft/overlay"
+	"weft/store"
+	"weft/store/storetest"
+)
+
+// TestCluster runs the contract on an etcd in a process of its own, over TLS
+// with client certificates.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, newCertificates(t))
+	c.dial(c.options())
+	factory := func(t *testing.T) store.Store {
+		o := c.options()
+		o.Prefix, o.Now = "/"+testenv.Name(t, "weft"), storetest.Now
+		s, err := Dial(t.Context(), o)
+		return opened(t, s, err)
+	}
+	storetest.Run(t, factory)
+	storetest.Blocks(t, factory)
+}
+
+// TestRefused: who is not known to the cluster, or does not know it, gets nothing.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, newCertificates(t))
+	c.dial(c.options())
+	other := newCertificates(t)(c.address)
+	for _, tt := range []struct {
+		name   string
+		change func(*DialOptions)
+	}{
+		{"no client certificate", func(o *DialOptions) { o.Cert, o.Key = "", "" }},
+		{"a client certificate of another CA", func(o *DialOptions) { o.Cert, o.Key = other.client.cert, other.client.key }},
+		{"a server of another CA", func(o *DialOptions) { o.CA = other.ca }},
+		{"no TLS", func(o *DialOptions) {
+			*o = DialOptions{Endpoints: []string{"http" + strings.TrimPrefix(c.client, "https")}}
+		}},
+	} {
+		o := c.options()
+		tt.change(&o)
+		o.Timeout = time.Second
+		if s, err := Dial(t.Context(), o); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s: got %v, error %v; want ErrUnavailable", tt.name, s, err)
+		}
+	}
+}
+
+// TestRotation: a client certificate that was replaced is used from the next
+// connection on. The cluster no longer takes the old one then.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, newCertificates(t))
+	o := c.options()
+	s := c.dial(o)
+	put(t, s, node(1))
+	c.kill()
+	next := newCertificates(t)(c.address)
+	for from, to := range map[string]string{next.client.cert: o.Cert, next.client.key: o.Key} {
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.trusted = next.ca
+	c.start()
+	testenv.Eventually(t, 20*time.Second, func() error {
+		_, _, err := s.Update(t.Context(), store.Change{Put: node(2), Expect: store.Any})
+		return err
+	}, "the store is back")
+}
+
+func TestDialOptions(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good := newCertificates(t)(netip.MustParseAddr("127.0.0.1"))
+	https := []string{"https://127.0.0.1:1"}
+	for _, tt := range []struct {
+		name, want string
+		o          DialOptions
+	}{
+		{"nothing", "none given", DialOptions{}},
+		{"no scheme", `etcd endpoint "127.0.0.1:1": want https://HOST:PORT`, DialOptions{Endpoints: []string{"127.0.0.1:1"}}},
+		{"a path", "want https://HOST:PORT", DialOptions{Endpoints: []string{"https://127.0.0.1:1/x"}}},
+		{"two schemes", "want one scheme for all", DialOptions{Endpoints: []string{"https://127.0.0.1:1", "http://127.0.0.1:2"}}},
+		{"files without TLS", "TLS files are given", DialOptions{Endpoints: []string{"http://127.0.0.1:1"}, CA: good.ca}},
+		{"no such CA", "no such file", DialOptions{Endpoints: https, CA: filepath.Join(dir, "none")}},
+		{"no CA in the file", "has no certificate in PEM", DialOptions{Endpoints: https, CA: text}},
+		{"a certificate without its key", "etcd client certificate", DialOptions{Endpoints: https, CA: good.ca, Cert: good.client.cert}},
+		{"another one's key", "etcd client certificate", DialOptions{Endpoints: https, Cert: good.client.cert, Key: good.server.key}},
+	} {
+		if s, err := Dial(t.Context(), tt.o); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, error %v; want %q", tt.name, s, err, tt.want)
+		}
+	}
+}
+
+// background watches a store into a channel.
+func background(ctx context.Context, s store.Store, from overlay.Revision) (<-chan store.Batch, <-chan error) {
+	batches, ended := make(chan store.Batch, 100), make(chan error, 1)
+	go func() {
+		ended <- s.Watch(ctx, store.Interest{}, from, func(b store.Batch) error {
+			batches <- b
+			return nil
+		})
+	}()
+	return batches, ended
+}
+
+// TestEtcdRestarts: while etcd is away the store is not available, and a watch says
+// so; afterwards it goes on from where it was.
+func TestEtcdRestarts(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, newCertificates(t))
+	s := c.dial(c.options())
+	put(t, s, node(1))
+	batches, ended := background(t.Context(), s, overlay.Revision{})
+	at := (<-batches).Revision
+	c.kill()
+	if err := <-ended; !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("watch: got %v, want ErrUnavailable", err)
+	}
+	if _, _, err := s.Update(t.Context(), store.Change{Put: node(2), Expect: store.Any}); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("update: got %v, want ErrUnavailable", err)
+	}
+	if err := s.Watch(t.Context(), store.Interest{}, at, nil); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("watch again: got %v, want ErrUnavailable", err)
+	}
+	c.start()
+	testenv.Eventually(t, 20*time.Second, func() error {
+		_, _, err := s.Update(t.Context(), store.Change{Put: node(3), Expect: store.Any})
+		return err
+	}, "the store is back")
+	batches, _ = background(t.Context(), s, at)
+	for got := 0; got < 1; {
+		b := <-batches
+		for _, r := range b.Puts {
+			if r.Key() == node(3).Key() {
+				got++
+			}
+		}
+		if b.Reset {
+			t.Errorf("resumed with %+v", b)
+		}
+	}
+}
+
+// TestEtcdRestored: an older state of etcd under the same incarnation is noticed
+// by the store that was there, and by whoever watches from what it saw.
+func TestEtcdRestored(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	s := c.dial(c.options())
+	put(t, s, node(1))
+	c.kill()
+	backup := filepath.Join(t.TempDir(), "backup")
+	if err := os.CopyFS(backup, os.DirFS(c.dir)); err != nil {
+		t.Fatal(err)
+	}
+	c.start()
+	s = c.dial(c.options())
+	var at overlay.Revision
+	for n := range 5 {
+		at = put(t, s, node(10+n))
+	}
+	c.kill()
+	c.dir = backup
+	if err := os.Chmod(c.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c.start()
+	var restored *Store
+	testenv.Eventually(t, 20*time.Second, func() error {
+		var err error
+		restored, err = Dial(t.Context(), c.options())
+		return err
+	}, "etcd answers")
+	defer restored.Close()
+	if restored.Incarnation() != at.Incarnation {
+		t.Fatalf("the incarnation is %s, was %s", restored.Incarnation(), at.Incarnation)
+	}
+	if err := restored.Watch(t.Context(), store.Interest{}, at, nil); !errors.Is(err, store.ErrRestored) {
+		t.Errorf("watch from before: got %v, want ErrRestored", err)
+	}
+	// The store that saw more goes on refusing, also when etcd gets there again.
+	refused := func() error {
+		_, _, err := s.Update(t.Context(), store.Change{Put: node(2), Expect: store.Any})
+		if errors.Is(err, store.ErrRestored) {
+			return nil
+		}
+		return errors.Join(errors.New("not refused"), err)
+	}
+	testenv.Eventually(t, 20*time.Second, refused, "the store that saw more notices")
+	for n := range 10 {
+		put(t, restored, node(20+n))
+	}
+	if err := refused(); err != nil {
+		t.Error(err)
+	}
+	if err := s.Watch(t.Context(), store.Interest{}, overlay.Revision{}, nil); !errors.Is(err, store.ErrRestored) {
+		t.Errorf("watch: got %v, want ErrRestored", err)
+	}
+	// A new incarnation is the way on.
+	if err := s.Restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, node(2))
+}

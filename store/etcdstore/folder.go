@@ -1,0 +1,76 @@
+package etcdstore
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
+	"golang.org/x/sys/unix"
+)
+
+// An embedded etcd's folder holds etcd's own folder member and two files of ours.
+const (
+	lockFile = "lock"
+	// madeFile is there since etcd was ready for the first time.
+	madeFile = "made"
+)
+
+// lock makes the folder this process's until unlock.
+func lock(dir string) (unlock func() error, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = errors.New("another process uses it; is a server running already?")
+		}
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), f.Close())
+	}
+	return f.Close, nil
+}
+
+// clearUnmade removes what an etcd left that was killed in its first start, before
+// it had committed anything. etcd itself would wait for ever there, for a leader
+// of a cluster that has no members.
+func clearUnmade(dir string) error {
+	_, err := os.Stat(filepath.Join(dir, madeFile))
+	if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	member := filepath.Join(dir, "member")
+	if !wal.Exist(filepath.Join(member, "wal")) || committed(filepath.Join(member, "wal")) {
+		return nil
+	}
+	return os.RemoveAll(member)
+}
+
+// committed reports whether a write-ahead log may have committed entries. It
+// only says no of one that can be read from its beginning.
+func committed(dir string) bool {
+	w, err := wal.OpenForRead(nil, dir, &walpb.Snapshot{})
+	if err != nil {
+		return true
+	}
+	defer w.Close()
+	_, state, _, err := w.ReadAll()
+	return err != nil || state.GetCommit() > 0
+}
+
+// markMade records that etcd was ready.
+func markMade(dir string) error {
+	f, err := os.OpenFile(filepath.Join(dir, madeFile), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
