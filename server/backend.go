@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 
 	"weft/api/identity"
@@ -23,6 +24,16 @@ type backend struct {
 // openBackend opens an existing cluster, or embeds etcd.
 func openBackend(ctx context.Context, o Options) (*backend, error) {
 	options := etcdstore.Options{Prefix: o.Etcd.Prefix}
+	if len(o.Etcd.Endpoints) > 0 {
+		s, err := etcdstore.Dial(ctx, etcdstore.DialOptions{
+			Options: options, Endpoints: o.Etcd.Endpoints,
+			CA: o.Etcd.CA, Cert: o.Etcd.Certificate, Key: o.Etcd.Key, Log: o.Log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return &backend{name: fmt.Sprint("etcd at ", o.Etcd.Endpoints), store: s, vault: s, close: s.Close}, nil
+	}
 	s, err := etcdstore.Embed(ctx, filepath.Join(o.StateDir, "etcd"), etcdstore.EmbedOptions{Options: options, Log: o.Log})
 	if err != nil {
 		return nil, err

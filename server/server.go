@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -72,8 +73,14 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 
 func (s *Server) open(ctx context.Context) (err error) {
 	o := s.options
-	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
-		return fmt.Errorf("listen on %s: %w", o.Listen, err)
+	s.listener, err = net.Listen("tcp", o.Listen)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("listen on %s: another program has that port; end it, or choose another address with --listen", o.Listen)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("listen on %s: this host does not have that address; choose another with --listen", o.Listen)
+	case err != nil:
+		return fmt.Errorf("listen on --listen %s: %w", o.Listen, err)
 	}
 	addresses, names, err := s.reachable()
 	if err != nil {
