@@ -11,10 +11,9 @@ import (
 
 // Who may use a route.
 var (
-	everybody = []overlay.Role(nil) // also without a certificate
-	members   = []overlay.Role{overlay.RoleNode, overlay.RoleAdmin, overlay.RoleReader}
-	writers   = []overlay.Role{overlay.RoleNode, overlay.RoleAdmin}
-	admins    = []overlay.Role{overlay.RoleAdmin}
+	members = []overlay.Role{overlay.RoleNode, overlay.RoleAdmin, overlay.RoleReader}
+	writers = []overlay.Role{overlay.RoleNode, overlay.RoleAdmin}
+	admins  = []overlay.Role{overlay.RoleAdmin}
 )
 
 // caller is who made a request: the zero Identity for somebody without a

@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -121,10 +120,9 @@ func TestSignRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	broken := bytes.Clone(good)
 	der, _ := decodePEM(pemRequest, good)
 	der[len(der)-1] ^= 1
-	broken = encodePEM(pemRequest, der)
+	broken := encodePEM(pemRequest, der)
 	for _, c := range []struct {
 		name string
 		csr  []byte

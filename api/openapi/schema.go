@@ -91,6 +91,9 @@ func (s *schemas) choice(t reflect.Type) (object, error) {
 
 // reference puts a type's schema under its name, and refers to it.
 func (s *schemas) reference(t reflect.Type, make func(reflect.Type) (object, error)) (object, error) {
+	if t.Name() == "" {
+		return nil, fmt.Errorf("make schema of %s: nobody named the type", t)
+	}
 	name := nameOf(t)
 	if was, ok := s.types[name]; ok && was != t {
 		return nil, fmt.Errorf("make schema of %s: %s has the same name", t, was)
@@ -131,7 +134,7 @@ func (s *schemas) structure(t reflect.Type) (object, error) {
 		return nil, err
 	}
 	slices.Sort(required)
-	schema := object{"type": "object", "properties": properties, "additionalProperties": false}
+	schema := object{"type": "object", "properties": properties} // others may come with later versions
 	if len(required) > 0 {
 		schema["required"] = required
 	}
