@@ -89,7 +89,7 @@ func (d *daemon) openServer(ctx context.Context) (*server.Server, error) {
 		}
 	}
 	return server.Open(ctx, server.Options{
-		Name: c.node, StateDir: c.stateDir, Listen: c.listen, Advertise: advertise,
+		Name: c.node, StateDir: c.stateDir, Listen: c.listen, Advertise: advertise, Lifetime: c.lifetime,
 		Etcd: server.Etcd{
 			Endpoints: c.etcd.endpoints, CA: c.etcd.ca, Certificate: c.etcd.cert, Key: c.etcd.key, Prefix: c.etcd.prefix,
 		},

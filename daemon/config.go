@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
+	"weft/api/identity"
 	"weft/overlay"
 )
 
@@ -22,6 +24,7 @@ type config struct {
 	advertise                  []string
 	join                       string
 	acceptStore                bool
+	lifetime                   time.Duration
 	logLevel                   string
 	etcd                       etcdConfig
 }
@@ -38,11 +41,15 @@ const (
 	defaultListen   = ":7411"
 )
 
+// minLifetime leaves time to renew a certificate.
+const minLifetime = 3 * time.Second
+
 // variables maps flags to environment variables.
 var variables = map[string]string{
 	"state-dir": "WEFT_STATE_DIR", "run-dir": "WEFT_RUN_DIR", "netns-dir": "WEFT_NETNS_DIR",
 	"node": "WEFT_NODE", "underlay": "WEFT_UNDERLAY", "listen": "WEFT_LISTEN", "advertise": "WEFT_ADVERTISE",
-	"join": "WEFT_JOIN", "log-level": "WEFT_LOG_LEVEL",
+	"certificate-lifetime": "WEFT_CERTIFICATE_LIFETIME",
+	"join":                 "WEFT_JOIN", "log-level": "WEFT_LOG_LEVEL",
 	"etcd-endpoints": "WEFT_ETCD_ENDPOINTS", "etcd-ca": "WEFT_ETCD_CA", "etcd-cert": "WEFT_ETCD_CERT",
 	"etcd-key": "WEFT_ETCD_KEY", "etcd-prefix": "WEFT_ETCD_PREFIX",
 }
@@ -64,6 +71,7 @@ func (c *config) agentFlags(f *pflag.FlagSet) {
 func (c *config) serverFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.listen, "listen", defaultListen, "address and port of the API (TLS only)")
 	f.StringSliceVar(&c.advertise, "advertise", nil, "addresses under which others reach this server, for tokens and its certificate (default: the underlay addresses)")
+	f.DurationVar(&c.lifetime, "certificate-lifetime", identity.DefaultLifetime, "how long the certificates live that this server issues; holders renew them after two thirds")
 	f.StringSliceVar(&c.etcd.endpoints, "etcd-endpoints", nil, "an existing etcd cluster to use instead of the embedded one")
 	f.StringVar(&c.etcd.ca, "etcd-ca", "", "the cluster's CA certificates (PEM file)")
 	f.StringVar(&c.etcd.cert, "etcd-cert", "", "the client certificate for the cluster (PEM file)")
@@ -108,6 +116,9 @@ func (c *config) complete() error {
 		if !filepath.IsAbs(dir) {
 			return fmt.Errorf("folder %q: want an absolute path", dir)
 		}
+	}
+	if c.lifetime != 0 && c.lifetime < minLifetime {
+		return fmt.Errorf("--certificate-lifetime %s: want %s or more", c.lifetime, minLifetime)
 	}
 	if (c.etcd.cert == "") != (c.etcd.key == "") {
 		return fmt.Errorf("--etcd-cert and --etcd-key go together")

@@ -25,6 +25,7 @@ func TestUsage(t *testing.T) {
 		{"node name from the environment", map[string]string{"WEFT_NODE": "-a"}, []string{"agent"}, `weftd: --node "-a": a name neither begins nor ends with a dash`},
 		{"relative folder", nil, []string{"--state-dir", "weft"}, `weftd: folder "weft": want an absolute path`},
 		{"log level", nil, []string{"--log-level", "loud"}, `weftd: --log-level "loud": want debug, info, warn or error`},
+		{"short-lived certificates", nil, []string{"--certificate-lifetime", "1s"}, "weftd: --certificate-lifetime 1s: want 3s or more"},
 		{"half a client certificate", nil, []string{"server", "--etcd-endpoints", "https://e:2379", "--etcd-cert", "c.pem"}, "weftd: --etcd-cert and --etcd-key go together"},
 		{"CA without cluster", nil, []string{"server", "--etcd-ca", "ca.pem"}, "weftd: --etcd-ca and --etcd-cert are for --etcd-endpoints, which is missing"},
 	} {

@@ -4,6 +4,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -35,6 +36,8 @@ type Options struct {
 	// Advertise are the addresses or names under which others reach this
 	// server, without a port or with one.
 	Advertise []string
+	// Lifetime of the certificates that this server issues [identity.DefaultLifetime].
+	Lifetime time.Duration
 	// Etcd is an existing cluster [an embedded etcd].
 	Etcd    Etcd
 	Version string
@@ -92,6 +95,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.ca, err = identity.OpenCA(ctx, filepath.Join(o.StateDir, "ca.pem"), s.backend.vault); err != nil {
 		return err
 	}
+	s.ca.Lifetime = cmp.Or(o.Lifetime, s.ca.Lifetime)
 	s.api = api.NewServer(api.Options{
 		Store: s.backend.store, CA: s.ca, Names: names, Addresses: addresses, Version: o.Version, Logger: o.Log,
 	})
