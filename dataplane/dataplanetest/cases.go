@@ -24,6 +24,10 @@ const (
 	routed
 	only4 // IPv4 inside
 	only6
+	// fresh: on routed networks that were made just now. Hosts limit how often they send ICMP
+	// errors (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4 (f)), Linux some of them
+	// in a way that no setting of the network's turns off (net/ipv4/route.c, ip_error).
+	fresh
 	both = bridged | routed
 )
 

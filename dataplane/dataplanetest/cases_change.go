@@ -9,15 +9,15 @@ import (
 func changeCases() []testCase {
 	return []testCase{
 		{"the same State again", both, applyAgain},
-		{"a port that has gone", both, portGone},
+		{"a port that has gone", both | fresh, portGone},
 		{"a port that comes back", both, portBack},
-		{"a remote that has gone", both, remoteGone},
-		{"a member that has gone", both, memberGone},
+		{"a remote that has gone", both | fresh, remoteGone},
+		{"a member that has gone", both | fresh, memberGone},
 		{"a network that has gone", both, networkGone},
 		{"a station that moves between nodes", bridged, remoteMoves},
 		{"an endpoint that moves here", bridged, remoteMovesHere},
 		{"a node with another address", both, vtepMoves},
-		{"a Delta of another generation", both, staleDelta},
+		{"a Delta of another generation", both | fresh, staleDelta},
 		{"held networks go on", both, held},
 	}
 }

@@ -13,6 +13,7 @@ func segmentCases() []testCase {
 		{"a segment's own traffic stays there", bridged, segmentOwn},
 		{"a station does not take over a port", bridged, segmentTakesNothing},
 		{"a station moves to another node", bridged, segmentMoves},
+		{"a station moves here", bridged, segmentMovesHere},
 		{"broadcast reaches a segment", bridged, segmentBroadcast},
 	}
 }
@@ -86,6 +87,19 @@ func segmentMoves(x *exam) {
 		n.Neighbors[o.ip] = o.mac
 	}))
 	x.send(a.place(), ping(x.sent(a, o)), x.to(nodeB, a, ping(x.sent(a, o))))
+}
+
+// What is seen here is newer than what the registry says.
+func segmentMovesHere(x *exam) {
+	a, o := x.alice(), x.olga()
+	x.openOffice()
+	x.apply(x.edited(func(n *dataplane.Network) {
+		n.Remotes[o.mac] = nodeB
+		n.Neighbors[o.ip] = o.mac
+	}))
+	x.send(a.place(), ping(x.sent(a, o)), x.to(nodeB, a, ping(x.sent(a, o))))
+	x.send(o.place(), ping(x.sent(o, a)), x.at(a, ping(x.sent(o, a))))
+	x.send(a.place(), pong(x.sent(a, o)), x.at(o, pong(x.sent(a, o))))
 }
 
 func segmentBroadcast(x *exam) {

@@ -17,7 +17,7 @@ func tunnelCases() []testCase {
 		{"malformed VXLAN", both, malformedTunnel},
 		{"outer UDP checksums", both, outerChecksums},
 		{"congestion marks come through", both, congestion},
-		{"inner frame of nobody's", both, groupSource},
+		{"a group address as the source", bridged, groupSource},
 		{"inner MAC is not the VTEP's", routed, otherVTEP},
 		{"no IP inside", routed, notIPRouted},
 	}

@@ -13,23 +13,34 @@ import (
 // compare says in what the deliveries differ from those wanted; it is empty when
 // they are the same but for [Differences], in any order.
 func compare(want, got []Delivery) string {
-	var b strings.Builder
-	got = slices.Clone(got)
+	got = slices.DeleteFunc(slices.Clone(got), unasked)
+	var missing []Delivery
 	for _, w := range requiredFirst(want) {
-		if i := slices.IndexFunc(got, func(g Delivery) bool { return same(w, g) }); i >= 0 {
-			got = slices.Delete(got, i, i+1)
+		i := slices.IndexFunc(got, func(g Delivery) bool { return same(w, g) })
+		if i < 0 {
+			missing = append(missing, w)
 			continue
 		}
-		if w.Freedom&Optional != 0 {
+		got = slices.Delete(got, i, i+1)
+	}
+	return differences(missing, got)
+}
+
+// differences pairs what is missing with what came instead.
+func differences(missing, unwanted []Delivery) string {
+	var b strings.Builder
+	for _, w := range missing {
+		i := slices.IndexFunc(unwanted, func(g Delivery) bool { return g.At == w.At && g.Via == w.Via })
+		if i < 0 && w.Freedom&Optional != 0 {
 			continue
 		}
 		fmt.Fprintf(&b, "missing  %s\n", describe(w))
-		if i := slices.IndexFunc(got, func(g Delivery) bool { return g.At == w.At }); i >= 0 {
-			fmt.Fprintf(&b, "instead  %s\n%s", describe(got[i]), explain(w, got[i]))
-			got = slices.Delete(got, i, i+1)
+		if i >= 0 {
+			fmt.Fprintf(&b, "instead  %s\n%s", describe(unwanted[i]), explain(w, unwanted[i]))
+			unwanted = slices.Delete(unwanted, i, i+1)
 		}
 	}
-	for _, g := range got {
+	for _, g := range unwanted {
 		fmt.Fprintf(&b, "unwanted %s\n", describe(g))
 	}
 	return b.String()

@@ -18,7 +18,8 @@ type Difference struct {
 }
 
 // Differences is all that a plane may do differently from [Forward], apart from
-// copies that are [Optional] and drop reasons that it cannot tell.
+// copies that are [Optional], drop reasons that it cannot tell, and what its
+// gateway says unasked.
 func Differences() []Difference {
 	return []Difference{
 		{"outer source port", "RFC 7348 section 5: a hash of the planes' own choice", Tunnelled,
@@ -27,6 +28,8 @@ func Differences() []Difference {
 			func(want, got *view) { got.Outer.Checksum = want.Outer.Checksum }},
 		{"outer TTL, DSCP, identification, DF and flow label", "the underlay's affair; of the TOS those inside see ECN alone", Tunnelled,
 			func(want, got *view) { settleHeader(&want.Outer.IP, &got.Outer.IP, ecnMask) }},
+		{"outer ECN of packets that are marked already", "ECT(0) as RFC 3168 section 9.1.1 has it, or CE as RFC 6040 section 4.1: those inside see the mark", Tunnelled,
+			settleMark},
 		{"TTL, TOS, identification, DF and flow label of the gateway's packets", "a host's own choice: RFC 1122 section 3.2.1, RFC 6437", Made,
 			settleMade},
 		{"length of the quote in ICMP errors", "8 bytes of the payload, or more: RFC 792, RFC 1812 section 4.3.2.3, RFC 4443 section 2.4 (c)", Quoting,
@@ -38,6 +41,33 @@ func Differences() []Difference {
 	}
 }
 
+// unasked reports whether a delivery is a multicast listener report: the gateway
+// may tell whoever listens what groups it is in, when it likes (RFC 3810). The
+// suite's own hosts send none.
+func unasked(d Delivery) bool {
+	b := d.Bytes
+	if d.At == Underlay {
+		outer, err := parseIP(b)
+		if err != nil {
+			return false
+		}
+		if _, f, err := decapsulate(outer); err == nil {
+			b = f.bytes
+		}
+	}
+	f, err := parseFrame(b)
+	if err != nil || f.Type != packet.TypeIPv6 {
+		return false
+	}
+	h, payload, err := packet.ParseIPv6(f.body)
+	if err != nil {
+		return false
+	}
+	ext, message, err := packet.ParseIPv6Extensions(h.NextHeader, payload)
+	return err == nil && ext.Protocol == packet.ProtoICMPv6 && len(message) > 0 &&
+		packet.ICMPv6Type(message[0]) == packet.ICMPv6MLDv2Report
+}
+
 // settleHeader frees a header but for addresses, protocol, length, fragmentation and
 // the bits of TOS that are kept.
 func settleHeader(want, got *ipView, kept uint8) {
@@ -46,11 +76,27 @@ func settleHeader(want, got *ipView, kept uint8) {
 	got.Flags = want.Flags&packet.DontFragment | got.Flags&^packet.DontFragment
 }
 
+func settleMark(want, got *view) {
+	if sameMark(want.Outer.IP.TOS, got.Outer.IP.TOS) {
+		got.Outer.IP.TOS = want.Outer.IP.TOS
+	}
+}
+
+// sameMark reports whether the ECN outside follows that inside.
+func sameMark(inside, outside uint8) bool {
+	const capable = 2 // ECT(0)
+	inside, outside = inside&ecnMask, outside&ecnMask
+	return inside == outside || inside == congested && outside == capable
+}
+
 // settleMade keeps the hop limit of neighbour discovery, which shows that the packet
 // crossed no router (RFC 4861 section 4.3).
 func settleMade(want, got *view) {
 	if want.IP == nil || got.IP == nil {
 		return // ARP
+	}
+	if want.Outer != nil && sameMark(got.IP.TOS, got.Outer.IP.TOS) {
+		got.Outer.IP.TOS = want.Outer.IP.TOS // it follows the TOS inside
 	}
 	ttl := got.IP.TTL
 	settleHeader(want.IP, got.IP, 0)

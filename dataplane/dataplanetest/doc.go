@@ -17,8 +17,8 @@
 // The contract says nothing about frames that are the host's affair or that
 // standards leave open, and the suite does not send any: IP options and
 // extension headers, reserved multicast addresses (01:80:c2:00:00:0x, IEEE 802.1Q
-// 8.6.3), oversized frames that no ICMP error may answer, and what a gateway says
-// beyond ARP, ND and ping.
+// 8.6.3), oversized frames that no ICMP error may answer, packets to oneself by way
+// of a router, and what a gateway says beyond ARP, ND and ping.
 //
 // Do not add knowledge of any one plane: a difference that a plane needs is
 // a line in Differences with its reason, or a bug in the plane.

@@ -21,6 +21,9 @@ type bench struct {
 // examine runs one case, and returns what is wrong.
 func (b *bench) examine(w world, c testCase) []error {
 	x := &exam{world: w, bench: b}
+	if c.in&fresh != 0 && w.kind == overlay.Routed && !x.apply(dataplane.State{Node: here}) {
+		return x.errs
+	}
 	if x.apply(w.base()) {
 		c.run(x)
 	}

@@ -125,10 +125,10 @@ func fromMember(n dataplane.Network, learnt map[overlay.MAC]overlay.EndpointName
 	switch {
 	case !isMember(n, vtep):
 		return dropped(overlay.DropNotMember)
-	case packet.IsGroup(f.Src):
-		return dropped(overlay.DropMalformed)
 	case n.Kind == overlay.Routed:
 		return router{n}.fromMember(f)
+	case packet.IsGroup(f.Src):
+		return dropped(overlay.DropMalformed)
 	}
 	return bridge{n, learnt}.fromMember(f)
 }

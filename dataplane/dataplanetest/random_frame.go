@@ -117,7 +117,7 @@ func (n *setting) nobody(like host) host {
 // changed now and then.
 func (n *setting) drawUnicast(t *rapid.T, from host) []byte {
 	reachable := n.of(func(h host) bool {
-		return h.ip.Is4() == from.ip.Is4() && (n.world.kind == overlay.Bridged || !h.ip.IsLinkLocalUnicast())
+		return h.ip.Is4() == from.ip.Is4() && (n.world.kind == overlay.Bridged || !h.ip.IsLinkLocalUnicast() && h.mac != from.mac)
 	})
 	if len(reachable) == 0 { // a link-local address where there is no IPv6
 		return ethernet(from.mac, from.ends(n, from).DstMAC, typeLocal, data)
@@ -137,12 +137,21 @@ func (n *setting) drawUnicast(t *rapid.T, from host) []byte {
 	case 4:
 		e.TOS = rapid.Uint8().Draw(t, "TOS")
 	case 5:
-		size = rapid.IntRange(1400, UnderlayMTU).Draw(t, "size")
+		size = rapid.IntRange(1400, n.largest(from)).Draw(t, "size")
 	}
 	if size > 0 {
 		return sized(e, size)
 	}
 	return rapid.SampledFrom([]func(packet.Ends) []byte{ping, pong, tcp}).Draw(t, "protocol")(e)
+}
+
+// largest is the largest packet that a host may send: those of other nodes are too
+// large for the underlay beyond the network's MTU.
+func (n *setting) largest(from host) int {
+	if from.node == here {
+		return UnderlayMTU
+	}
+	return n.world.settings(n.name, n.vni).MTU
 }
 
 func tcp(e packet.Ends) []byte {

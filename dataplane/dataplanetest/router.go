@@ -61,15 +61,14 @@ func (r router) route(p ipPacket) Result {
 	if !routable(p.src) || !routable(p.dst) {
 		return dropped(overlay.DropNoRoute)
 	}
-	if p.src.IsLinkLocalUnicast() { // RFC 4291 section 2.5.6
-		return r.refuse(overlay.DropNoRoute, p, beyondScope)
-	}
 	next, ok := r.lookup(p.dst)
 	switch {
 	case !ok:
 		return r.refuse(overlay.DropNoRoute, p, packet.Unreachable)
 	case p.ttl <= 1:
 		return r.refuse(overlay.DropTTL, p, packet.TimeExceeded)
+	case p.src.IsLinkLocalUnicast(): // not to another link: RFC 4291 section 2.5.6
+		return r.refuse(overlay.DropNoRoute, p, beyondScope)
 	case len(p.bytes) <= next.mtu:
 		return Result{}.also(next.send(p.etherType(), p.hop(), 0))
 	case p.df:
@@ -85,7 +84,7 @@ func (r router) route(p ipPacket) Result {
 }
 
 // routable: an address that names one host beyond its own link (RFC 1812 section
-// 5.3.7, RFC 4291 section 2.5.6). A link-local source is answered before.
+// 5.3.7, RFC 4291 section 2.5), or at least on its own.
 func routable(a netip.Addr) bool {
 	return a.IsGlobalUnicast() || a.IsLinkLocalUnicast() && a.Is6()
 }
