@@ -29,7 +29,7 @@ type index struct {
 	gone map[overlay.Key]int64
 	used used
 	// news is closed, and replaced, when something changes; ready is closed
-	// when the index is complete for the first time.
+	// while the index is complete.
 	news, ready chan struct{}
 }
 
@@ -76,12 +76,37 @@ func (x *index) run(ctx context.Context, s store.Store, log *slog.Logger) {
 	}
 }
 
-// forget makes the next watch begin anew. What is known stays until then.
+// forget makes the next watch begin anew. Until then the index is not ready:
+// what it has may be of a store that is no more.
 func (x *index) forget() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.drop()
+}
+
+func (x *index) drop() {
 	x.revision = overlay.Revision{}
 	clear(x.gone)
+	if x.complete() {
+		x.ready = make(chan struct{})
+	}
+}
+
+// complete reports whether the index is. The caller holds the lock.
+func (x *index) complete() bool {
+	select {
+	case <-x.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// state is a channel that is closed when the index is complete, and whether it is.
+func (x *index) state() (ready <-chan struct{}, complete bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.ready, x.complete()
 }
 
 func (x *index) at() overlay.Revision {
@@ -115,9 +140,7 @@ func (x *index) apply(b store.Batch) {
 	}
 	x.revision = b.Revision
 	x.announce()
-	select {
-	case <-x.ready:
-	default:
+	if !x.complete() {
 		close(x.ready)
 	}
 }
@@ -141,7 +164,8 @@ func (x *index) note(k overlay.Key, r overlay.Resource, at overlay.Revision) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if at.Incarnation != x.revision.Incarnation {
-		return // the watch will tell
+		x.drop() // the watch will come to it
+		return
 	}
 	switch {
 	case r == nil && x.known(k) < at.Number:

@@ -204,11 +204,6 @@ func (s *Server) whoAmI(w http.ResponseWriter, _ *http.Request, id identity.Iden
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request, _ identity.Identity) error {
-	ready := true
-	select {
-	case <-s.index.ready:
-	default:
-		ready = false
-	}
+	_, ready := s.index.state()
 	return WriteJSON(w, ServerStatus{Version: s.Version, Started: s.started, Ready: ready, Revision: s.index.at()})
 }

@@ -127,9 +127,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		IdleTimeout:       2 * time.Minute,
 		HTTP2:             &http.HTTP2Config{SendPingTimeout: deadAfter / 2, PingTimeout: deadAfter / 2, WriteByteTimeout: deadAfter},
 		// Refused handshakes and plain HTTP end here, each on a line.
-		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
-		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
+	// Shutdown waits for requests, and watches would not end by themselves.
+	server.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stopping) }))
 	group.Go(func() error { return s.Run(ctx) })
 	group.Go(func() error {
 		return identity.Rotate(ctx, holder, s.log, func(context.Context) (*tls.Certificate, error) {
@@ -196,13 +197,12 @@ func (s *Server) unknown(_ http.ResponseWriter, r *http.Request, _ identity.Iden
 
 // ready waits until the server knows what is in its store.
 func (s *Server) ready(ctx context.Context) error {
-	select {
-	case <-s.index.ready:
+	ready, complete := s.index.state()
+	if complete {
 		return nil
-	default:
 	}
 	select {
-	case <-s.index.ready:
+	case <-ready:
 		return nil
 	case <-time.After(s.readyPatience):
 	case <-ctx.Done():

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -68,19 +69,20 @@ func TestRestoredStore(t *testing.T) {
 	if err := s.Restore(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	// Whoever asks meanwhile has to wait, and gets what is true.
+	put(t, admin, endpoint("blue", "db", "a"))
+	if all, _, err := admin.List(t.Context(), overlay.KindEndpoint, "blue", ""); err != nil || len(all) != 2 {
+		t.Errorf("list: %v, %v", all, err)
+	}
 	testenv.Eventually(t, soon, func() error {
 		now, err := admin.Status(t.Context())
-		if err == nil && now.Revision.Incarnation == before.Revision.Incarnation {
-			return context.DeadlineExceeded
+		if err == nil && (!now.Ready || now.Revision.Incarnation == before.Revision.Incarnation) {
+			return errors.New("not yet")
 		}
 		return err
 	}, "the server sees the new incarnation")
 	if w.log.count("the store was restored or replaced") != 1 {
 		t.Error("it was not logged, or more than once")
-	}
-	put(t, admin, endpoint("blue", "db", "a"))
-	if all, _, err := admin.List(t.Context(), overlay.KindEndpoint, "blue", ""); err != nil || len(all) != 2 {
-		t.Errorf("list: %v, %v", all, err)
 	}
 }
 
