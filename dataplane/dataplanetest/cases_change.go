@@ -32,10 +32,27 @@ func (x *exam) pings() {
 
 func applyAgain(x *exam) {
 	x.pings()
-	x.apply(x.last)
-	x.pings()
-	x.change(x.last)
-	x.pings()
+	for _, apply := range []func(dataplane.State) bool{x.apply, x.change} {
+		changes, err := x.changes(func() error {
+			apply(x.last)
+			return nil
+		})
+		if err != nil {
+			x.wrong("watch the host: %v", err)
+		}
+		for _, c := range changes {
+			x.wrong("the same State again changes the host: %s", c)
+		}
+		x.pings()
+	}
+}
+
+// changes is what was changed on the host while f ran, as far as the harness sees it.
+func (x *exam) changes(f func() error) ([]string, error) {
+	if w, ok := x.h.(Witness); ok {
+		return w.Changes(f)
+	}
+	return nil, f()
 }
 
 // unreached is the fate of a ping to a host that is not there any more.

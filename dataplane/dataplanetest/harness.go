@@ -31,6 +31,12 @@ type Harness interface {
 	Untold() []overlay.DropReason
 }
 
+// Witness is a Harness that can say what a plane changes on its host.
+type Witness interface {
+	// Changes returns what was changed while f ran, a line each.
+	Changes(f func() error) ([]string, error)
+}
+
 // UnderlayMTU of the node, in bytes.
 const UnderlayMTU = 1500
 
