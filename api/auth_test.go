@@ -175,10 +175,14 @@ func TestCertificateRefusals(t *testing.T) {
 func TestForeignServer(t *testing.T) {
 	t.Parallel()
 	w, other := newWorld(t), newWorld(t)
-	_, err := w.client(t, overlay.RoleAdmin, "root", other.serve(t, nil)).WhoAmI(t.Context())
+	foreign := other.serve(t, nil)
+	_, err := w.client(t, overlay.RoleAdmin, "root", foreign).WhoAmI(t.Context())
 	var e *Error
 	if !errors.As(err, &e) || e.Code != CodeForbidden || !strings.Contains(err.Error(), "is not a server of this cluster") {
 		t.Errorf("got %v", err)
+	}
+	if _, err := w.client(t, overlay.RoleAdmin, "root", foreign, w.serve(t, nil)).WhoAmI(t.Context()); err != nil {
+		t.Errorf("beside a server of this cluster: %v", err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weft/api/identity"
@@ -126,7 +127,7 @@ func (c *connection) ask(ctx context.Context, method, path string, q url.Values,
 	c.lock.Lock()
 	first := c.now
 	c.lock.Unlock()
-	var failures []string
+	var failures []error
 	for i := range c.servers {
 		n := (first + i) % len(c.servers)
 		r, sent, err := c.try(ctx, method, c.servers[n]+path, q, text)
@@ -141,19 +142,44 @@ func (c *connection) ask(ctx context.Context, method, path string, q url.Values,
 			return nil, ctx.Err()
 		case err == nil && last:
 			return r, nil
-		case err == nil:
-			failures = append(failures, readError(r).Error())
-			r.Body.Close()
-		case isForeign(err):
-			return nil, Forbidden("are these the right credentials or token for it?", "%s is not a server of this cluster: %v", c.servers[n], cause(err))
-		default:
-			failures = append(failures, fmt.Sprintf("%s: %v", c.servers[n], cause(err)))
 		}
+		failures = append(failures, failure(c.servers[n], r, err))
 		if last {
 			break
 		}
 	}
-	return nil, unavailable("no server answers: %s", strings.Join(failures, "; "))
+	return nil, noServer(failures)
+}
+
+// failure is why a server was given up: its refusal, or what became of the
+// connection.
+func failure(server string, r *http.Response, err error) error {
+	if err == nil {
+		defer r.Body.Close()
+		return readError(r)
+	}
+	if isForeign(err) {
+		return Forbidden("are these the right credentials or token for it?", "%s is not a server of this cluster: %v", server, cause(err))
+	}
+	return fmt.Errorf("%s: %w", server, cause(err))
+}
+
+// noServer puts together why none was left. Servers that are somebody else's are
+// a reason of their own only if there are no others.
+func noServer(failures []error) error {
+	var words []string
+	foreign := 0
+	for _, err := range failures {
+		words = append(words, err.Error())
+		var refused *Error
+		if errors.As(err, &refused) && refused.Code == CodeForbidden {
+			foreign++
+		}
+	}
+	if foreign > 0 && foreign == len(failures) {
+		return failures[0]
+	}
+	return unavailable("no server answers: %s", strings.Join(words, "; "))
 }
 
 // try sends a request to one server; sent reports whether it may have got it.
@@ -161,7 +187,8 @@ func (c *connection) try(ctx context.Context, method, address string, q url.Valu
 	if len(q) > 0 {
 		address += "?" + q.Encode()
 	}
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }}
+	var connected atomic.Bool
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
 	var body io.Reader
 	if text != nil {
 		body = bytes.NewReader(text)
@@ -174,7 +201,7 @@ func (c *connection) try(ctx context.Context, method, address string, q url.Valu
 		request.Header.Set("Content-Type", "application/json")
 	}
 	r, err = c.via().RoundTrip(request)
-	return r, sent, err
+	return r, connected.Load(), err
 }
 
 func (c *connection) use(n int) {

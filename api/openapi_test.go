@@ -43,6 +43,9 @@ func describe(t *testing.T) string {
 		for _, q := range r.query {
 			o.Query = append(o.Query, openapi.Parameter{Name: q.name, Description: q.says})
 		}
+		for _, h := range r.header {
+			o.Headers = append(o.Headers, openapi.Parameter{Name: h.name, Description: h.says})
+		}
 		if list, ok := r.reply.(List); ok {
 			o.Reply = openapi.List{Of: list, Items: "items", Element: list.Items[0]}
 		}

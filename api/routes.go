@@ -24,7 +24,9 @@ type route struct {
 	body, reply any
 	// media is the reply's type, where that is not JSON.
 	media string
-	serve func(*Server, http.ResponseWriter, *http.Request, identity.Identity) error
+	// header tells the store's revision after a write.
+	header []parameter
+	serve  func(*Server, http.ResponseWriter, *http.Request, identity.Identity) error
 }
 
 // knows reports which parameter of a request the route does not have.
@@ -49,6 +51,7 @@ type parameter struct{ name, says string }
 
 var (
 	expectParameter = parameter{"expect", "the resource's revision that the writer has seen: a number, absent or any [any]"}
+	revisionAfter   = []parameter{{revisionHeader, "the store's revision after the write, INCARNATION@NUMBER"}}
 	watchParameters = []parameter{
 		{"kinds", "kinds to watch, separated by commas [all but tokens]"},
 		{"networks", "networks to watch, with what belongs to them, separated by commas [all]"},
@@ -98,7 +101,7 @@ func resourceRoutes(kind overlay.Kind) []route {
 	empty := overlay.New(kind)
 	remove := route{
 		id: "delete" + string(kind), method: "DELETE", path: one, summary: "Delete a " + noun + "; deleting what is absent succeeds", roles: writers,
-		query: []parameter{expectParameter}, serve: serveDelete(kind),
+		query: []parameter{expectParameter}, header: revisionAfter, serve: serveDelete(kind),
 	}
 	if kind == overlay.KindNode {
 		remove.query = append(remove.query, parameter{"force", "1 removes the node's endpoints and blocks too; for a node that is gone for good"})
@@ -111,14 +114,14 @@ func resourceRoutes(kind overlay.Kind) []route {
 		{id: "get" + string(kind), method: "GET", path: one, summary: "Get a " + noun, roles: readers, reply: empty, serve: serveGet(kind)},
 		{
 			id: "put" + string(kind), method: "PUT", path: one, summary: "Make or change a " + noun, roles: writers, body: empty, reply: empty, serve: servePut(kind),
-			query: []parameter{expectParameter, {"status", "1 writes the status alone"}},
+			query: []parameter{expectParameter, {"status", "1 writes the status alone"}}, header: revisionAfter,
 		},
 		remove,
 	}
 	if kind == overlay.KindEndpoint {
 		all = append(all, route{
 			id: "createEndpoint", method: "POST", path: base + "/{network}", summary: "Make an endpoint with a name that the server chooses",
-			roles: writers, body: empty, reply: empty, serve: (*Server).createEndpoint,
+			roles: writers, body: empty, reply: empty, header: revisionAfter, serve: (*Server).createEndpoint,
 		})
 	}
 	return all

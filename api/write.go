@@ -38,13 +38,13 @@ var (
 // they left open, and has the store write it on the condition that all of that
 // is still so.
 func (s *Server) change(ctx context.Context, id identity.Identity, c request) (overlay.Resource, overlay.Revision, error) {
-	make := s.put
+	attempt := s.put
 	if c.Put == nil {
-		make = s.remove
+		attempt = s.remove
 	}
 	a := avoid{}
 	for tries := 0; tries < writeTries; {
-		r, at, err := make(ctx, id, c, a)
+		r, at, err := attempt(ctx, id, c, a)
 		switch {
 		case errors.Is(err, errOvertaken):
 			tries++

@@ -33,6 +33,8 @@ type Operation struct {
 	Body, Reply any
 	// Media is the reply's type [application/json].
 	Media string
+	// Headers of the reply.
+	Headers []Parameter
 }
 
 // Parameter is one of a query.
@@ -116,7 +118,7 @@ func (s *schemas) operation(o Operation) (object, error) {
 
 func (s *schemas) success(o Operation) (object, error) {
 	if o.Reply == nil && o.Media == "" {
-		return object{"204": object{"description": "Done"}}, nil
+		return object{"204": tells(object{"description": "Done"}, o.Headers)}, nil
 	}
 	media := o.Media
 	if media == "" {
@@ -126,7 +128,19 @@ func (s *schemas) success(o Operation) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return object{"200": response(o.Summary, media, schema)}, nil
+	return object{"200": tells(response(o.Summary, media, schema), o.Headers)}, nil
+}
+
+// tells adds headers to a response.
+func tells(response object, headers []Parameter) object {
+	if len(headers) == 0 {
+		return response
+	}
+	all := object{}
+	for _, h := range headers {
+		all[h.Name] = object{"description": h.Description, "schema": object{"type": "string"}}
+	}
+	return with(response, "headers", all)
 }
 
 func (s *schemas) reply(v any) (object, error) {

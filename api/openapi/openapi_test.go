@@ -82,7 +82,7 @@ func TestDocument(t *testing.T) {
 		Choices: map[reflect.Type][]reflect.Type{reflect.TypeFor[thing](): {reflect.TypeFor[animal]()}},
 		Operations: []Operation{
 			{ID: "list", Method: "GET", Path: "/animal", Summary: "All", Reply: List{Of: page{}, Items: "items", Element: &animal{}}, Query: []Parameter{{"species", "only these"}}},
-			{ID: "put", Method: "PUT", Path: "/animal/{name}", Summary: "One", Roles: []string{"keeper"}, Body: &animal{}, Reply: animal{}},
+			{ID: "put", Method: "PUT", Path: "/animal/{name}", Summary: "One", Roles: []string{"keeper"}, Body: &animal{}, Reply: animal{}, Headers: []Parameter{{"Age", "in days"}}},
 			{ID: "delete", Method: "DELETE", Path: "/animal/{name}", Summary: "None", Roles: []string{"keeper"}},
 			{ID: "photo", Method: "GET", Path: "/photo", Summary: "A photo", Media: "image/png"},
 			{ID: "any", Method: "GET", Path: "/any", Summary: "Anything", Reply: page{}},

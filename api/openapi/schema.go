@@ -75,22 +75,22 @@ func (s *schemas) of(t reflect.Type) (object, error) {
 
 // choice is the schema of an interface: one of the types that are known for it.
 func (s *schemas) choice(t reflect.Type) (object, error) {
-	var any []object
+	var all []object
 	for _, c := range s.choices[t] {
 		one, err := s.of(c)
 		if err != nil {
 			return nil, err
 		}
-		any = append(any, one)
+		all = append(all, one)
 	}
-	if any == nil {
+	if all == nil {
 		return nil, fmt.Errorf("make schema of %s: nobody said what it can be", t)
 	}
-	return object{"oneOf": any}, nil
+	return object{"oneOf": all}, nil
 }
 
 // reference puts a type's schema under its name, and refers to it.
-func (s *schemas) reference(t reflect.Type, make func(reflect.Type) (object, error)) (object, error) {
+func (s *schemas) reference(t reflect.Type, build func(reflect.Type) (object, error)) (object, error) {
 	if t.Name() == "" {
 		return nil, fmt.Errorf("make schema of %s: nobody named the type", t)
 	}
@@ -100,7 +100,7 @@ func (s *schemas) reference(t reflect.Type, make func(reflect.Type) (object, err
 	}
 	if _, ok := s.types[name]; !ok {
 		s.types[name] = t
-		schema, err := make(t)
+		schema, err := build(t)
 		if err != nil {
 			return nil, err
 		}
