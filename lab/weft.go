@@ -50,7 +50,9 @@ func (w *Weft) runDir(h *Host) string { return filepath.Join(h.Dir(), "run") }
 // Program is the path of weft or weftd.
 func (w *Weft) Program(name string) string { return filepath.Join(w.bin, name) }
 
-func (w *Weft) command(h *Host, name string, args []string) *exec.Cmd {
+// Command is weft or weftd with the arguments and the host's environment, for
+// [Namespace.Start] or a caller that wants to know more than [Weft.Run] tells.
+func (w *Weft) Command(h *Host, name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(w.Program(name), args...)
 	cmd.Env = append(os.Environ(), w.Environment(h)...)
 	return cmd
@@ -73,7 +75,7 @@ func (w *Weft) StartAgent(ctx context.Context, h *Host, token string, args ...st
 
 // start starts weftd and returns when its agent answers.
 func (w *Weft) start(ctx context.Context, h *Host, args []string) (*Process, error) {
-	p, err := h.Start(w.command(h, "weftd", args))
+	p, err := h.Start(w.Command(h, "weftd", args...))
 	if err != nil {
 		return nil, err
 	}
