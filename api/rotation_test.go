@@ -161,12 +161,12 @@ func (p *pipes) Close() error {
 
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-// The same on real sockets, by the real clock: three certificates of three
+// The same on real sockets, by the real clock: three certificates of six
 // seconds each.
 func TestRotationOnTheWire(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.ca.Lifetime = 3 * time.Second
+	w.ca.Lifetime = 6 * time.Second
 	h := w.serve(t, nil)
 	c := w.client(t, overlay.RoleNode, "a", h)
 	put(t, c, node("a", 1))
