@@ -43,12 +43,23 @@ func (d *differ) add(op Op) { d.ops = append(d.ops, op) }
 func (d *differ) replaceLinks() {
 	replaced := map[LinkID]struct{}{}
 	for id, have := range d.have.Links {
-		if want, ok := d.want.Links[id]; ok && !want.sameDevice(have) {
+		want, ok := d.want.Links[id]
+		if ok && !want.sameDevice(have) || !ok && d.want.hasTunnel(have.VXLAN) {
 			replaced[id] = struct{}{}
 		}
 	}
 	d.deleteLinks(replaced)
 	d.have = d.have.without(replaced)
+}
+
+// hasTunnel reports whether a vxlan link has this VNI on this port: a host has only one.
+func (o Objects) hasTunnel(v VXLAN) bool {
+	for _, l := range o.Links {
+		if l.Kind == KindVXLAN && l.VXLAN.VNI == v.VNI && l.VXLAN.Port == v.Port {
+			return true
+		}
+	}
+	return false
 }
 
 // sameDevice reports whether have can be made want by setting attributes.

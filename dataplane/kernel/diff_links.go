@@ -73,8 +73,8 @@ func (d *differ) setLink(id LinkID, want, have Link) {
 	if set := (setLink{id, have, want}); !set.empty() {
 		d.add(set)
 	}
-	if have.Odd {
-		d.add(resetBridge{id})
+	if have.Bridge != want.Bridge {
+		d.add(resetBridge{id, have.Bridge})
 	}
 	odd := have.Port.Odd && want.Master == have.Master
 	have.Port.Odd = false

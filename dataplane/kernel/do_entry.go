@@ -89,9 +89,6 @@ func (o deleteTunnel) do(h *hand) error {
 		entry(unix.AF_BRIDGE, i, netlink.NUD_PERMANENT, netlink.NTF_SELF), linkAddress(o.MAC), destination(o.VTEP)), unix.ENOENT)
 }
 
-// ntfSticky is NTF_STICKY (linux/neighbour.h).
-const ntfSticky = 0x40
-
 func (o setStation) do(h *hand) error {
 	s, i, err := h.at(LinkID{o.Bridge.NS, o.Port})
 	if err != nil {

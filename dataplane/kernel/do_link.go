@@ -249,9 +249,15 @@ func (o resetBridge) do(h *hand) error {
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(string(KindBridge)))
 	data := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
-	data.AddRtAttr(nl.IFLA_BR_STP_STATE, nl.Uint32Attr(0))
-	data.AddRtAttr(nl.IFLA_BR_VLAN_FILTERING, nl.Uint8Attr(0))
-	data.AddRtAttr(nl.IFLA_BR_MCAST_SNOOPING, nl.Uint8Attr(0))
+	if o.Have.STP {
+		data.AddRtAttr(nl.IFLA_BR_STP_STATE, nl.Uint32Attr(0))
+	}
+	if o.Have.VLANs {
+		data.AddRtAttr(nl.IFLA_BR_VLAN_FILTERING, nl.Uint8Attr(0))
+	}
+	if o.Have.Snooping {
+		data.AddRtAttr(nl.IFLA_BR_MCAST_SNOOPING, nl.Uint8Attr(0))
+	}
 	return s.send(unix.RTM_NEWLINK, 0, linkMessage(unix.AF_UNSPEC, i), info)
 }
 

@@ -3,8 +3,8 @@ package kernel
 import (
 	"context"
 	"errors"
-
-	"weft/overlay"
+	"fmt"
+	"strings"
 )
 
 // Down removes all that Weft made on this host and returns what that was, a
@@ -20,11 +20,28 @@ func Down(ctx context.Context, o Options) (removed []string, err error) {
 	}
 	var errs []error
 	for _, name := range names {
-		if err := p.remove(ctx, h, overlay.NetworkName(name)); err != nil {
+		have, err := h.observe(name, DomainNS(p.NetnsDir, name), NewObjects())
+		if err == nil {
+			err = p.change(ctx, h, name, Diff(NewObjects(), have))
+		}
+		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		removed = append(removed, "network "+string(name))
 	}
-	return removed, errors.Join(errs...)
+	ops, err := p.hostOps(h, NewObjects())
+	errs = append(errs, err)
+	for _, op := range ops {
+		if err := op.do(h); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", op, err))
+			continue
+		}
+		removed = append(removed, strings.TrimPrefix(op.String(), "ip "))
+	}
+	settings, err := p.journal().restore(func(string) bool { return false })
+	for _, name := range settings {
+		removed = append(removed, "setting "+strings.ReplaceAll(name, "/", "."))
+	}
+	return removed, errors.Join(append(errs, err)...)
 }

@@ -120,26 +120,26 @@ type hostAddress struct {
 
 // addresses calls f with every address in the namespace.
 func (s *space) addresses(f func(hostAddress)) error {
-	return s.dump(unix.RTM_GETADDR, func(m []byte) {
-		if len(m) < unix.SizeofIfAddrmsg {
-			return
+	return s.dump(unix.RTM_GETADDR, func(m []byte) { f(parseAddress(m)) }, nl.NewIfAddrmsg(unix.AF_UNSPEC))
+}
+
+func parseAddress(m []byte) hostAddress {
+	if len(m) < unix.SizeofIfAddrmsg {
+		return hostAddress{}
+	}
+	var local, peer netip.Addr
+	attributes(m[unix.SizeofIfAddrmsg:], func(kind uint16, v []byte) {
+		switch kind {
+		case unix.IFA_LOCAL:
+			local = address(v)
+		case unix.IFA_ADDRESS:
+			peer = address(v)
 		}
-		a := hostAddress{link: number(m[4:8])}
-		var local, peer netip.Addr
-		attributes(m[unix.SizeofIfAddrmsg:], func(kind uint16, v []byte) {
-			switch kind {
-			case unix.IFA_LOCAL:
-				local = address(v)
-			case unix.IFA_ADDRESS:
-				peer = address(v)
-			}
-		})
-		if !local.IsValid() {
-			local = peer // IPv6 has only that one
-		}
-		a.prefix = netip.PrefixFrom(local, int(m[1]))
-		f(a)
-	}, nl.NewIfAddrmsg(unix.AF_UNSPEC))
+	})
+	if !local.IsValid() {
+		local = peer // IPv6 has only that one
+	}
+	return hostAddress{link: number(m[4:8]), prefix: netip.PrefixFrom(local, int(m[1]))}
 }
 
 // hostRoute is a route as the kernel tells it.

@@ -22,8 +22,10 @@ type hostLink struct {
 	// carrier: the other end is up. running: the kernel has noticed, and sends.
 	carrier, running bool
 	link             Link
-	bridge           bridgeDetail
-	vxlan            vxlanDetail
+	// flags are those of a bridge's port, when only they were told.
+	flags  BridgePort
+	bridge bridgeDetail
+	vxlan  vxlanDetail
 }
 
 // bridgeDetail is what Weft shows of its bridges but does not set.
@@ -85,6 +87,8 @@ func parseLink(m []byte) hostLink {
 			l.netnsid = number(v)
 		case unix.IFLA_LINKINFO:
 			l.parseInfo(v)
+		case unix.IFLA_PROTINFO:
+			l.flags = parseBridgePort(v, l.running)
 		case unix.IFLA_AF_SPEC:
 			l.link.NoLinkLocal = parseAddrGenMode(v) == addrGenModeNone
 		}
@@ -139,8 +143,12 @@ func (l *hostLink) parseInfo(info []byte) {
 func (l *hostLink) parseBridge(data []byte) {
 	attributes(data, func(kind uint16, v []byte) {
 		switch kind {
-		case nl.IFLA_BR_MCAST_SNOOPING, nl.IFLA_BR_STP_STATE, nl.IFLA_BR_VLAN_FILTERING:
-			l.link.Odd = l.link.Odd || number(v) != 0
+		case nl.IFLA_BR_STP_STATE:
+			l.link.Bridge.STP = number(v) != 0
+		case nl.IFLA_BR_VLAN_FILTERING:
+			l.link.Bridge.VLANs = number(v) != 0
+		case nl.IFLA_BR_MCAST_SNOOPING:
+			l.link.Bridge.Snooping = number(v) != 0
 		case nl.IFLA_BR_AGEING_TIME:
 			l.bridge.ageing = number(v)
 		}

@@ -6,8 +6,10 @@ import "weft/dataplane"
 // nothing of it, one on a line.
 func Explain(s dataplane.State, dir string) []string {
 	var lines []string
-	for _, op := range Diff(Lower(s, dir), NewObjects()) {
-		lines = append(lines, op.String())
+	for _, want := range []Objects{Lower(s, dir), LowerHost(s)} {
+		for _, op := range Diff(want, NewObjects()) {
+			lines = append(lines, op.String())
+		}
 	}
 	return lines
 }

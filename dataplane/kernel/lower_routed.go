@@ -24,25 +24,39 @@ func (l lowering) routedDomain() {
 		vx.MAC = l.n.VTEPMAC
 		l.Links[l.link(tunnelName)] = vx
 	}
+	l.directDomain()
 	for _, g := range l.n.Gateways {
 		l.Routes[RouteKey{NS: l.ns, Prefix: g.Masked()}] = Route{Unreachable: true, Protocol: Protocol}
 	}
 }
 
 // route leads to another node's block, as flannel does (RFC 7348 has no word
-// for it): the next hop is the block's first address, which nobody has, and
-// stands for the node's VTEP.
+// for it): the next hop is an address that nobody has, and stands for the node's VTEP.
 func (l lowering) route(prefix netip.Prefix, r dataplane.Route) {
-	m, ok := l.n.Members[r.Node]
-	if !ok || r.Direct {
+	if r.Direct {
+		l.directRoute(prefix)
 		return
 	}
-	vx, hop := l.link(tunnelName), prefix.Masked().Addr()
+	m, ok := l.n.Members[r.Node]
+	if !ok {
+		return
+	}
+	vx, hop := l.link(tunnelName), hopFor(prefix, m)
 	l.Tunnels[TunnelKey{Link: vx, MAC: m.VTEPMAC}] = m.VTEP
 	l.Neighbors[NeighborKey{vx, hop}] = m.VTEPMAC
 	l.Routes[RouteKey{NS: l.ns, Prefix: prefix}] = Route{
 		Device: tunnelName, Via: hop, OnLink: true, Protocol: Protocol,
 	}
+}
+
+// hopFor is the next hop to a node's block: the block's first address; in IPv6 the
+// VTEP's link-local one, as the kernel refuses to move a route to another link
+// while its next hop is inside it (net/ipv6/route.c, ip6_route_check_nh_onlink).
+func hopFor(block netip.Prefix, m dataplane.Member) netip.Addr {
+	if block.Addr().Is4() {
+		return block.Masked().Addr()
+	}
+	return m.VTEPMAC.LinkLocal()
 }
 
 // routedPort adds the domain's end of a port: a link of its own, with the

@@ -142,7 +142,7 @@ func (m model) setLink(op Op) error {
 	case setUp:
 		l.Up = o.Up
 	case resetBridge:
-		l.Odd = false
+		l.Bridge = BridgeMode{}
 	case resetBridgePort:
 		l.Port.Odd = false
 	}

@@ -106,7 +106,7 @@ func (c *conn) read() ([]byte, error) {
 		n, _, err = unix.Recvfrom(int(fd), c.buf, 0)
 		return err != unix.EAGAIN
 	}); e != nil {
-		return nil, e
+		return nil, fmt.Errorf("%w: %w", os.ErrClosed, e) // the poller's own error is not that
 	}
 	return c.buf[:max(n, 0)], os.NewSyscallError("receive netlink message", err)
 }

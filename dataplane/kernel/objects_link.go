@@ -34,15 +34,17 @@ type Link struct {
 	Port BridgePort
 	// VXLAN is set on vxlan links.
 	VXLAN VXLAN
-	// Odd: somebody gave Weft's bridge what it never has: STP, VLAN filtering or
-	// multicast snooping.
-	Odd bool
+	// Bridge is how a bridge works; Weft's have nothing of it.
+	Bridge BridgeMode
 	// Peer is the other end of a veth.
 	Peer LinkID
 	// Lent is set on the other end of a veth that is left to the caller: it is
 	// made, and from then on neither looked at nor looked for.
 	Lent bool
 }
+
+// BridgeMode is what a bridge can do beside forwarding.
+type BridgeMode struct{ STP, VLANs, Snooping bool }
 
 // BridgePort is the flags of a bridge's port (bridge-link(8)). The zero value
 // stands for a port of somebody else's bridge: the flags are left alone.

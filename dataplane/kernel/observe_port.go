@@ -19,14 +19,15 @@ func (o *observer) hostLinks() error {
 	if err != nil {
 		return err
 	}
-	index := map[int]hostLink{}
-	o.index[Host] = index
-	if err := s.links(func(l hostLink) { index[l.index] = l }); err != nil {
+	t, err := readLinks(s)
+	if err != nil {
 		return err
 	}
-	for _, l := range index {
+	o.tables[Host] = t
+	for _, l := range t.links {
 		if tagged(l.link.Alias, o.name) {
-			o.Links[LinkID{Host, l.name}] = o.asLink(Host, l)
+			id := LinkID{Host, l.name}
+			o.Links[id] = t.link(l, o.want.Links[id])
 		}
 	}
 	return nil
@@ -58,22 +59,23 @@ func (o *observer) workload(id LinkID, want Link) error {
 	if err != nil || !ok {
 		return err
 	}
-	if o.index[id.NS] == nil {
-		o.index[id.NS] = map[int]hostLink{}
+	t, ok := o.tables[id.NS]
+	if !ok {
+		t = linkTable{id.NS, map[int]hostLink{}}
+		o.tables[id.NS] = t
 	}
-	o.index[id.NS][l.index] = l
+	t.links[l.index] = l
 	if !tagged(l.link.Alias, o.name) && !o.joined(want.Peer, id) {
 		return nil
 	}
-	o.Links[id] = o.asLink(id.NS, l)
+	o.Links[id] = t.link(l, want)
 	err = s.addresses(func(a hostAddress) {
-		if a.link == l.index {
-			o.Addresses[Address{id, a.prefix}] = struct{}{}
+		if a, ok := t.address(a); ok && a.Link == id {
+			o.Addresses[a] = struct{}{}
 		}
 	})
 	return errors.Join(err, s.routes(l.index, func(r hostRoute) {
-		if r.proto == Protocol && r.table == unix.RT_TABLE_MAIN {
-			k, route := o.asRoute(id.NS, r)
+		if k, route, ok := t.route(r); ok && r.proto == Protocol {
 			o.Routes[k] = route
 		}
 	}))
@@ -104,7 +106,7 @@ func (o *observer) redirect(id LinkID) (string, error) {
 		return "", err
 	}
 	defer tc.Close()
-	link := &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: o.find(id).index}}
+	link := &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: o.tables[Host].named(id.Name).index}}
 	filters, err := tc.FilterList(link, netlink.HANDLE_MIN_INGRESS)
 	if err != nil {
 		return "", ignore(err, unix.EINVAL) // there is no such qdisc
@@ -116,7 +118,7 @@ func (o *observer) redirect(id LinkID) (string, error) {
 			continue
 		}
 		if m, ok := u.Actions[0].(*netlink.MirredAction); ok && m.MirredAction == netlink.TCA_EGRESS_REDIR {
-			to = o.linkID(Host, m.Ifindex).Name
+			to = o.tables[Host].id(m.Ifindex).Name
 		}
 	}
 	return to, nil

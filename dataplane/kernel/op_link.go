@@ -168,11 +168,23 @@ func (o resetBridgePort) String() string {
 }
 
 // resetBridge takes from a bridge what Weft's never have.
-type resetBridge struct{ ID LinkID }
+type resetBridge struct {
+	ID   LinkID
+	Have BridgeMode
+}
 
 func (o resetBridge) String() string {
-	return o.ID.NS.command("ip", "link", "set", o.ID.Name, "type", "bridge",
-		"stp_state", "0", "vlan_filtering", "0", "mcast_snooping", "0")
+	words := []string{"link", "set", o.ID.Name, "type", "bridge"}
+	if o.Have.STP {
+		words = append(words, "stp_state", "0")
+	}
+	if o.Have.VLANs {
+		words = append(words, "vlan_filtering", "0")
+	}
+	if o.Have.Snooping {
+		words = append(words, "mcast_snooping", "0")
+	}
+	return o.ID.NS.command("ip", words...)
 }
 
 // setUp sets a link up or down.

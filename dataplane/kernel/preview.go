@@ -41,5 +41,10 @@ func (p *Plane) Preview(ctx context.Context, want dataplane.State) ([]string, er
 			add(name, NewObjects())
 		}
 	}
+	ops, err := p.hostOps(h, LowerHost(want))
+	errs = append(errs, err)
+	for _, op := range ops {
+		lines = append(lines, op.String())
+	}
 	return lines, errors.Join(errs...)
 }

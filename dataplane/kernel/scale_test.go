@@ -52,15 +52,20 @@ func TestManyRemotes(t *testing.T) {
 	}
 	timed("first apply", func() { h.apply(big) })
 	timed("second apply", func() { h.apply(big) })
-	next := withRemotes(big, 20000, 1)
-	d := dataplane.Between(big, next)
-	one := timed("one more", func() {
-		if err := h.plane.Apply(ctx, next, &d); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if one > 50*time.Millisecond {
-		t.Errorf("one more remote endpoint took %v", one)
+	// The best of some: others use the machine too.
+	best := time.Hour
+	for i := range 20 {
+		next := withRemotes(big, 20000+i, 1)
+		d := dataplane.Between(big, next)
+		best = min(best, timed("one more", func() {
+			if err := h.plane.Apply(ctx, next, &d); err != nil {
+				t.Fatal(err)
+			}
+		}))
+		big = next
+	}
+	if best > 10*time.Millisecond {
+		t.Errorf("one more remote endpoint took %v", best)
 	}
 	h.settled()
 }

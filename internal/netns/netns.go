@@ -33,13 +33,26 @@ const Dir = "/run/netns"
 // A namespace that is there already is left alone: the error wraps
 // [fs.ErrExist].
 func Create(path string) error {
-	if err := create(path); err != nil {
+	if err := place(path, mountNew); err != nil {
 		return fmt.Errorf("create network namespace %s: %w", path, err)
 	}
 	return nil
 }
 
-func create(path string) error {
+// Mount gives the namespace at source, which may be a file descriptor's path, the name
+// path too. What Create says of path holds here.
+func Mount(source, path string) error {
+	err := place(path, func(path string) error {
+		return wrapMount("mount", path, unix.Mount(source, path, "", unix.MS_BIND, ""))
+	})
+	if err != nil {
+		return fmt.Errorf("name network namespace %s: %w", path, err)
+	}
+	return nil
+}
+
+// place makes path and has mount mount a namespace there.
+func place(path string, mount func(path string) error) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -57,7 +70,7 @@ func create(path string) error {
 	if err := placeholder(path); err != nil {
 		return err
 	}
-	if err := mountNew(path); err != nil {
+	if err := mount(path); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil

@@ -193,3 +193,22 @@ func identity(t *testing.T, path string) netns.Identity {
 	}
 	return id
 }
+
+func TestMountGivesASecondName(t *testing.T) {
+	t.Parallel()
+	path := testenv.Namespace(t)
+	want := identity(t, path)
+	again := filepath.Join(t.TempDir(), testenv.Name(t, "again"))
+	if err := netns.Mount(path, again); err != nil {
+		t.Fatal(err)
+	}
+	if got := identity(t, again); got != want {
+		t.Errorf("want %v, got %v", want, got)
+	}
+	if err := netns.Mount(path, again); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("twice: want fs.ErrExist, got %v", err)
+	}
+	if err := netns.Delete(again); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,212 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"weft/dataplane"
+	"weft/internal/netns"
+	"weft/overlay"
+)
+
+// Apply implements dataplane.Plane. A port that cannot be made is left out, and the
+// error says so: everything else is as wanted. A port whose namespace has gone is
+// left out too, which is no error but an EventPortGone.
+func (p *Plane) Apply(ctx context.Context, want dataplane.State, since *dataplane.Delta) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := newHand(p.Host)
+	defer h.Close()
+	was, from := p.want, p.reached
+	p.reached = 0
+	if since != nil && from != 0 && since.From == from && since.To == want.Generation {
+		p.want = was.With(*since)
+		err := p.applyDelta(ctx, h, was, *since)
+		if err == nil {
+			p.reached = want.Generation
+			return nil
+		}
+		p.Log.Info("comparing everything", "because", err)
+	}
+	p.want = want.Clone() // it was lent (dataplane.State)
+	if err := p.applyAll(ctx, h, p.want); err != nil {
+		return err
+	}
+	p.reached = want.Generation
+	return nil
+}
+
+// applyAll compares everything on the host and changes what differs. What can be
+// done is done, whatever fails beside it.
+func (p *Plane) applyAll(ctx context.Context, h *hand, want dataplane.State) error {
+	var errs []error
+	for _, name := range sortedNames(want.Networks) {
+		errs = append(errs, p.applyNetwork(ctx, h, want.Networks[name]))
+	}
+	stale, err := p.present(h)
+	errs = append(errs, err)
+	for _, name := range stale {
+		if _, wanted := want.Networks[name]; !wanted && !p.isHeld(name) {
+			errs = append(errs, p.remove(ctx, h, name))
+		}
+	}
+	errs = append(errs, p.applyHost(ctx, h, want))
+	return errors.Join(errs...)
+}
+
+// applyDelta changes what the delta says and reads nothing: the host is as the
+// State before was.
+func (p *Plane) applyDelta(ctx context.Context, h *hand, was dataplane.State, d dataplane.Delta) error {
+	host := false
+	for _, name := range sortedNames(d.Networks) {
+		nd := d.Networks[name]
+		old, known := was.Networks[name]
+		next, wanted := p.want.Networks[name]
+		host = host || hasDirect(old) || hasDirect(next)
+		var err error
+		switch {
+		case !wanted && p.isHeld(name):
+		case !wanted:
+			err = p.remove(ctx, h, name)
+		case !known || nd.Settings != nil || hasDirect(old) != hasDirect(next):
+			err = p.applyNetwork(ctx, h, next)
+		default:
+			err = p.applyChange(ctx, h, old, next, nd)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if host {
+		return p.applyHost(ctx, h, p.want)
+	}
+	return nil
+}
+
+func (p *Plane) isHeld(name overlay.NetworkName) bool {
+	_, held := p.want.Held[name]
+	return held
+}
+
+// applyNetwork compares everything of a network and changes what differs. It leaves
+// out the ports that cannot be made, one after the other.
+func (p *Plane) applyNetwork(ctx context.Context, h *hand, n dataplane.Network) error {
+	out := p.findGone(n, n.Ports)
+	var errs []error
+	for {
+		err := p.applyPorts(ctx, h, out.without(n))
+		name, ok := portOf(n, err)
+		if err == nil || !ok {
+			p.out[n.Name] = out
+			return errors.Join(append(errs, err)...)
+		}
+		errs = append(errs, &PortError{Network: n.Name, Port: name, Err: err})
+		out[name] = struct{}{}
+	}
+}
+
+func (p *Plane) applyPorts(ctx context.Context, h *hand, n dataplane.Network) error {
+	ns := DomainNS(p.NetnsDir, n.Name)
+	p.expect(n.Name, wantNetwork(n, p.NetnsDir))
+	if err := p.watch(h, n.Name, ns); err != nil {
+		return err
+	}
+	want := LowerNetwork(n, p.NetnsDir)
+	have, err := h.observe(n.Name, ns, want)
+	if err != nil {
+		return err
+	}
+	return p.change(ctx, h, n.Name, Diff(want, have))
+}
+
+// applyChange changes what a delta says of one network.
+func (p *Plane) applyChange(ctx context.Context, h *hand, old, next dataplane.Network, d dataplane.NetworkDelta) error {
+	before := p.out[next.Name]
+	out := p.findGone(next, d.Ports.Set)
+	for name := range before {
+		if _, again := d.Ports.Set[name]; !again {
+			out[name] = struct{}{}
+		}
+	}
+	old, next = before.without(old), out.without(next)
+	if known := p.wanted.Load().networks[next.Name]; known != nil && onlyMany(d) {
+		p.expect(next.Name, known.after(next))
+	} else {
+		p.expect(next.Name, wantNetwork(next, p.NetnsDir))
+	}
+	have, want := LowerChange(old, next, d, p.NetnsDir)
+	if err := p.change(ctx, h, next.Name, Diff(want, have)); err != nil {
+		return err
+	}
+	p.out[next.Name] = out
+	return nil
+}
+
+// expect makes notifications be compared with another network, or none.
+func (p *Plane) expect(name overlay.NetworkName, n *wantedNetwork) {
+	p.wanted.Store(p.wanted.Load().with(name, n))
+}
+
+// remove takes away all there is of a network.
+func (p *Plane) remove(ctx context.Context, h *hand, name overlay.NetworkName) error {
+	p.expect(name, nil)
+	delete(p.out, name)
+	delete(p.gone, name)
+	have, err := h.observe(name, DomainNS(p.NetnsDir, name), NewObjects())
+	if err != nil {
+		return err
+	}
+	p.watches.stop(name)
+	return p.change(ctx, h, name, Diff(NewObjects(), have))
+}
+
+// change does ops in order. One that fails ends the network's change: what
+// follows stands on it.
+func (p *Plane) change(ctx context.Context, h *hand, name overlay.NetworkName, ops []Op) error {
+	for i, op := range ops {
+		err := ctx.Err()
+		if err == nil {
+			err = op.do(h)
+		}
+		if err != nil {
+			return &OpError{Network: name, Op: op, Done: i, Total: len(ops), Err: err}
+		}
+		p.Log.Debug("host changed", "network", name, "op", op.String())
+		if made, ok := op.(addNamespace); ok {
+			if err := p.watch(h, name, made.NS); err != nil {
+				return err
+			}
+		}
+	}
+	if err := h.settle(ctx, ops); err != nil {
+		return fmt.Errorf("network %s: %w", name, err)
+	}
+	return nil
+}
+
+// present lists the networks of which there is something on the host.
+func (p *Plane) present(h *hand) ([]overlay.NetworkName, error) {
+	names := map[overlay.NetworkName]struct{}{}
+	spaces, err := netns.List(p.NetnsDir)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range spaces {
+		if name, ok := strings.CutPrefix(s, domainPrefix); ok {
+			names[overlay.NetworkName(name)] = struct{}{}
+		}
+	}
+	s, err := h.in(Host)
+	if err != nil {
+		return nil, err
+	}
+	err = s.links(func(l hostLink) {
+		if tag, ok := strings.CutPrefix(l.link.Alias, aliasPrefix); ok {
+			name, _, _ := strings.Cut(tag, "/")
+			names[overlay.NetworkName(name)] = struct{}{}
+		}
+	})
+	return sortedNames(names), err
+}

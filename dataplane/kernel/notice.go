@@ -1,0 +1,183 @@
+package kernel
+
+import "golang.org/x/sys/unix"
+
+// notice compares a notification with what is wanted. Weft's own changes lead to
+// that, so what they announce is either as wanted, or becomes so by a later
+// notification about the same thing; anything else is a suspicion, which verify
+// looks into.
+func (p *Plane) notice(w *watch, h unix.NlMsghdr, m []byte) {
+	if len(m) == 0 {
+		return
+	}
+	if w.network == "" {
+		p.noticeOnHost(w, h.Type, m)
+		return
+	}
+	n := p.wanted.Load().networks[w.network]
+	if n == nil {
+		return // it is being removed
+	}
+	s := noticing{p.suspicions, n, w}
+	gone := h.Type == unix.RTM_DELLINK || h.Type == unix.RTM_DELNEIGH || h.Type == unix.RTM_DELADDR || h.Type == unix.RTM_DELROUTE
+	switch h.Type {
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+		s.link(m, gone)
+	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:
+		s.entry(parseEntry(m), gone)
+	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
+		if a, ok := w.table.address(parseAddress(m)); ok {
+			_, wanted := n.frame.Addresses[a]
+			s.judge(a, wanted, true, gone)
+		}
+	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+		if k, r, ok := w.table.route(parseRoute(m)); ok {
+			want, wanted := n.frame.Routes[k]
+			s.judge(k, wanted, r == want, gone)
+		}
+	}
+}
+
+// noticing judges one notification about a network.
+type noticing struct {
+	*suspicions
+	n *wantedNetwork
+	w *watch
+}
+
+// judge takes in that the object with this key is there, or gone. When a wanted one
+// goes, it is looked for even if it comes back: others may have gone with it unsaid.
+func (s noticing) judge(key any, wanted, same, gone bool) {
+	switch {
+	case gone && wanted:
+		s.raise(s.n.net.Name, lost{key})
+	case gone || wanted && same:
+		s.drop(s.n.net.Name, key)
+	default:
+		s.raise(s.n.net.Name, key)
+	}
+}
+
+// lost is the key of a suspicion that nothing but a look can drop.
+type lost struct{ key any }
+
+func (s noticing) link(m []byte, gone bool) {
+	l := parseLink(m)
+	if m[0] == unix.AF_BRIDGE {
+		s.port(l, gone)
+		return
+	}
+	was := s.w.table.links[l.index]
+	id := LinkID{s.w.table.ns, l.name}
+	want, wanted := s.n.frame.Links[id]
+	if gone {
+		delete(s.w.table.links, l.index)
+		s.judge(id, wanted, false, true)
+		return
+	}
+	if isFallback(l) {
+		return
+	}
+	if was.name != "" && was.name != l.name {
+		s.raise(s.n.net.Name, lost{LinkID{id.NS, was.name}})
+	}
+	s.w.table.links[l.index] = l
+	have := s.w.table.link(l, want)
+	have.Peer = want.Peer // only a look tells
+	if was.link.Up && !l.link.Up {
+		// Going down takes IPv4 routes along and says nothing of them.
+		s.raise(s.n.net.Name, lost{id})
+	}
+	s.judge(id, wanted, have == want, false)
+}
+
+// portFlags is the key of a suspicion about the flags of a bridge's port.
+type portFlags LinkID
+
+func (s noticing) port(l hostLink, gone bool) {
+	id := s.w.table.id(l.index)
+	want, ok := s.n.frame.Links[id]
+	if !gone && ok && want.Port.Owned {
+		s.judge(portFlags(id), true, l.flags == want.Port, false)
+	}
+}
+
+func (s noticing) entry(e fdbEntry, gone bool) {
+	if k, vtep, ok := s.w.table.tunnel(e); ok {
+		want, wanted := s.n.tunnel(k)
+		s.judge(k, wanted, e.made() && vtep == want, gone)
+	}
+	if k, station, ok := s.w.table.station(e); ok {
+		want, wanted := s.n.station(k)
+		if wanted || e.made() {
+			s.judge(k, wanted, station == want, gone)
+		}
+		s.learnt(e, station, gone)
+	}
+	if k, mac, ok := s.w.table.neighbor(e); ok {
+		want, wanted := s.n.neighbor(k)
+		if wanted || e.made() {
+			s.judge(k, wanted, mac == want, gone)
+		}
+	}
+}
+
+// learnt takes in that a station is seen behind a port, or is not any more.
+func (s noticing) learnt(e fdbEntry, at Station, gone bool) {
+}
+
+// noticeOnHost looks at the links that are Weft's.
+func (p *Plane) noticeOnHost(w *watch, kind uint16, m []byte) {
+	switch kind {
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+		p.noticeHostLink(w, parseLink(m), m[0], kind == unix.RTM_DELLINK)
+	case unix.RTM_DELTFILTER, unix.RTM_DELQDISC:
+		index := number(m[4:min(8, len(m))]) // linux/rtnetlink.h, tcmsg
+		if name, ours := p.wanted.Load().hosts[w.table.id(index)]; ours {
+			p.suspicions.raise(name, lost{w.table.id(index)})
+		}
+	}
+}
+
+func (p *Plane) noticeHostLink(w *watch, l hostLink, family byte, gone bool) {
+	if family == unix.AF_BRIDGE {
+		return // of other people's bridges
+	}
+	id := LinkID{Host, l.name}
+	was, known := w.table.links[l.index]
+	if known && was.name != l.name {
+		p.noticeHostLink(w, was, family, true) // renamed
+	}
+	if gone {
+		delete(w.table.links, l.index)
+	} else {
+		w.table.links[l.index] = l
+	}
+	all := p.wanted.Load()
+	name, ours := all.hosts[id]
+	if !ours {
+		return
+	}
+	n := all.networks[name]
+	want := n.frame.Links[id]
+	if want.Lent {
+		return
+	}
+	have := w.table.link(l, want)
+	have.Peer = want.Peer
+	noticing{p.suspicions, n, w}.judge(id, true, have == want, gone)
+}
+
+// aboutNamespace is the key of a suspicion about a network's namespace itself.
+type aboutNamespace struct{}
+
+// missed takes in that notifications were lost.
+func (p *Plane) missed(w *watch) {
+	if w.network != "" {
+		p.suspicions.raise(w.network, lost{aboutNamespace{}})
+		return
+	}
+	for name := range p.wanted.Load().networks {
+		p.suspicions.raise(name, lost{aboutNamespace{}})
+	}
+}

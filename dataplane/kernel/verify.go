@@ -1,0 +1,95 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"weft/dataplane"
+	"weft/internal/netns"
+	"weft/overlay"
+)
+
+// watch makes sure that what happens in a network's namespace, if there is one, is
+// noticed. A namespace whose name was taken away while the watch kept it alive
+// gets its name back: nothing in it was lost.
+func (p *Plane) watch(h *hand, name overlay.NetworkName, ns NS) error {
+	id, err := netns.ID(string(ns))
+	w := p.watches.domains[name]
+	switch {
+	case err == nil && w != nil && w.id == id:
+		return nil
+	case err == nil:
+		p.watches.stop(name)
+		if w, err = openWatch(name, ns, string(ns), domainGroups); err != nil {
+			return fmt.Errorf("watch network %s: %w", name, err)
+		}
+		p.watches.domains[name] = w
+		p.watches.start(w, p.notice, p.missed)
+		return p.watchNames()
+	case w != nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, netns.ErrNotNamespace)):
+		p.Log.Info("giving a namespace its name back", "namespace", ns)
+		return w.rename(string(ns))
+	}
+	return nil
+}
+
+// watchNames makes sure that it is noticed when a namespace loses its name.
+func (p *Plane) watchNames() (err error) {
+	if p.watches.names != nil {
+		return nil
+	}
+	if p.watches.names, err = openNames(p.NetnsDir); err != nil {
+		return err
+	}
+	p.watches.running.Go(func() {
+		p.watches.names.run(func(n overlay.NetworkName) { p.suspicions.raise(n, lost{aboutNamespace{}}) })
+	})
+	return nil
+}
+
+// verify looks whether a network under suspicion is as wanted, and announces it if it
+// is not.
+func (p *Plane) verify(ctx context.Context, name overlay.NetworkName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, ok := p.want.Networks[name]
+	if !ok || ctx.Err() != nil {
+		return
+	}
+	out := p.findGone(n, n.Ports)
+	h := newHand(p.Host)
+	defer h.Close()
+	left := out.without(n)
+	want := LowerNetwork(left, p.NetnsDir)
+	have, err := h.observe(name, DomainNS(p.NetnsDir, name), want)
+	if err != nil {
+		p.Log.Error("a change on the host could not be looked into", "err", err)
+		return
+	}
+	ops := Diff(want, have)
+	if len(ops) == 0 {
+		return
+	}
+	for e, port := range left.Ports {
+		if _, there := have.Links[LinkID{DomainNS(p.NetnsDir, name), port.Device}]; !there {
+			p.outbox.put(dataplane.Event{Kind: dataplane.EventPortGone, Network: name, Port: e})
+		}
+	}
+	p.outbox.put(dataplane.Event{Kind: dataplane.EventChanged, Network: name, What: describe(ops)})
+}
+
+// describe says what a change on the host was, by what would undo it.
+func describe(ops []Op) string {
+	const most = 3
+	var l []string
+	for _, op := range ops[:min(most, len(ops))] {
+		l = append(l, op.String())
+	}
+	if more := len(ops) - most; more > 0 {
+		l = append(l, fmt.Sprintf("and %d more", more))
+	}
+	return "to be repaired: " + strings.Join(l, "; ")
+}

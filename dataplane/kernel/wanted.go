@@ -1,0 +1,95 @@
+package kernel
+
+import (
+	"maps"
+	"net/netip"
+
+	"weft/dataplane"
+	"weft/overlay"
+)
+
+// wanted is what notifications are compared with. It is never changed: an Apply puts
+// another in its place, before it changes the host.
+type wanted struct {
+	networks map[overlay.NetworkName]*wantedNetwork
+	// hosts says whose links those on the host are.
+	hosts map[LinkID]overlay.NetworkName
+}
+
+// wantedNetwork is one network: its State, and the objects of it that are few.
+// The many, for remote stations and their neighbours, are found in the State.
+type wantedNetwork struct {
+	net   dataplane.Network
+	ns    NS
+	frame Objects
+	// segments are the segment ports, by device.
+	segments map[string]overlay.EndpointName
+}
+
+func wantNetwork(n dataplane.Network, dir string) *wantedNetwork {
+	few := n
+	few.Remotes, few.Neighbors = nil, nil
+	w := &wantedNetwork{net: n, ns: DomainNS(dir, n.Name), frame: LowerNetwork(few, dir), segments: map[string]overlay.EndpointName{}}
+	for name, p := range n.Ports {
+		if p.Kind == overlay.PortSegment {
+			w.segments[p.Device] = name
+		}
+	}
+	return w
+}
+
+// with is w with another network in its place; nil takes it away.
+func (w *wanted) with(name overlay.NetworkName, n *wantedNetwork) *wanted {
+	next := &wanted{networks: map[overlay.NetworkName]*wantedNetwork{}, hosts: map[LinkID]overlay.NetworkName{}}
+	maps.Copy(next.networks, w.networks)
+	delete(next.networks, name)
+	if n != nil {
+		next.networks[name] = n
+	}
+	for name, n := range next.networks {
+		for id := range n.frame.Links {
+			if id.NS == Host {
+				next.hosts[id] = name
+			}
+		}
+	}
+	return next
+}
+
+// after is w after a change that concerns nothing but remote stations and
+// neighbours.
+func (w *wantedNetwork) after(n dataplane.Network) *wantedNetwork {
+	next := *w
+	next.net = n
+	return &next
+}
+
+// onlyMany reports whether a change concerns nothing that is in a frame.
+func onlyMany(d dataplane.NetworkDelta) bool {
+	d.Remotes, d.Neighbors = dataplane.Changes[overlay.MAC, overlay.NodeName]{}, dataplane.Changes[netip.Addr, overlay.MAC]{}
+	return d.Empty()
+}
+
+func (w *wantedNetwork) tunnel(k TunnelKey) (netip.Addr, bool) {
+	if vtep, ok := w.frame.Tunnels[k]; ok || w.net.Kind == overlay.Routed {
+		return vtep, ok
+	}
+	m, ok := w.net.Members[w.net.Remotes[k.MAC]]
+	return m.VTEP, ok && k == (TunnelKey{Link: LinkID{w.ns, tunnelName}, MAC: k.MAC})
+}
+
+func (w *wantedNetwork) station(k StationKey) (Station, bool) {
+	if s, ok := w.frame.Stations[k]; ok || w.net.Kind == overlay.Routed {
+		return s, ok
+	}
+	_, ok := w.net.Members[w.net.Remotes[k.MAC]]
+	return Station{tunnelName, true}, ok && k.Bridge == LinkID{w.ns, bridgeName}
+}
+
+func (w *wantedNetwork) neighbor(k NeighborKey) (overlay.MAC, bool) {
+	if mac, ok := w.frame.Neighbors[k]; ok || w.net.Kind == overlay.Routed {
+		return mac, ok
+	}
+	mac, ok := w.net.Neighbors[k.Address]
+	return mac, ok && k.Link == LinkID{w.ns, bridgeName}
+}
