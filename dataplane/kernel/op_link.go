@@ -12,10 +12,13 @@ import (
 type addNamespace struct{ NS NS }
 
 func (o addNamespace) String() string {
-	if path.Dir(string(o.NS)) != namedDir {
-		return line("unshare", "--net="+string(o.NS), "true")
+	dir, name := path.Split(string(o.NS))
+	if path.Clean(dir) != namedDir {
+		// The namespace is mounted on a file, which has to be there.
+		return line("mkdir", "-p", path.Clean(dir)) + " && " + line("touch", string(o.NS)) + " && " +
+			line("unshare", "--net="+string(o.NS), "true")
 	}
-	return line("ip", "netns", "add", path.Base(string(o.NS)))
+	return line("ip", "netns", "add", name)
 }
 
 // deleteNamespace removes one that has no links any more.
@@ -23,7 +26,7 @@ type deleteNamespace struct{ NS NS }
 
 func (o deleteNamespace) String() string {
 	if path.Dir(string(o.NS)) != namedDir {
-		return line("umount", string(o.NS))
+		return line("umount", string(o.NS)) + " && " + line("rm", string(o.NS))
 	}
 	return line("ip", "netns", "delete", path.Base(string(o.NS)))
 }
