@@ -192,6 +192,8 @@ func (s State) Clone() State {
 		networks[name] = n
 	}
 	s.Networks = networks
+	s.Held = maps.Clone(s.Held)
+	s.Problems = maps.Clone(s.Problems)
 	return s
 }
 

@@ -142,6 +142,8 @@ func TestCloneStandsAlone(t *testing.T) {
 			clear(n.Routes)
 			delete(a.Networks, name)
 		}
+		clear(a.Held)
+		clear(a.Problems)
 		if diff := difference(kept, again); diff != "" {
 			t.Fatalf("the Clone changed with its original:\n%s", diff)
 		}

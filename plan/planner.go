@@ -83,7 +83,7 @@ func (p *Planner) Delete(k overlay.Key) {
 	case n == nil:
 		return
 	case k.Kind == overlay.KindNetwork:
-		n.resource, n.rebuild = nil, true
+		n.resource = nil
 	case k.Kind == overlay.KindBlock:
 		delete(n.blocks, k.Name)
 		n.reframe = true
