@@ -100,8 +100,3 @@ func (p *Plane) Close() error {
 func sortedNames[V any](m map[overlay.NetworkName]V) []overlay.NetworkName {
 	return slices.Sorted(maps.Keys(m))
 }
-
-// Observe implements dataplane.Plane.
-func (p *Plane) Observe(ctx context.Context, name overlay.NetworkName) (dataplane.Observation, error) {
-	return dataplane.Observation{}, nil
-}

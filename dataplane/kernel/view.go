@@ -1,0 +1,119 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"weft/dataplane"
+	"weft/overlay"
+)
+
+// Observe implements dataplane.Plane. Networks that the last Apply did not want are not in it.
+func (p *Plane) Observe(ctx context.Context, name overlay.NetworkName) (dataplane.Observation, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := newHand(p.Host)
+	defer h.Close()
+	seen := dataplane.Observation{Networks: map[overlay.NetworkName]dataplane.NetworkView{}}
+	var errs []error
+	for _, n := range sortedNames(p.want.Networks) {
+		if name != "" && n != name {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return seen, err
+		}
+		v, err := p.view(h, p.want.Networks[n])
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		seen.Networks[n] = v
+	}
+	return seen, errors.Join(errs...)
+}
+
+// viewer collects what the host has of one network, as people see it.
+type viewer struct {
+	net        dataplane.Network
+	want, have Objects
+	hand       *hand
+	// nodes are the members by VTEP.
+	nodes map[string]overlay.NodeName
+	dataplane.NetworkView
+}
+
+func (p *Plane) view(h *hand, net dataplane.Network) (dataplane.NetworkView, error) {
+	there, away := attachable(net)
+	ns := DomainNS(p.NetnsDir, net.Name)
+	v := &viewer{net: net, hand: h, want: LowerNetwork(there, p.NetnsDir), nodes: map[string]overlay.NodeName{}}
+	for node, m := range net.Members {
+		v.nodes[m.VTEP.String()] = node
+	}
+	var err error
+	if v.have, err = h.observe(net.Name, ns, v.want); err != nil {
+		return v.NetworkView, err
+	}
+	v.Wanted, v.Present = v.want.Len()+len(away), v.want.matching(v.have)
+	for _, op := range Diff(v.want, v.have) {
+		v.Differs = append(v.Differs, "not as wanted; repaired by: "+op.String())
+	}
+	v.Differs = append(v.Differs, away...)
+	if _, ok := v.have.Namespaces[ns]; !ok {
+		return v.NetworkView, nil
+	}
+	return v.NetworkView, v.read(ns)
+}
+
+// read takes in everything in the domain, and the network's links elsewhere.
+func (v *viewer) read(ns NS) error {
+	s, err := v.hand.in(ns)
+	if err != nil {
+		return err
+	}
+	t, err := readLinks(s)
+	if err != nil {
+		return err
+	}
+	for _, step := range []func(*space, linkTable) error{v.links, v.fdb, v.neighbors, v.routes} {
+		if err := step(s, t); err != nil {
+			return fmt.Errorf("look into %s: %w", path.Base(string(ns)), err)
+		}
+	}
+	v.sort()
+	return nil
+}
+
+// matching counts the objects of o that have has just so.
+func (o Objects) matching(have Objects) int {
+	return same(o.Namespaces, have.Namespaces) + same(o.Links, have.Links) + same(o.Sysctls, have.Sysctls) +
+		same(o.Addresses, have.Addresses) + same(o.Tunnels, have.Tunnels) + same(o.Stations, have.Stations) +
+		same(o.Neighbors, have.Neighbors) + same(o.Routes, have.Routes) + same(o.Redirects, have.Redirects)
+}
+
+func same[K, V comparable](want, have map[K]V) int {
+	n := 0
+	for k, v := range want {
+		if w, ok := have[k]; ok && v == w {
+			n++
+		}
+	}
+	return n
+}
+
+// endpointOf is the endpoint whose port has the alias; empty for other links.
+func endpointOf(alias string) overlay.EndpointName {
+	_, name, _ := strings.Cut(strings.TrimPrefix(alias, aliasPrefix), "/")
+	return overlay.EndpointName(name)
+}
+
+// label is how a namespace is called in a view.
+func (ns NS) label() string {
+	if ns == Host {
+		return "host"
+	}
+	return path.Base(string(ns))
+}

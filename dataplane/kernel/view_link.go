@@ -1,0 +1,117 @@
+package kernel
+
+import (
+	"bufio"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"weft/dataplane"
+	"weft/internal/netns"
+)
+
+// links adds the links of the domain, and those of the network that are elsewhere.
+func (v *viewer) links(s *space, t linkTable) error {
+	for _, l := range t.links {
+		if l.link.Kind == KindLoopback {
+			continue
+		}
+		link := asView(t.ns, l)
+		if l.link.Kind == KindVXLAN {
+			tunnel, err := v.tunnel(s, l)
+			if err != nil {
+				return err
+			}
+			link.Tunnel = &tunnel
+		}
+		v.Links = append(v.Links, link)
+	}
+	for id, have := range v.have.Links {
+		if id.NS == t.ns {
+			continue
+		}
+		v.Links = append(v.Links, dataplane.Link{
+			Device: id.Name, Type: string(have.Kind), Namespace: id.NS.label(), Up: have.Up, MTU: have.MTU,
+			MAC: have.MAC, Port: endpointOf(have.Alias),
+		})
+	}
+	return nil
+}
+
+func asView(ns NS, l hostLink) dataplane.Link {
+	return dataplane.Link{
+		Device: l.name, Type: string(l.link.Kind), Namespace: ns.label(), Up: l.link.Up, MTU: l.link.MTU,
+		MAC: l.hwaddr, Port: endpointOf(l.link.Alias),
+	}
+}
+
+// tunnel is what a vxlan link adds: its settings, its peers, and whether there is a socket.
+func (v *viewer) tunnel(s *space, l hostLink) (dataplane.Tunnel, error) {
+	x, d := l.link.VXLAN, l.vxlan
+	t := dataplane.Tunnel{
+		VNI: x.VNI, Local: x.Local, Port: x.Port, SourcePorts: [2]uint16{d.low, d.high}, TTL: d.ttl,
+		Learning: x.Learning, Ageing: time.Duration(d.ageing) * time.Second, Checksum: d.checksum,
+	}
+	if d.low == 0 && d.high == 0 {
+		if err := v.onHost(func() (err error) { t.SourcePorts, err = localPorts(); return err }); err != nil {
+			return t, err
+		}
+	}
+	if err := s.entries(unix.AF_BRIDGE, func(e fdbEntry) {
+		if e.link == l.index && e.master == 0 && e.ip.IsValid() && !slices.Contains(t.Remotes, e.ip) {
+			t.Remotes = append(t.Remotes, e.ip)
+		}
+	}); err != nil {
+		return t, err
+	}
+	slices.SortFunc(t.Remotes, netip.Addr.Compare)
+	err := v.onHost(func() (err error) { t.Listening, err = listening(x.Port, x.Local.Is6()); return err })
+	return t, err
+}
+
+func (v *viewer) onHost(f func() error) error { return netns.Do(v.hand.path(Host), f) }
+
+// localPorts is the range from which a vxlan link without one of its own takes
+// its source ports (include/net/udp.h, udp_flow_src_port).
+func localPorts() (r [2]uint16, err error) {
+	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		return r, err
+	}
+	_, err = fmt.Sscan(string(b), &r[0], &r[1])
+	return r, err
+}
+
+// listening is the UDP socket of the calling thread's namespace on a port, or
+// empty. A tunnel's socket is the kernel's own: it has no process, and is listed
+// all the same (proc(5), /proc/net/udp).
+func listening(port uint16, v6 bool) (string, error) {
+	file, any := "/proc/thread-self/net/udp", "0.0.0.0"
+	if v6 {
+		file, any = "/proc/thread-self/net/udp6", "::"
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 2 {
+			continue
+		}
+		local, hex, ok := strings.Cut(fields[1], ":")
+		n, err := strconv.ParseUint(hex, 16, 16)
+		if ok && err == nil && uint16(n) == port && strings.Trim(local, "0") == "" {
+			return netip.AddrPortFrom(netip.MustParseAddr(any), port).String(), nil
+		}
+	}
+	return "", lines.Err()
+}
