@@ -147,6 +147,11 @@ func (p *Plane) applyChange(ctx context.Context, h *hand, old, next dataplane.Ne
 // expect makes notifications be compared with another network, or none.
 func (p *Plane) expect(name overlay.NetworkName, n *wantedNetwork) {
 	p.wanted.Store(p.wanted.Load().with(name, n))
+	var segments map[string]overlay.EndpointName
+	if n != nil {
+		segments = n.segments
+	}
+	p.stations.keep(name, segments)
 }
 
 // remove takes away all there is of a network.

@@ -68,7 +68,7 @@ func (l lowering) tap(p dataplane.Port, veth LinkID) {
 func (l lowering) bridgedPort(p dataplane.Port, end Link) {
 	segment := p.Kind == overlay.PortSegment
 	end.Master = bridgeName
-	end.Port = BridgePort{Owned: true, Learning: segment, Flood: segment, Broadcast: true}
+	end.Port = BridgePort{Owned: true, Learning: segment, Broadcast: true}
 	l.Links[l.link(p.Device)] = end
 	if !segment {
 		l.Stations[StationKey{l.link(bridgeName), p.MAC}] = Station{p.Device, true}

@@ -18,7 +18,7 @@ func (p *Plane) notice(w *watch, h unix.NlMsghdr, m []byte) {
 	if n == nil {
 		return // it is being removed
 	}
-	s := noticing{p.suspicions, n, w}
+	s := noticing{p, n, w}
 	gone := h.Type == unix.RTM_DELLINK || h.Type == unix.RTM_DELNEIGH || h.Type == unix.RTM_DELADDR || h.Type == unix.RTM_DELROUTE
 	switch h.Type {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
@@ -40,7 +40,7 @@ func (p *Plane) notice(w *watch, h unix.NlMsghdr, m []byte) {
 
 // noticing judges one notification about a network.
 type noticing struct {
-	*suspicions
+	p *Plane
 	n *wantedNetwork
 	w *watch
 }
@@ -50,13 +50,15 @@ type noticing struct {
 func (s noticing) judge(key any, wanted, same, gone bool) {
 	switch {
 	case gone && wanted:
-		s.raise(s.n.net.Name, lost{key})
+		s.raise(lost{key})
 	case gone || wanted && same:
-		s.drop(s.n.net.Name, key)
+		s.p.suspicions.drop(s.n.net.Name, key)
 	default:
-		s.raise(s.n.net.Name, key)
+		s.raise(key)
 	}
 }
+
+func (s noticing) raise(key any) { s.p.suspicions.raise(s.n.net.Name, key) }
 
 // lost is the key of a suspicion that nothing but a look can drop.
 type lost struct{ key any }
@@ -72,6 +74,7 @@ func (s noticing) link(m []byte, gone bool) {
 	want, wanted := s.n.frame.Links[id]
 	if gone {
 		delete(s.w.table.links, l.index)
+		s.w.hush(l.index)
 		s.judge(id, wanted, false, true)
 		return
 	}
@@ -79,14 +82,15 @@ func (s noticing) link(m []byte, gone bool) {
 		return
 	}
 	if was.name != "" && was.name != l.name {
-		s.raise(s.n.net.Name, lost{LinkID{id.NS, was.name}})
+		s.raise(lost{LinkID{id.NS, was.name}})
 	}
 	s.w.table.links[l.index] = l
+	s.listen(l)
 	have := s.w.table.link(l, want)
 	have.Peer = want.Peer // only a look tells
 	if was.link.Up && !l.link.Up {
 		// Going down takes IPv4 routes along and says nothing of them.
-		s.raise(s.n.net.Name, lost{id})
+		s.raise(lost{id})
 	}
 	s.judge(id, wanted, have == want, false)
 }
@@ -112,7 +116,7 @@ func (s noticing) entry(e fdbEntry, gone bool) {
 		if wanted || e.made() {
 			s.judge(k, wanted, station == want, gone)
 		}
-		s.learnt(e, station, gone)
+		s.learnt(k.MAC, station, e, gone)
 	}
 	if k, mac, ok := s.w.table.neighbor(e); ok {
 		want, wanted := s.n.neighbor(k)
@@ -120,10 +124,6 @@ func (s noticing) entry(e fdbEntry, gone bool) {
 			s.judge(k, wanted, mac == want, gone)
 		}
 	}
-}
-
-// learnt takes in that a station is seen behind a port, or is not any more.
-func (s noticing) learnt(e fdbEntry, at Station, gone bool) {
 }
 
 // noticeOnHost looks at the links that are Weft's.
@@ -165,7 +165,7 @@ func (p *Plane) noticeHostLink(w *watch, l hostLink, family byte, gone bool) {
 	}
 	have := w.table.link(l, want)
 	have.Peer = want.Peer
-	noticing{p.suspicions, n, w}.judge(id, true, have == want, gone)
+	noticing{p, n, w}.judge(id, true, have == want, gone)
 }
 
 // aboutNamespace is the key of a suspicion about a network's namespace itself.

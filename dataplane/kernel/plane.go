@@ -43,6 +43,7 @@ type Plane struct {
 	events     chan dataplane.Event
 	outbox     *outbox
 	suspicions *suspicions
+	stations   *stations
 	// wanted is what notifications are compared with.
 	wanted atomic.Pointer[wanted]
 	stop   context.CancelFunc
@@ -76,10 +77,12 @@ func New(o Options) (*Plane, error) {
 		watches: watches{host: host, domains: map[overlay.NetworkName]*watch{}},
 		out:     map[overlay.NetworkName]portSet{}, gone: map[overlay.NetworkName]portSet{},
 	}
+	p.stations = newStations(p.outbox.put)
 	p.wanted.Store(&wanted{})
-	p.watches.start(host, p.notice, p.missed)
+	p.run(host)
 	p.running.Go(func() { p.outbox.run(ctx, p.events) })
 	p.running.Go(func() { p.suspicions.run(ctx, p.verify) })
+	p.running.Go(func() { p.stations.run(ctx) })
 	return p, nil
 }
 

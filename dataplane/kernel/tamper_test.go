@@ -31,7 +31,7 @@ func (h *bedHost) silence() {
 	h.t.Helper()
 	select {
 	case e := <-h.plane.Events():
-		h.t.Errorf("event %s: %s", e.Kind, e.What)
+		h.t.Errorf("event %+v", e)
 	case <-time.After(10 * patience):
 	}
 }

@@ -27,7 +27,7 @@ func (p *Plane) watch(h *hand, name overlay.NetworkName, ns NS) error {
 			return fmt.Errorf("watch network %s: %w", name, err)
 		}
 		p.watches.domains[name] = w
-		p.watches.start(w, p.notice, p.missed)
+		p.run(w)
 		return p.watchNames()
 	case w != nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, netns.ErrNotNamespace)):
 		p.Log.Info("giving a namespace its name back", "namespace", ns)

@@ -19,7 +19,11 @@ type watch struct {
 	network overlay.NetworkName
 	id      netns.Identity
 	conn    *conn
-	table   linkTable
+	// Of the goroutine that runs it: the links, what the bridge had learnt when the watch
+	// was opened, and the ears on segment ports, by link.
+	table  linkTable
+	before []fdbEntry
+	ears   map[int]*ear
 }
 
 // Groups of notifications (linux/rtnetlink.h): in a domain everything is Weft's.
@@ -37,7 +41,7 @@ func openWatch(network overlay.NetworkName, ns NS, path string, groups []int) (*
 	if err != nil {
 		return nil, err
 	}
-	w := &watch{network: network, id: id}
+	w := &watch{network: network, id: id, ears: map[int]*ear{}}
 	err = netns.Do(path, func() (err error) {
 		w.conn, err = dial(unix.NETLINK_ROUTE, groups...)
 		return err
@@ -51,7 +55,7 @@ func openWatch(network overlay.NetworkName, ns NS, path string, groups []int) (*
 	}
 	defer s.Close()
 	for tries := 0; ; tries++ {
-		w.table, err = readLinks(s)
+		err = w.readBefore(s)
 		if !errors.Is(err, errInterrupted) || tries == maxTries {
 			break
 		}
@@ -62,9 +66,23 @@ func openWatch(network overlay.NetworkName, ns NS, path string, groups []int) (*
 	return w, nil
 }
 
+// readBefore reads what is there when the watch begins.
+func (w *watch) readBefore(s *space) (err error) {
+	if w.table, err = readLinks(s); err != nil || w.network == "" {
+		return err
+	}
+	w.before = nil
+	return s.entries(unix.AF_BRIDGE, func(e fdbEntry) {
+		if e.master != 0 && !e.made() {
+			w.before = append(w.before, e)
+		}
+	})
+}
+
 // run gives every message to notice, until the watch is closed. lost is called when
 // there were more than the socket holds.
 func (w *watch) run(notice func(*watch, unix.NlMsghdr, []byte), lost func(*watch)) {
+	defer w.deafen()
 	for {
 		b, err := w.conn.read()
 		switch {
@@ -86,9 +104,11 @@ type watches struct {
 	names *names
 }
 
-// start runs a watch.
-func (ws *watches) start(w *watch, notice func(*watch, unix.NlMsghdr, []byte), lost func(*watch)) {
-	ws.running.Go(func() { w.run(notice, lost) })
+// deafen closes all ears.
+func (w *watch) deafen() {
+	for _, e := range w.ears {
+		_ = e.file.Close()
+	}
 }
 
 // stop closes a network's watch, if there is one: it would keep the namespace
