@@ -14,12 +14,20 @@ import (
 // compactable adds to a store what the suite needs to compact its history.
 type compactable struct{ *Store }
 
-// Compact implements [storetest.Compactor].
+// Compact implements [storetest.Compactor]: etcd and the feed forget.
 func (c compactable) Compact(ctx context.Context) error {
 	at, err := c.current(ctx)
-	if err == nil {
-		_, err = c.kv.Compact(ctx, at.Number, clientv3.WithCompactPhysical())
+	if err != nil {
+		return err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f := c.feed; f != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.changes, f.floor = nil, f.at
+	}
+	_, err = c.kv.Compact(ctx, at.Number, clientv3.WithCompactPhysical())
 	return err
 }
 

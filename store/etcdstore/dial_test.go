@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"weft/internal/testenv"
 	"weft/overlay"
 	"weft/store"
@@ -22,10 +24,17 @@ func TestCluster(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, newCertificates(t))
 	c.dial(c.options())
+	config, err := c.options().config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := clientv3.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
 	factory := func(t *testing.T) store.Store {
-		o := c.options()
-		o.Prefix, o.Now = "/"+testenv.Name(t, "weft"), storetest.Now
-		s, err := Dial(t.Context(), o)
+		s, err := Open(t.Context(), client, Options{Prefix: "/" + testenv.Name(t, "weft"), Now: storetest.Now})
 		return opened(t, s, err)
 	}
 	storetest.Run(t, factory)

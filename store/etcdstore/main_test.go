@@ -2,9 +2,11 @@ package etcdstore
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 
 	"go.etcd.io/etcd/server/v3/etcdmain"
@@ -24,6 +26,14 @@ func TestMain(m *testing.M) {
 		etcdmain.Main(os.Args)
 	case "writer":
 		writer(os.Args[1])
+	case "footprint":
+		n, err := strconv.Atoi(os.Args[2])
+		if err == nil {
+			err = footprint(os.Args[1], n)
+		}
+		if err != nil {
+			fmt.Println("error", err)
+		}
 	}
 }
 

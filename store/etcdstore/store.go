@@ -16,12 +16,14 @@
 // the same transaction returns what is there instead, and from that follows a
 // typed error or the next attempt.
 //
-// A Watch is one etcd watch over the whole prefix, filtered here, so that its
-// revision stands still only when the store does. It is a single stream: etcd's
-// own client would resume a broken one by itself, and wait for ever for a
-// revision that a restored server has yet to reach.
+// All Watches share one etcd watch over the whole prefix, their feed, and each
+// filters what it wants; so its revision stands still only when the store does.
+// That watch is a single stream: etcd's own client would resume a broken one by
+// itself, and wait for ever for a revision that a restored server has yet to
+// reach. Whoever begins further back than the feed has a watch of its own until
+// it has caught up.
 //
-// Do not add caching here, and no policy.
+// Do not add caching of what the store holds, and no policy.
 package etcdstore
 
 import (
@@ -73,7 +75,10 @@ type Store struct {
 	mu sync.Mutex
 	// calls has what ends each Watch and Update under way; nil when closed.
 	calls map[*context.CancelFunc]bool
-	ended sync.WaitGroup
+	// feed is what watches share, while there are any. It keeps feedKeeps changes.
+	feed      *feed
+	feedKeeps int
+	ended     sync.WaitGroup
 }
 
 var _ store.Store = (*Store)(nil)
@@ -105,6 +110,8 @@ func open(ctx context.Context, kv clientv3.KV, stream streamer, release func() e
 		timeout: o.Timeout,
 		release: sync.OnceValue(release),
 		calls:   map[*context.CancelFunc]bool{},
+
+		feedKeeps: feedKeeps,
 	}
 	if err := s.mint(ctx); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)

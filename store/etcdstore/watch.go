@@ -3,11 +3,6 @@ package etcdstore
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-
-	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
-	"go.etcd.io/etcd/api/v3/mvccpb"
 
 	"weft/overlay"
 	"weft/store"
@@ -18,6 +13,9 @@ import (
 // revision alone, so that it need not start over when it comes back from where
 // it was long ago. It is small beside the history that etcd keeps.
 const bookmarkEvery = 1000
+
+// errCaughtUp: the feed has what comes next.
+var errCaughtUp = errors.New("caught up with the feed")
 
 // Watch implements [store.Store]. It delivers an empty batch now and then while
 // the store changes elsewhere.
@@ -55,7 +53,7 @@ type cursor struct {
 // revision to go on from was compacted.
 func (c *cursor) follow(ctx context.Context) error {
 	for {
-		err := c.begin(ctx)
+		err := c.start(ctx)
 		if err == nil {
 			err = c.watch(ctx)
 		}
@@ -66,11 +64,11 @@ func (c *cursor) follow(ctx context.Context) error {
 	}
 }
 
-// begin brings the watcher to a revision from which etcd can be watched.
-func (c *cursor) begin(ctx context.Context) error {
+// start brings the watcher to a revision from which changes can be had.
+func (c *cursor) start(ctx context.Context) error {
 	c.own = map[overlay.Key]bool{}
 	if !c.at.IsZero() {
-		if err := c.check(ctx); err != nil || c.in.Node == "" {
+		if err := c.check(ctx, c.at); err != nil || c.in.Node == "" {
 			return err
 		}
 		l := lister{Store: c.Store, in: c.in, revision: c.at.Number}
@@ -92,70 +90,63 @@ func (c *cursor) begin(ctx context.Context) error {
 	return c.tell(batch)
 }
 
-// byNode reports whether it depends on its node that the interest covers a resource.
-func (c *cursor) byNode(k overlay.Key) bool { return c.in.Node != "" && ofNode(k.Kind) }
-
-func (c *cursor) tell(b store.Batch) error {
-	c.at, c.told = b.Revision, b.Revision.Number
-	return c.deliver(b)
-}
-
-// check refuses a revision of another incarnation or of the future.
-func (c *cursor) check(ctx context.Context) error {
-	now, err := c.current(ctx)
-	if err != nil {
-		return err
-	}
-	if c.at.Incarnation != now.Incarnation || c.at.Number > now.Number {
-		return store.ErrRestored
-	}
-	return nil
-}
-
-// watch handles everything after c.at.
+// watch takes everything after c.at: from the feed, or, until the feed has it,
+// from etcd.
 func (c *cursor) watch(ctx context.Context) error {
-	var failed error
-	broken := c.stream(ctx, &pb.WatchCreateRequest{
-		Key:            []byte(c.keys.root),
-		RangeEnd:       []byte(end(c.keys.root)),
-		StartRevision:  c.at.Number + 1,
-		ProgressNotify: true,
-	}, func(resp *pb.WatchResponse) error {
-		failed = c.handle(ctx, resp)
-		return failed
-	})
-	switch {
-	case failed != nil:
-		return failed
-	case broken == nil || errors.Is(broken, io.EOF):
-		return fmt.Errorf("%w: etcd ended the watch", store.ErrUnavailable)
+	f, leave := c.join(c.at)
+	defer leave()
+	for {
+		err := c.take(ctx, f)
+		if errors.Is(err, errBehind) {
+			err = c.changes(ctx, c.at, func(list []change, upTo int64) error {
+				if err := c.advance(list, upTo); err != nil {
+					return err
+				}
+				if f.reaches(c.at.Number) {
+					return errCaughtUp
+				}
+				return nil
+			})
+		}
+		if !errors.Is(err, errCaughtUp) {
+			return err
+		}
 	}
-	return classify(ctx, broken)
 }
 
-// handle takes one response of etcd's. The first says that the watch was
-// created; only then is its revision checked, so that a server which was replaced
-// in between is noticed.
-func (c *cursor) handle(ctx context.Context, resp *pb.WatchResponse) error {
-	switch {
-	case resp.CompactRevision != 0:
-		return errCompacted
-	case resp.Canceled:
-		return fmt.Errorf("%w: etcd: watch cancelled: %s", store.ErrUnavailable, resp.CancelReason)
-	case resp.Created:
-		return c.check(ctx)
+// take takes changes from the feed.
+func (c *cursor) take(ctx context.Context, f *feed) error {
+	for {
+		list, upTo, news, err := f.after(c.at.Number)
+		if err != nil {
+			return err
+		}
+		if err := c.advance(list, upTo); err != nil {
+			return err
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	events, err := c.events(resp.Events)
-	if err != nil {
-		return err
+}
+
+// advance tells the watcher what the interest sees of changes.
+func (c *cursor) advance(list []change, upTo int64) error {
+	var events []rules.Event
+	for _, ch := range list {
+		if !c.in.CoversKey(ch.key) {
+			continue
+		}
+		if ch.err != nil {
+			return ch.err
+		}
+		if e := c.event(ch); e.Before || e.After != nil {
+			events = append(events, e)
+		}
 	}
-	// The header's revision may be ahead of the events while etcd catches up; it
-	// is right when there are none (a progress notification).
-	number := resp.Header.Revision
-	if n := len(resp.Events); n > 0 {
-		number = resp.Events[n-1].Kv.ModRevision
-	}
-	c.at.Number = max(c.at.Number, number)
+	c.at.Number = max(c.at.Number, upTo)
 	puts, deletes := rules.Fold(events)
 	if len(puts)+len(deletes) == 0 && c.at.Number < c.told+bookmarkEvery {
 		return nil
@@ -163,51 +154,27 @@ func (c *cursor) handle(ctx context.Context, resp *pb.WatchResponse) error {
 	return c.tell(store.Batch{Revision: c.at, Puts: puts, Deletes: deletes})
 }
 
-// events is what the interest sees of etcd's events.
-func (c *cursor) events(all []*mvccpb.Event) ([]rules.Event, error) {
-	var events []rules.Event
-	for _, e := range all {
-		key := string(e.Kv.Key)
-		if key == c.keys.incarnation() && string(e.Kv.Value) != c.at.Incarnation {
-			return nil, store.ErrRestored
-		}
-		k, ok := c.keys.parse(key)
-		if !ok || !c.in.CoversKey(k) {
-			continue
-		}
-		event, err := c.event(k, e)
-		if err != nil {
-			return nil, err
-		}
-		if event.Before || event.After != nil {
-			events = append(events, event)
+// event is what the interest sees of a change of a key that it covers.
+func (c *cursor) event(ch change) rules.Event {
+	e := rules.Event{Key: ch.key, Before: ch.existed}
+	if ch.after != nil && c.in.Covers(ch.after) {
+		e.After = ch.after
+	}
+	if c.byNode(ch.key) {
+		e.Before = c.own[ch.key]
+		if e.After != nil {
+			c.own[ch.key] = true
+		} else {
+			delete(c.own, ch.key)
 		}
 	}
-	return events, nil
+	return e
 }
 
-// event is what the interest sees of a change of a key that it covers.
-func (c *cursor) event(k overlay.Key, e *mvccpb.Event) (rules.Event, error) {
-	gone := e.Type == mvccpb.Event_DELETE
-	event := rules.Event{Key: k, Before: gone || e.Kv.CreateRevision != e.Kv.ModRevision}
-	if c.byNode(k) {
-		event.Before = c.own[k]
-	}
-	if !gone {
-		r, err := c.decode(e.Kv)
-		if err != nil {
-			return event, err
-		}
-		if c.in.Covers(r) {
-			event.After = r
-		}
-	}
-	if c.byNode(k) {
-		if event.After != nil {
-			c.own[k] = true
-		} else {
-			delete(c.own, k)
-		}
-	}
-	return event, nil
+// byNode reports whether it depends on its node that the interest covers a resource.
+func (c *cursor) byNode(k overlay.Key) bool { return c.in.Node != "" && ofNode(k.Kind) }
+
+func (c *cursor) tell(b store.Batch) error {
+	c.at, c.told = b.Revision, b.Revision.Number
+	return c.deliver(b)
 }
