@@ -92,11 +92,15 @@ func CheckInterfaceName(what, s string) error {
 		return fmt.Errorf("%s: the interface name is missing", what)
 	case len(s) > MaxInterfaceName:
 		return fmt.Errorf("%s %q: an interface name has at most %d characters", what, s, MaxInterfaceName)
-	case s == "." || s == ".." || s == "all" || s == "default" || strings.ContainsAny(s, "/: \t\n\v\f\r%"):
+	case s == "." || s == ".." || s == "all" || s == "default" || strings.ContainsFunc(s, notInName) || strings.Contains(s, "\xa0"):
 		return fmt.Errorf("%s %q: not an interface name; want letters, digits, dots and dashes", what, s)
 	}
 	return nil
 }
+
+// notInName: what the kernel refuses, control characters, and % for which it
+// puts a number.
+func notInName(c rune) bool { return c <= ' ' || c == 0x7f || c == '/' || c == ':' || c == '%' }
 
 // Validate implements Resource. Whether the addresses are in the network's
 // subnets only the server can tell.
@@ -147,11 +151,19 @@ func (e *Endpoint) checkAttach() error {
 		if s.Attach.Target == "" {
 			return fmt.Errorf("endpoint %s: the namespace is missing", e.Name)
 		}
-		return CheckInterfaceName("interface", or(s.Attach.Interface, "eth0"))
+		return e.in(CheckInterfaceName("interface", or(s.Attach.Interface, "eth0")))
 	case AttachTap, AttachVeth, AttachBridge:
-		return CheckInterfaceName(string(s.Attach.Type), s.Attach.Target)
+		return e.in(CheckInterfaceName(string(s.Attach.Type), s.Attach.Target))
 	}
 	return fmt.Errorf("endpoint %s: attach type %q: want netns, tap, veth or bridge", e.Name, s.Attach.Type)
+}
+
+// in says which endpoint an error is about.
+func (e *Endpoint) in(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("endpoint %s: %w", e.Name, err)
 }
 
 func (e *Endpoint) checkAddresses() error {

@@ -193,11 +193,16 @@ func checkGateways(s NetworkSpec) error {
 	if len(s.Gateways) != len(s.Subnets) {
 		return fmt.Errorf("%d gateways for %d subnets: give one in each, or none to take the first address", len(s.Gateways), len(s.Subnets))
 	}
+	seen := map[netip.Prefix]bool{}
 	for _, g := range s.Gateways {
 		p, ok := s.Subnet(FamilyOf(g))
 		if !ok || !p.Contains(g) {
 			return fmt.Errorf("gateway %s is in none of its subnets", g)
 		}
+		if seen[p] {
+			return fmt.Errorf("gateway %s: subnet %s has one already; give one in each subnet, or none to take the first address", g, p)
+		}
+		seen[p] = true
 		if IsReserved(p, g) {
 			return fmt.Errorf("gateway %s is the network or broadcast address of %s", g, p)
 		}

@@ -87,6 +87,8 @@ func (n *Node) Validate() error {
 		switch {
 		case !p.IsValid():
 			return fmt.Errorf("node %s: underlay: an address is missing or invalid", n.Name)
+		case p.Addr().Is4In6():
+			return fmt.Errorf("node %s: underlay %s: want plain IPv4, not a mapped address", n.Name, p)
 		case seen[f]:
 			return fmt.Errorf("node %s: underlay %s: a node has one underlay address of each family", n.Name, p)
 		case !p.Addr().IsGlobalUnicast():
