@@ -1,0 +1,128 @@
+package kernel
+
+import (
+	"context"
+	"maps"
+	"testing"
+	"time"
+
+	"weft/dataplane"
+	"weft/internal/netns"
+	"weft/internal/testenv"
+	"weft/overlay"
+)
+
+// The explain oracle: the commands that Explain prints, run by the real tools on a
+// fresh host, make the same of it as the plane does on another one. What the
+// hosts have is read by the tools too. Nothing of it is left out of the
+// comparison but what incidental names.
+func TestExplainBuildsTheSame(t *testing.T) {
+	t.Parallel()
+	for name, state := range oracleStates() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			byPlane, byHand := newOracleHost(t, state, false), newOracleHost(t, state, state.named)
+			byPlane.apply()
+			byHand.run(Explain(byHand.state, byHand.dir))
+			want := byPlane.dump(everything, incidental...)
+			// A tool does not wait for what the kernel finishes in the background.
+			testenv.Eventually(t, 3*time.Second, func() error {
+				return want.difference(byHand.dump(everything, incidental...))
+			}, "the commands make what the plane makes")
+		})
+	}
+}
+
+// oracleState is a State and how it is explained.
+type oracleState struct {
+	kind     overlay.NetworkKind
+	underlay overlay.Family
+	edits    []func(*dataplane.Network)
+	// named: the commands make the network's namespace where ip netns has its own.
+	named bool
+}
+
+// oracleStates are those that have all kinds of commands among them.
+func oracleStates() map[string]oracleState {
+	bridged := func(edits ...func(*dataplane.Network)) oracleState {
+		return oracleState{kind: overlay.Bridged, underlay: overlay.V4, edits: edits}
+	}
+	routed := func(edits ...func(*dataplane.Network)) oracleState {
+		return oracleState{kind: overlay.Routed, underlay: overlay.V4, edits: edits}
+	}
+	over6 := func(s oracleState) oracleState {
+		s.underlay = overlay.V6
+		return s
+	}
+	named := func(s oracleState) oracleState {
+		s.named = true
+		return s
+	}
+	return map[string]oracleState{
+		"bridged v4":         bridged(only(overlay.V4)),
+		"bridged v6":         bridged(only(overlay.V6)),
+		"bridged":            bridged(),
+		"bridged over v6":    over6(bridged()),
+		"bridged, no BUM":    bridged(bumNone),
+		"bridged, ip netns":  named(bridged()),
+		"bridged, all ports": bridged(allPorts),
+		"routed":             routed(),
+		"routed over v6":     over6(routed()),
+		"routed, ip netns":   named(routed()),
+		"routed, all ports":  routed(allPorts),
+	}
+}
+
+// allPorts adds a port of each type to that in the workload's namespace.
+func allPorts(n *dataplane.Network) {
+	n.Ports = maps.Clone(n.Ports)
+	add := func(name overlay.EndpointName, device string, at overlay.Attach) {
+		p := n.Ports["e0"]
+		p.Name, p.Device, p.Attach = name, device, at
+		p.MAC[4] = byte(len(n.Ports))
+		p.Addresses = append(p.Addresses[:0:0], p.Addresses...)
+		for i, a := range p.Addresses {
+			b := a.AsSlice()
+			b[len(b)-1] += byte(len(n.Ports)) << 4
+			p.Addresses[i] = addressOf(b)
+		}
+		p.Addresses[len(p.Addresses)-1] = p.MAC.LinkLocal()
+		p.Allowed = p.Addresses
+		if at.Type == overlay.AttachBridge {
+			p.Kind, p.MAC, p.Addresses, p.Allowed = overlay.PortSegment, overlay.MAC{}, nil, nil
+		}
+		n.Ports[name] = p
+	}
+	add("vm", "wvm", overlay.Attach{Type: overlay.AttachTap, Target: "tap0"})
+	add("own", "wown", overlay.Attach{Type: overlay.AttachVeth, Target: "own0"})
+	if n.Kind == overlay.Bridged {
+		add("lan", "wlan", overlay.Attach{Type: overlay.AttachBridge, Target: foreignBridge})
+	}
+}
+
+// apply has the plane make the host match.
+func (h *oracleHost) apply() {
+	h.t.Helper()
+	plane, err := New(Options{NetnsDir: h.dir, StateDir: h.t.TempDir(), Host: h.ns})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() {
+		if err := plane.Close(); err != nil {
+			h.t.Error(err)
+		}
+	})
+	if err := plane.Apply(context.Background(), h.state, nil); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// run has a shell run commands, as a user would paste them.
+func (h *oracleHost) run(commands []string) {
+	h.t.Helper()
+	for _, c := range commands {
+		if _, err := netns.Output(context.Background(), h.ns, "sh", "-c", c); err != nil {
+			h.t.Fatalf("%s: %v", c, err)
+		}
+	}
+}
