@@ -66,16 +66,18 @@ func (b bridge) unicast(from origin, f frame) Result {
 }
 
 // find looks a MAC up: a local port, or a member of which ok says that there is one.
-// What was learnt here is newer than the registry.
+// What the registry says goes before what was learnt: a station that shows up here is
+// announced, and the registry decides whether it has moved.
 func (b bridge) find(mac [6]byte) (port overlay.EndpointName, m dataplane.Member, ok bool) {
 	if p := singlePort(b.Network, mac); p != nil {
 		return p.Name, m, true
 	}
-	if port, ok := b.learnt[mac]; ok {
-		return port, m, true
+	if node, known := b.Remotes[mac]; known {
+		m, ok = b.Members[node]
+		return "", m, ok
 	}
-	m, ok = b.Members[b.Remotes[mac]]
-	return "", m, ok
+	port, ok = b.learnt[mac]
+	return port, m, ok
 }
 
 // group: broadcast and multicast go to everybody but where they came from; to the

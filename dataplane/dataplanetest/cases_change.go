@@ -32,27 +32,34 @@ func (x *exam) pings() {
 
 func applyAgain(x *exam) {
 	x.pings()
-	for _, apply := range []func(dataplane.State) bool{x.apply, x.change} {
-		changes, err := x.changes(func() error {
-			apply(x.last)
-			return nil
-		})
-		if err != nil {
-			x.wrong("watch the host: %v", err)
-		}
-		for _, c := range changes {
+	for _, again := range []func(dataplane.State) bool{x.apply, x.change} {
+		for _, c := range x.changes(again, x.last) {
 			x.wrong("the same State again changes the host: %s", c)
 		}
 		x.pings()
 	}
+	// The control: another State is noticed.
+	_, ok := witness(x.h)
+	if changes := x.changes(x.change, x.without(x.bob())); ok && len(changes) == 0 {
+		x.wrong("a port that has gone is no change to the host")
+	}
 }
 
-// changes is what was changed on the host while f ran, as far as the harness sees it.
-func (x *exam) changes(f func() error) ([]string, error) {
-	if w, ok := x.h.(Witness); ok {
-		return w.Changes(f)
+// changes is what applying s changed on the host, as far as the harness sees it.
+func (x *exam) changes(apply func(dataplane.State) bool, s dataplane.State) []string {
+	w, ok := witness(x.h)
+	if !ok {
+		apply(s)
+		return nil
 	}
-	return nil, f()
+	changes, err := w.Changes(func() error {
+		apply(s)
+		return nil
+	})
+	if err != nil {
+		x.wrong("watch the host: %v", err)
+	}
+	return changes
 }
 
 // unreached is the fate of a ping to a host that is not there any more.

@@ -16,6 +16,8 @@ func filterCases() []testCase {
 		{"forged ND target", both | only6, forgedNDTarget},
 		{"forged link-local address", both | only6, forgedLinkLocal},
 		{"forged address behind a tag", bridged, forgedBehindTag},
+		{"an address behind two tags", bridged, forgedBehindTags},
+		{"no address but for those who need none", both, forgedUnspecified},
 		{"forged broadcast", bridged, forgedBroadcast},
 		{"forging the gateway", both, forgedGateway},
 		{"hosts without an address may speak", bridged, unspecifiedAllowed},
@@ -88,6 +90,19 @@ func forgedBehindTag(x *exam) {
 	e.Src = x.carol().ip
 	x.drop(a.place(), withTag(0, ping(e)), overlay.DropSpoofedIP)
 	x.send(a.place(), withTag(0, ping(x.sent(a, b))), x.at(b, withTag(0, ping(x.sent(a, b)))))
+}
+
+// Nobody can tell, so nobody gets it.
+func forgedBehindTags(x *exam) {
+	a, b := x.alice(), x.bob()
+	x.drop(a.place(), withTag(0, withTag(0, ping(x.sent(a, b)))), overlay.DropSpoofedIP)
+}
+
+func forgedUnspecified(x *exam) {
+	a, b := x.alice(), x.bob()
+	e := x.sent(a, b)
+	e.Src = unspecified(a)
+	x.drop(a.place(), e.UDP(4000, 67, data), overlay.DropSpoofedIP)
 }
 
 func forgedBroadcast(x *exam) {

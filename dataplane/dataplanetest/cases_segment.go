@@ -89,7 +89,8 @@ func segmentMoves(x *exam) {
 	x.send(a.place(), ping(x.sent(a, o)), x.to(nodeB, a, ping(x.sent(a, o))))
 }
 
-// What is seen here is newer than what the registry says.
+// The registry decides that she has moved; until then her traffic goes where it says,
+// whoever claims to be her.
 func segmentMovesHere(x *exam) {
 	a, o := x.alice(), x.olga()
 	x.openOffice()
@@ -97,7 +98,9 @@ func segmentMovesHere(x *exam) {
 		n.Remotes[o.mac] = nodeB
 		n.Neighbors[o.ip] = o.mac
 	}))
-	x.send(a.place(), ping(x.sent(a, o)), x.to(nodeB, a, ping(x.sent(a, o))))
+	x.send(o.place(), ping(x.sent(o, a)), x.at(a, ping(x.sent(o, a))))
+	x.send(a.place(), pong(x.sent(a, o)), x.to(nodeB, a, pong(x.sent(a, o))))
+	x.change(x.edited(func(n *dataplane.Network) { delete(n.Remotes, o.mac) }))
 	x.send(o.place(), ping(x.sent(o, a)), x.at(a, ping(x.sent(o, a))))
 	x.send(a.place(), pong(x.sent(a, o)), x.at(o, pong(x.sent(a, o))))
 }

@@ -32,12 +32,12 @@ func Differences() []Difference {
 			settleMark},
 		{"TTL, TOS, identification, DF and flow label of the gateway's packets", "a host's own choice: RFC 1122 section 3.2.1, RFC 6437", Made,
 			settleMade},
+		{"TTL of packets routed without encapsulation, also in quotes", "the host's own stack may be a hop too", Direct,
+			settleHop},
 		{"length of the quote in ICMP errors", "8 bytes of the payload, or more: RFC 792, RFC 1812 section 4.3.2.3, RFC 4443 section 2.4 (c)", Quoting,
 			settleQuote},
 		{"network or host, route or address unreachable", "RFC 1812 section 5.2.7.1, RFC 4443 section 3.1: they differ in what a router knows of the other end", Quoting,
 			settleUnreachable},
-		{"TTL of packets routed without encapsulation", "the host's own stack may be a hop too", Direct,
-			func(want, got *view) { got.IP.TTL = want.IP.TTL }},
 	}
 }
 
@@ -111,6 +111,19 @@ func (v *view) isND() bool {
 	}
 	_, _, err := packet.ParseND(v.Body)
 	return err == nil
+}
+
+// settleHop also frees the TTL in the quote of such a packet.
+func settleHop(want, got *view) {
+	got.IP.TTL = want.IP.TTL
+	if want.ICMP == nil || got.ICMP == nil {
+		return
+	}
+	w, err := parseIP(want.ICMP.Quote)
+	g, gotErr := parseIP(got.ICMP.Quote)
+	if err == nil && gotErr == nil {
+		got.ICMP.Quote = g.with(w.ttl, g.tos)
+	}
 }
 
 // settleQuote takes the wanted quote for got's if one begins with the other.

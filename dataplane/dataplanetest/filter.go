@@ -25,8 +25,8 @@ func forged(n dataplane.Network, p dataplane.Port, f frame) overlay.DropReason {
 	if f.Src != p.MAC {
 		return overlay.DropSpoofedMAC
 	}
-	// Behind tags too: a receiver takes the content of a priority tag (VLAN 0)
-	// as its own (IEEE 802.1Q 6.9.1).
+	// Behind a tag too: a receiver takes the content of a priority tag (VLAN 0) as
+	// its own (IEEE 802.1Q 6.9.1). What is behind two is not looked for.
 	switch kind, body := f.untagged(); kind {
 	case packet.TypeARP:
 		return forgedARP(p, body)
@@ -34,58 +34,64 @@ func forged(n dataplane.Network, p dataplane.Port, f frame) overlay.DropReason {
 		return forgedIPv4(p, body)
 	case packet.TypeIPv6:
 		return forgedIPv6(p, body)
+	case packet.TypeVLAN, packet.TypeQinQ:
+		return overlay.DropSpoofedIP
 	}
 	return ""
 }
 
-// forgedARP is about the sender that receivers put into their caches (RFC 826).
-// ARP for anything but IPv4 names nobody here.
+// forgedARP is about the sender that receivers put into their caches (RFC 826); a
+// probe has none yet (RFC 5227). ARP for anything but IPv4 names nobody here.
 func forgedARP(p dataplane.Port, b []byte) overlay.DropReason {
 	a, _, err := packet.ParseARP(b)
-	if err != nil {
+	switch {
+	case err != nil:
 		return ""
-	}
-	if a.SenderMAC != p.MAC || !allowed(p, a.SenderIP) {
+	case a.SenderMAC != p.MAC, !a.SenderIP.IsUnspecified() && !slices.Contains(p.Allowed, a.SenderIP):
 		return overlay.DropSpoofedIP
 	}
 	return ""
 }
 
 // forgedIPv4 looks at the source address where it stands; whether the rest is a
-// right packet is not the filter's business.
+// right packet is not the filter's business. A DHCP client has no address yet.
 func forgedIPv4(p dataplane.Port, b []byte) overlay.DropReason {
+	const client, server = 68, 67 // RFC 2131 section 4.1
 	if len(b) < packet.IPv4MinLen {
-		return overlay.DropMalformed
-	}
-	if !allowed(p, netip.AddrFrom4([4]byte(b[12:16]))) {
 		return overlay.DropSpoofedIP
 	}
-	return ""
+	src := netip.AddrFrom4([4]byte(b[12:16]))
+	if !src.IsUnspecified() {
+		return unless(slices.Contains(p.Allowed, src))
+	}
+	ip, err := parseIP(b)
+	udp, _, udpErr := packet.ParseUDP(ip.payload)
+	return unless(err == nil && udpErr == nil && ip.proto == packet.ProtoUDP && udp.SrcPort == client && udp.DstPort == server)
 }
 
 // forgedIPv6 looks at the source address and, in an advertisement, at the target,
-// which receivers put into their caches (RFC 4861 section 7.2.5).
+// which receivers put into their caches (RFC 4861 section 7.2.5). Duplicate address
+// detection has no source yet (RFC 4862 section 5.4.2).
 func forgedIPv6(p dataplane.Port, b []byte) overlay.DropReason {
 	if len(b) < packet.IPv6Len {
-		return overlay.DropMalformed
-	}
-	if !allowed(p, netip.AddrFrom16([16]byte(b[8:24]))) {
 		return overlay.DropSpoofedIP
 	}
-	if packet.Protocol(b[6]) != packet.ProtoICMPv6 {
-		return ""
+	src, isICMP := netip.AddrFrom16([16]byte(b[8:24])), packet.Protocol(b[6]) == packet.ProtoICMPv6
+	if isICMP {
+		nd, _, err := packet.ParseND(b[packet.IPv6Len:])
+		if err == nil && nd.Type == packet.ICMPv6NeighborAdvertisement && !slices.Contains(p.Allowed, nd.Target) {
+			return overlay.DropSpoofedIP
+		}
 	}
-	nd, _, err := packet.ParseND(b[packet.IPv6Len:])
-	if err == nil && nd.Type == packet.ICMPv6NeighborAdvertisement && !slices.Contains(p.Allowed, nd.Target) {
-		return overlay.DropSpoofedIP
-	}
-	return ""
+	return unless(slices.Contains(p.Allowed, src) || src.IsUnspecified() && isICMP)
 }
 
-// allowed: a port's own addresses, and the unspecified one of hosts that have none
-// yet: DHCP, ARP probes (RFC 5227), duplicate address detection (RFC 4862).
-func allowed(p dataplane.Port, a netip.Addr) bool {
-	return a.IsUnspecified() || slices.Contains(p.Allowed, a)
+// unless the address is right, it is forged.
+func unless(right bool) overlay.DropReason {
+	if right {
+		return ""
+	}
+	return overlay.DropSpoofedIP
 }
 
 // singlePort is the single port with that MAC, or nil.

@@ -105,7 +105,7 @@ func fromUnderlay(s dataplane.State, learnt Stations, b []byte) Result {
 		return Result{}
 	}
 	if n, ok := directTo(s, outer.dst); ok {
-		return router{n}.route(outer).in(n)
+		return router{n}.route(outer).freely(Direct).in(n)
 	}
 	if !isTunnel(s, outer) {
 		return Result{}
@@ -159,6 +159,14 @@ func dropped(reason overlay.DropReason) Result { return Result{Drop: reason} }
 // in says whose network the frame was in.
 func (r Result) in(n dataplane.Network) Result {
 	r.Network = n.Name
+	return r
+}
+
+// freely adds a freedom to all deliveries.
+func (r Result) freely(f Freedom) Result {
+	for i := range r.Deliveries {
+		r.Deliveries[i].Freedom |= f
+	}
 	return r
 }
 

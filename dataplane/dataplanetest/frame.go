@@ -28,17 +28,16 @@ func parseFrame(b []byte) (frame, error) {
 	return frame{eth, body, b}, nil
 }
 
-// untagged is the type and the body behind all VLAN tags.
+// untagged is the type and the body behind a VLAN tag, if there is one.
 func (f frame) untagged() (packet.EtherType, []byte) {
-	kind, body := f.Type, f.body
-	for kind.IsVLAN() {
-		tag, rest, err := packet.ParseVLAN(body)
-		if err != nil {
-			break
-		}
-		kind, body = tag.Type, rest
+	if !f.Type.IsVLAN() {
+		return f.Type, f.body
 	}
-	return kind, body
+	tag, rest, err := packet.ParseVLAN(f.body)
+	if err != nil {
+		return f.Type, f.body
+	}
+	return tag.Type, rest
 }
 
 // ip is the frame's IP packet; false when there is none that parses.

@@ -20,10 +20,11 @@ func (l lending) Apply(want dataplane.State, since *dataplane.Delta) error {
 	return err
 }
 
-// Changes implements Witness where the harness does; others see nothing.
-func (l lending) Changes(f func() error) ([]string, error) {
-	if w, ok := l.Harness.(Witness); ok {
-		return w.Changes(f)
+// witness is the harness as one that sees the plane's changes, if it does.
+func witness(h Harness) (Witness, bool) {
+	if l, ok := h.(lending); ok {
+		h = l.Harness
 	}
-	return nil, f()
+	w, ok := h.(Witness)
+	return w, ok
 }

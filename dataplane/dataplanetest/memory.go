@@ -78,10 +78,9 @@ func (m *Memory) forget(next dataplane.State) {
 	for name, stations := range m.learnt {
 		n := next.Networks[name]
 		for mac, port := range stations {
-			_, here := n.Ports[port]
-			_, was := m.state.Networks[name].Remotes[mac]
-			_, is := n.Remotes[mac]
-			if !here || is && !was {
+			_, there := n.Ports[port]
+			_, elsewhere := n.Remotes[mac]
+			if !there || elsewhere {
 				delete(stations, mac)
 			}
 		}
@@ -107,6 +106,8 @@ func (m *Memory) Inject(at Place, frame []byte) []Delivery {
 	return r.Deliveries
 }
 
+// learn announces a station that is new behind a port. One that the registry has on
+// another node is announced and not learnt: it may have moved here.
 func (m *Memory) learn(at Place, mac overlay.MAC) {
 	stations := m.learnt[at.Network]
 	if stations == nil {
@@ -116,7 +117,9 @@ func (m *Memory) learn(at Place, mac overlay.MAC) {
 	if stations[mac] == at.Port {
 		return
 	}
-	stations[mac] = at.Port
+	if _, elsewhere := m.state.Networks[at.Network].Remotes[mac]; !elsewhere {
+		stations[mac] = at.Port
+	}
 	m.events.send(dataplane.Event{
 		Kind: dataplane.EventStation, Network: at.Network, Port: at.Port,
 		Station: dataplane.Station{MAC: mac},
