@@ -14,6 +14,7 @@ func changeCases() []testCase {
 		{"a remote that has gone", both | fresh, remoteGone},
 		{"a member that has gone", both | fresh, memberGone},
 		{"a network that has gone", both, networkGone},
+		{"a network of the other kind under its name", both, otherKind},
 		{"a station that moves between nodes", bridged, remoteMoves},
 		{"an endpoint that moves here", bridged, remoteMovesHere},
 		{"a node with another address", both, vtepMoves},
@@ -133,6 +134,24 @@ func networkGone(x *exam) {
 	x.send(m.place(), ping(x.sent(m, e)), x.to(e.node, m, ping(x.tunnelled(m, e))))
 	x.change(x.base())
 	x.pings()
+}
+
+// A network may have been deleted and made again before anybody looked.
+func otherKind(x *exam) {
+	other := &exam{world: x.world, bench: x.bench}
+	other.kind = overlay.Routed
+	if x.kind == overlay.Routed {
+		other.kind = overlay.Bridged
+	}
+	for _, tell := range []bool{true, false} {
+		if other.applied(other.base(), tell) {
+			other.pings()
+		}
+		if x.applied(x.base(), tell) {
+			x.pings()
+		}
+	}
+	x.errs = append(x.errs, other.errs...)
 }
 
 func remoteMoves(x *exam) {

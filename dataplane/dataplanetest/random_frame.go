@@ -28,6 +28,9 @@ func (s *scene) drawPacket(t *rapid.T, n *setting) []byte {
 		return s.wrap(n, nodeD, n.vni, ping(stranger.ends(n, n.hosts[0])))
 	}
 	from := rapid.SampledFrom(remote).Draw(t, "sender")
+	if n.direct && from.node == nodeB && rapid.Bool().Draw(t, "as it is") {
+		return n.drawDirect(t, from)
+	}
 	node, vni := from.node, n.vni
 	switch rapid.IntRange(0, 9).Draw(t, "tunnel") {
 	case 0:
@@ -42,6 +45,14 @@ func (s *scene) wrap(n *setting, node overlay.NodeName, vni overlay.VNI, inner [
 	return encap.Wrap(encap.Outer{
 		Src: vtepOf(n.world.under, node), Dst: vtepOf(n.world.under, here), DstPort: overlay.DefaultVXLANPort, VNI: vni,
 	}, inner)
+}
+
+// drawDirect draws a packet without encapsulation.
+func (n *setting) drawDirect(t *rapid.T, from host) []byte {
+	near := n.of(func(h host) bool { return h.node == here && !h.ip.IsLinkLocalUnicast() && h.ip.Is4() == from.ip.Is4() })
+	e := from.ends(n, rapid.SampledFrom(append(near, n.nobody(from))).Draw(t, "receiver"))
+	e.TOS = rapid.Uint8().Draw(t, "TOS")
+	return sized(e, rapid.IntRange(100, UnderlayMTU).Draw(t, "size"))[packet.EthernetLen:]
 }
 
 // ends of a packet as they are where it comes in here.
@@ -133,7 +144,9 @@ func (n *setting) drawUnicast(t *rapid.T, from host) []byte {
 	case 2:
 		e.DstMAC = rapid.SampledFrom(n.hosts).Draw(t, "destination MAC").mac
 	case 3:
-		e.TTL = uint8(rapid.IntRange(1, 3).Draw(t, "TTL"))
+		if !n.direct { // where the host may be a hop too
+			e.TTL = uint8(rapid.IntRange(1, 3).Draw(t, "TTL"))
+		}
 	case 4:
 		e.TOS = rapid.Uint8().Draw(t, "TOS")
 	case 5:

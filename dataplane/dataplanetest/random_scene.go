@@ -25,6 +25,8 @@ type setting struct {
 	here  []overlay.EndpointName
 	// segment is the segment port, or empty.
 	segment overlay.EndpointName
+	// direct: the routes to node b are.
+	direct bool
 }
 
 var networkNames = []overlay.NetworkName{"n1", "n2", "n3"}
@@ -122,6 +124,7 @@ func (n *setting) addSegment(net *dataplane.Network) {
 
 // addDirect makes the routes to node b direct.
 func (n *setting) addDirect(net *dataplane.Network) {
+	n.direct = true
 	for prefix, r := range net.Routes {
 		if r.Node == nodeB {
 			f := overlay.FamilyOf(prefix.Addr())
