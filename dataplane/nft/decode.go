@@ -1,0 +1,115 @@
+package nft
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// canonical writes an expression in words of our own, equal for equal expressions:
+// the kernel's are the ones it was given, but for the order of attributes, the
+// bytes that end names, and some that stand for nothing.
+func canonical(expression []byte) string {
+	var name, data string
+	each(expression, func(kind int, v []byte) {
+		switch kind {
+		case unix.NFTA_EXPR_NAME:
+			name = text(v)
+		case unix.NFTA_EXPR_DATA:
+			data = canonicalData(name, v)
+		}
+	})
+	return name + "(" + data + ")"
+}
+
+// nested says which attributes of an expression hold attributes; those of "data"
+// and "verdict" are in them.
+var nested = map[string]map[int]string{
+	"cmp":       {unix.NFTA_CMP_DATA: "data"},
+	"immediate": {unix.NFTA_IMMEDIATE_DATA: "data"},
+	"data":      {unix.NFTA_DATA_VERDICT: "verdict"},
+}
+
+// names says which hold names.
+var names = map[string]int{
+	"lookup": unix.NFTA_LOOKUP_SET, "objref": unix.NFTA_OBJREF_IMM_NAME, "verdict": unix.NFTA_VERDICT_CHAIN,
+}
+
+func canonicalData(in string, b []byte) string {
+	var parts []string
+	each(b, func(kind int, v []byte) {
+		switch inner, ok := nested[in][kind]; {
+		case ok:
+			parts = append(parts, fmt.Sprintf("%d:(%s)", kind, canonicalData(inner, v)))
+		case names[in] == kind:
+			parts = append(parts, fmt.Sprintf("%d:%q", kind, text(v)))
+		case in == "lookup" && (kind == unix.NFTA_LOOKUP_SET_ID || kind == unix.NFTA_LOOKUP_FLAGS && number(v) == 0):
+			// the set has a name; no flags are none
+		default:
+			parts = append(parts, fmt.Sprintf("%d:%x", kind, v))
+		}
+	})
+	slices.Sort(parts)
+	return strings.Join(parts, " ")
+}
+
+// code is a rule's expressions in canonical words.
+func code(expressions [][]byte) string {
+	var words []string
+	for _, x := range expressions {
+		words = append(words, canonical(x))
+	}
+	return strings.Join(words, " ")
+}
+
+// expressionsOf splits the attribute of a rule that has them.
+func expressionsOf(b []byte) [][]byte {
+	var list [][]byte
+	each(b, func(_ int, v []byte) { list = append(list, v) })
+	return list
+}
+
+// soleVerdict is what a rule of nothing else does.
+func soleVerdict(expressions [][]byte) (v Verdict, ok bool) {
+	if len(expressions) != 1 {
+		return "", false
+	}
+	each(expressions[0], func(kind int, b []byte) {
+		if kind != unix.NFTA_EXPR_DATA {
+			return
+		}
+		each(b, func(kind int, b []byte) {
+			if kind == unix.NFTA_IMMEDIATE_DATA {
+				v = verdictOf(b)
+			}
+		})
+	})
+	return v, v != ""
+}
+
+// verdictOf is the verdict in an attribute of data; empty if it is none of Weft's.
+func verdictOf(b []byte) (v Verdict) {
+	each(b, func(kind int, b []byte) {
+		if kind != unix.NFTA_DATA_VERDICT {
+			return
+		}
+		var number32 int32
+		var chain string
+		each(b, func(kind int, b []byte) {
+			switch kind {
+			case unix.NFTA_VERDICT_CODE:
+				number32 = int32(number(b))
+			case unix.NFTA_VERDICT_CHAIN:
+				chain = text(b)
+			}
+		})
+		for word, n := range verdicts {
+			if n == number32 {
+				v = Verdict(strings.TrimSpace(word + " " + chain))
+			}
+		}
+	})
+	return v
+}

@@ -1,0 +1,144 @@
+package nft
+
+import (
+	"net/netip"
+
+	"weft/dataplane"
+	"weft/overlay"
+)
+
+// Uplink is the device in a bridged domain that leads to the other nodes. What
+// comes from there was checked by those nodes, and as a packet by the host.
+const Uplink = "vx0"
+
+// Names in a domain's table. That of a counter is the reason that it counts.
+const (
+	sources4    = "sources4" // IPv4 addresses that a port may use
+	sources6    = "sources6"
+	stations    = "stations" // MACs that a port may use
+	targets     = "targets"  // addresses that a port may advertise
+	segments    = "segments" // ports behind which anybody may be
+	guarded     = "guarded"  // MACs that are of nobody behind a segment
+	portsChain  = "ports"
+	singleChain = "single"
+)
+
+// Domain is the filter in a network's domain: what its ports may send.
+//
+// A single port has one endpoint. Every claim that a frame makes about who sent
+// it has to be that endpoint's: the source MAC, the sender in ARP (RFC 826), the
+// source address, the target of a neighbour advertisement, which receivers put into
+// their caches like a source (RFC 4861 section 7.2.5). The unspecified address is
+// allowed as far as hosts need it that have none yet: DHCP, ARP probes (RFC 5227),
+// duplicate address detection (RFC 4862). What stands behind one VLAN tag is looked at as if there was none,
+// because receivers take the content of a priority tag for their own (IEEE 802.1Q
+// 6.9.1); behind two it is not found, and the frame is dropped.
+//
+// Behind a segment port are stations of all kinds; they may not be the gateway or
+// the endpoint of a single port here, whose traffic that would take over.
+//
+// A bridged network's rules are on its bridge, and know ports by their names: they
+// are there before a port is and after it has gone. A device that none of the sets
+// names may send nothing. A routed network's ports are no bridge's, and
+// have a chain each.
+func Domain(n dataplane.Network) Ruleset {
+	r := Ruleset{}
+	if n.Kind == overlay.Routed {
+		if len(n.Ports) > 0 {
+			routedDomain(r.table(Netdev), n)
+		}
+		return r
+	}
+	bridgedDomain(r.table(Bridge), n)
+	return r
+}
+
+func bridgedDomain(t Table, n dataplane.Network) {
+	singlePorts(t, notIn(stations, InputDevice, EtherSource))
+	t.Sets[segments] = newSet(InputDevice)
+	t.Sets[guarded] = newSet(EtherSource)
+	t.Sets[guarded].Elements[macBytes(n.GatewayMAC)] = ""
+	t.Chains[portsChain] = Chain{Hook: Hook{Name: "prerouting", Priority: priority}, Rules: []Rule{
+		{is(InputDevice, deviceBytes(Uplink)), accept},
+		{in(segments, InputDevice), in(guarded, EtherSource), Count{string(overlay.DropSpoofedMAC)}, drop},
+		{in(segments, InputDevice), accept},
+		{gotoChain(singleChain)},
+	}}
+	for _, p := range n.Ports {
+		if p.Kind == overlay.PortSegment {
+			t.Sets[segments].Elements[deviceBytes(p.Device)] = ""
+			continue
+		}
+		t.Sets[guarded].Elements[macBytes(p.MAC)] = ""
+		singlePort(t, p)
+	}
+}
+
+func routedDomain(t Table, n dataplane.Network) {
+	singlePorts(t, is(InputType, typeEthernet), notIn(stations, InputDevice, EtherSource))
+	for _, p := range n.Ports {
+		singlePort(t, p)
+		t.Chains["port/"+identifier(p.Device)] = Chain{
+			Hook:  Hook{Name: "ingress", Priority: priority, Device: p.Device},
+			Rules: []Rule{{gotoChain(singleChain)}},
+		}
+	}
+}
+
+// singlePort adds what a port may use.
+func singlePort(t Table, p dataplane.Port) {
+	dev := deviceBytes(p.Device)
+	t.Sets[stations].Elements[join(dev, macBytes(p.MAC))] = ""
+	for _, a := range append([]netip.Addr{p.LinkLocalOf()}, p.Allowed...) {
+		key := join(dev, addressBytes(a))
+		if a.Is4() {
+			t.Sets[sources4].Elements[key] = ""
+			continue
+		}
+		t.Sets[sources6].Elements[key] = ""
+		t.Sets[targets].Elements[key] = ""
+	}
+}
+
+// singlePorts adds the rules for single ports, with empty sets. stranger matches
+// frames from a MAC that is not the port's. The chains behind say what may pass,
+// and end in a drop: a header that is cut off gets nowhere.
+func singlePorts(t Table, stranger ...Statement) {
+	t.Counters[string(overlay.DropSpoofedMAC)] = struct{}{}
+	t.Counters[string(overlay.DropSpoofedIP)] = struct{}{}
+	t.Sets[stations] = newSet(InputDevice, EtherSource)
+	t.Sets[sources4] = newSet(InputDevice, IPSource)
+	t.Sets[sources6] = newSet(InputDevice, IP6Source)
+	// Not sources6, whose type nft(8) does not take for a field without one.
+	t.Sets[targets] = newSet(InputDevice, NDTarget)
+
+	forged := func(match ...Statement) Rule {
+		return append(match, Count{string(overlay.DropSpoofedIP)}, drop)
+	}
+	t.Chains[singleChain] = Chain{Rules: []Rule{
+		append(stranger, Count{string(overlay.DropSpoofedMAC)}, drop),
+		{is(Protocol, protocolIP), gotoChain("single-ip")},
+		{is(Protocol, protocolIPv6), gotoChain("single-ip6")},
+		{is(Protocol, protocolARP), gotoChain("single-arp")},
+		forged(is(Protocol, protocolVLAN)),
+		forged(is(Protocol, protocolQinQ)),
+	}}
+	ip, ip6, arp := is(Protocol, protocolIP), is(Protocol, protocolIPv6), is(Protocol, protocolARP)
+	t.Chains["single-ip"] = Chain{Rules: []Rule{
+		{ip, in(sources4, InputDevice, IPSource), accept},
+		{ip, is(IPSource, "\x00\x00\x00\x00"), is(TransportProtocol, transportUDP), is(UDPPorts, portsDHCP), accept},
+		forged(),
+	}}
+	t.Chains["single-ip6"] = Chain{Rules: []Rule{
+		forged(ip6, is(TransportProtocol, transportICMPv6), is(ICMPv6Type, neighborAdvertisement), notIn(targets, InputDevice, NDTarget)),
+		{ip6, in(sources6, InputDevice, IP6Source), accept},
+		{ip6, is(IP6Source, string(make([]byte, 16))), is(TransportProtocol, transportICMPv6), accept},
+		forged(),
+	}}
+	t.Chains["single-arp"] = Chain{Rules: []Rule{
+		forged(arp, notIn(stations, InputDevice, ARPSenderMAC)),
+		{arp, in(sources4, InputDevice, ARPSenderIP), accept},
+		{arp, is(ARPSenderIP, "\x00\x00\x00\x00"), accept},
+		forged(),
+	}}
+}

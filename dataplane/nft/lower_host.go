@@ -1,0 +1,110 @@
+package nft
+
+import (
+	"net/netip"
+
+	"weft/dataplane"
+	"weft/overlay"
+)
+
+// Names in the host's table. Those with a network's name behind are the
+// network's own.
+const (
+	networks   = "networks" // where packets of a family, port and VNI are checked
+	tunnels    = "tunnels"  // UDP ports of tunnels
+	underlay   = "underlay" // the chain that sees them
+	ofNetwork  = "network/"
+	membersOf  = "members"                           // and the IP version
+	strangers  = string(overlay.DropNotMember) + "/" // a counter
+	unknownVNI = string(overlay.DropUnknownVNI)      // a counter
+	malformed  = string(overlay.DropMalformed)       // a counter
+)
+
+// Host is the filter in the host's namespace: which tunnel packets the networks
+// take, and what is kept from the host's own firewall. direct says how the
+// unencapsulated packets of networks pass the host, if they have any.
+//
+// A tunnel packet from no member of its network is dropped. One with a VNI that no
+// network here has is counted and let go: another vxlan device may listen on the
+// port, and where there is none the kernel drops it. So with such a device the
+// count is of its packets too.
+//
+// The chain is on the input hook: it sees packets for this host only, as the
+// tunnel's socket does, and IPv4 packets as they were before fragmentation. Not so
+// in IPv6, where a first fragment could end before the VNI: fragments to a tunnel
+// are dropped, as RFC 7348 section 4.3 allows. Its sender must not make any.
+func Host(all map[overlay.NetworkName]dataplane.Network, direct map[overlay.NetworkName]Direct) Ruleset {
+	r := Ruleset{}
+	for _, n := range all {
+		if n.Encapsulation == overlay.EncapVXLAN {
+			tunnelChecks(r.table(INet))
+			members(r.table(INet), n)
+		}
+		if d, ok := direct[n.Name]; ok {
+			untracking(r.table(INet))
+			untracked(r.table(INet), n)
+			forwarded(r.table(Netdev), n, d)
+		}
+	}
+	return r
+}
+
+// tunnelChecks adds what is there for all tunnels.
+func tunnelChecks(t Table) {
+	if _, ok := t.Chains[underlay]; ok {
+		return
+	}
+	t.Counters[unknownVNI], t.Counters[malformed] = struct{}{}, struct{}{}
+	t.share(tunnels, networks)
+	udp := is(TransportProtocol, transportUDP)
+	t.Chains[underlay] = Chain{Hook: Hook{Name: "input", Priority: priority}, Rules: []Rule{
+		{is(NetworkProtocol, familyIPv6), is(FragmentHeader, "\x01"), udp, in(tunnels, UDPDestination), Count{malformed}, drop},
+		{udp, Dispatch{keyOf(NetworkProtocol, UDPDestination, VXLANVNI), networks}},
+		{
+			udp, in(tunnels, UDPDestination),
+			is(VXLANFlags, "\x08\x00\x00\x00"), is(VXLANReserved2, "\x00"), Count{unknownVNI},
+		},
+	}}
+}
+
+// members adds the network's check.
+func members(t Table, n dataplane.Network) {
+	v := versions[0]
+	if n.Local.Is6() {
+		v = versions[1]
+	}
+	name := string(n.Name)
+	t.Counters[strangers+name] = struct{}{}
+	set := newSet(v.source)
+	for _, m := range n.Members {
+		if v.has(m.VTEP) {
+			set.Elements[addressBytes(m.VTEP)] = ""
+		}
+	}
+	members := membersOf + v.digit + "/" + name
+	t.Sets[members] = set
+	t.Chains[ofNetwork+name] = Chain{Rules: []Rule{
+		{is(NetworkProtocol, v.family), in(members, v.source), accept},
+		{Count{strangers + name}, drop},
+	}}
+	t.Sets[tunnels].Elements[portBytes(n.Port)] = ""
+	t.Sets[networks].Elements[join(v.family, portBytes(n.Port), vniBytes(n.VNI))] = gotoVerdict + ofNetwork + name
+}
+
+// share adds sets that networks share, without elements.
+func (t Table) share(names ...string) {
+	for _, name := range names {
+		s := sharedSets[name]
+		s.Elements = map[string]string{}
+		t.Sets[name] = s
+	}
+}
+
+// subnets are a network's.
+func subnets(n dataplane.Network) []netip.Prefix {
+	var all []netip.Prefix
+	for _, g := range n.Gateways {
+		all = append(all, g.Masked())
+	}
+	return all
+}
