@@ -25,7 +25,7 @@ func (r router) fromPort(from overlay.EndpointName, f frame) Result {
 			return dropped(overlay.DropMalformed)
 		}
 	}
-	if reply := (gateway{r.Network}).answer(f); reply != nil {
+	if reply := gateway(r).answer(f); reply != nil {
 		return Result{}.also(Delivery{At: Place{r.Name, from}, Bytes: reply, Freedom: Made})
 	}
 	switch {
@@ -55,7 +55,7 @@ func (r router) fromMember(f frame) Result {
 
 // route forwards a packet, whatever link it came from.
 func (r router) route(p ipPacket) Result {
-	if (gateway{r.Network}).has(p.dst) {
+	if gateway(r).has(p.dst) {
 		return r.pinged(p)
 	}
 	if !routable(p.src) || !routable(p.dst) {
@@ -172,7 +172,7 @@ func takesDirect(n dataplane.Network) bool {
 // pinged: a packet for the gateway from beyond the link of one port.
 func (r router) pinged(p ipPacket) Result {
 	f := frame{Ethernet: packet.Ethernet{Type: p.etherType()}, body: p.bytes}
-	reply := (gateway{r.Network}).answer(f)
+	reply := gateway(r).answer(f)
 	if reply == nil {
 		return Result{}
 	}
@@ -182,7 +182,7 @@ func (r router) pinged(p ipPacket) Result {
 // refuse drops a packet and tells its sender, if RFC 1122 section 3.2.2 and RFC 4443
 // section 2.4 (e) allow that.
 func (r router) refuse(why overlay.DropReason, p ipPacket, notice func(packet.Ends, []byte) ([]byte, error)) Result {
-	ends := packet.Ends{Src: (gateway{r.Network}).sourceTo(p.src), Dst: p.src}
+	ends := packet.Ends{Src: gateway(r).sourceTo(p.src), Dst: p.src}
 	if !ends.Src.IsValid() {
 		return dropped(why)
 	}
