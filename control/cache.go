@@ -14,7 +14,7 @@ import (
 
 // cache is the node's memory of the store: what it last received, so that an
 // agent that starts while no server can be reached still repairs what it
-// forwards, and so that watches resume instead of starting over.
+// forwards, and so that it notices when the store is not the one that it was.
 type cache struct {
 	path string
 }

@@ -66,8 +66,8 @@ type Loop struct {
 	connectionError string
 	// started: planning has begun, from the store or from the cache.
 	started bool
-	// resume is the revision of the cache that the run began with.
-	resume overlay.Revision
+	// known is the revision of the cache that the run began with.
+	known overlay.Revision
 
 	applying applying
 	waiters  []*waiter
@@ -121,10 +121,10 @@ func (l *Loop) Run(ctx context.Context) error {
 	if err := l.remember(); err != nil {
 		return fmt.Errorf("load the node's cache: %w", err)
 	}
-	l.nodes = l.watch(ctx, nodesSource, store.Interest{Kinds: []overlay.Kind{overlay.KindNode}}, l.resume)
-	l.own = l.watch(ctx, ownSource, store.Interest{Kinds: []overlay.Kind{overlay.KindEndpoint}, Node: l.Node}, l.resume)
+	l.nodes = l.watch(ctx, nodesSource, store.Interest{Kinds: []overlay.Kind{overlay.KindNode}}, l.known)
+	l.own = l.watch(ctx, ownSource, store.Interest{Kinds: []overlay.Kind{overlay.KindEndpoint}, Node: l.Node}, l.known)
 	for name := range l.table.own {
-		l.networks[name] = l.watch(ctx, networkSource, networkInterest(name), l.resume)
+		l.networks[name] = l.watch(ctx, networkSource, networkInterest(name), l.known)
 	}
 
 	l.watching.Go(func() { l.outbox.run(ctx) })
@@ -199,7 +199,7 @@ func (l *Loop) do(ctx context.Context, f func(context.Context)) bool {
 	return true
 }
 
-// remember loads the cache, so that watches resume and an offline start has a picture.
+// remember loads the cache, so that an offline start has a picture.
 func (l *Loop) remember() error {
 	b, err := l.cache.load()
 	if err != nil {
@@ -208,7 +208,7 @@ func (l *Loop) remember() error {
 	if b.Revision.IsZero() || l.AcceptStore {
 		return nil
 	}
-	l.resume = b.Revision
+	l.known = b.Revision
 	defer l.hold(b)
 	for _, r := range b.Puts {
 		from := networkSource
@@ -228,10 +228,10 @@ func (l *Loop) remember() error {
 
 // startOffline begins with the cache when the servers did not answer.
 func (l *Loop) startOffline() {
-	if l.started || l.resume.IsZero() {
+	if l.started || l.known.IsZero() {
 		return
 	}
-	l.Log.Warn("no server answers; going on with what this node last knew", "revision", l.resume)
+	l.Log.Warn("no server answers; going on with what this node last knew", "revision", l.known)
 	l.started = true
 	for _, w := range l.watches() {
 		w.synced = true

@@ -155,6 +155,45 @@ func TestLoopWithoutStore(t *testing.T) {
 	})
 }
 
+// TestLoopStartsAtOnce: an agent that starts again does not wait for something to
+// change in the store before it goes to work.
+func TestLoopStartsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, cache := world(t), cachePath(t)
+		put(t, s, web("blue", "web", "a", 5))
+		for range 2 {
+			n := start(t, s, cache, nil)
+			n.expect("full blue[web]")
+			n.stop()
+		}
+	})
+}
+
+// TestLoopHearsThatTheStoreIsBack, also when nothing else happens there.
+func TestLoopHearsThatTheStoreIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, world(t), cachePath(t), nil)
+		connected := func() bool {
+			status, err := n.Status(n.ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return status.Connected
+		}
+		pass(time.Second)
+		n.gate.cutOff(store.ErrUnavailable)
+		pass(time.Minute)
+		if connected() {
+			t.Error("connected to a store that is away")
+		}
+		n.gate.restore()
+		pass(2 * retryMost)
+		if !connected() {
+			t.Error("not connected to a store that is back")
+		}
+	})
+}
+
 // TestLoopHolds: another store than before changes nothing here, until told to.
 func TestLoopHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

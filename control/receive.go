@@ -11,12 +11,12 @@ import (
 	"weft/store"
 )
 
-// watch starts to follow an interest, from a revision that the table has, or from nothing.
-func (l *Loop) watch(ctx context.Context, from source, in store.Interest, resume overlay.Revision) *watch {
+// watch starts to follow an interest, in a store that was at the known revision before.
+func (l *Loop) watch(ctx context.Context, from source, in store.Interest, known overlay.Revision) *watch {
 	ctx, stop := context.WithCancel(ctx)
 	w := &watch{source: from, interest: in, stop: stop}
-	w.revision = resume
-	l.watching.Go(func() { w.follow(ctx, l.Store, resume, l.deliveries, l.Log) })
+	w.revision = known
+	l.watching.Go(func() { w.follow(ctx, l.Store, known, l.deliveries, l.Log) })
 	return w
 }
 
@@ -132,7 +132,7 @@ func (l *Loop) synced() bool {
 	return registered && !slices.ContainsFunc(l.watches(), func(w *watch) bool { return !w.synced })
 }
 
-// reached is the lowest revision that the watches have: what to resume from.
+// reached is the lowest revision that the watches have.
 func (l *Loop) reached() overlay.Revision {
 	lowest := l.own.revision
 	for _, w := range l.watches() {
@@ -148,7 +148,7 @@ func (l *Loop) reached() overlay.Revision {
 func (l *Loop) watchNetworks(ctx context.Context) {
 	for name := range l.table.own {
 		if l.networks[name] == nil {
-			l.networks[name] = l.watch(ctx, networkSource, networkInterest(name), overlay.Revision{})
+			l.networks[name] = l.watch(ctx, networkSource, networkInterest(name), l.reached())
 		}
 	}
 	for name, w := range l.networks {

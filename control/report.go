@@ -54,9 +54,11 @@ func (l *Loop) report(ctx context.Context) {
 	now := time.Now().UTC()
 	l.reports.last = l.compare(seen, now)
 	self, ok := l.self()
-	if !ok || !l.connected {
+	if !ok {
 		return
 	}
+	// Also while the store does not answer: the outbox keeps the newest report
+	// until it does, and by the report's coming back the watches are known to work.
 	next := *self
 	next.Status = overlay.NodeStatus{
 		Seen: now, Version: l.Version, Kernel: l.Kernel,

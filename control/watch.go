@@ -25,7 +25,7 @@ type watch struct {
 	stop     context.CancelFunc
 	// synced: something was delivered, or the cache stood in for it.
 	synced bool
-	// revision is that of the last batch, or what the watch resumed from.
+	// revision is that of the last batch, or what was known before the first.
 	revision overlay.Revision
 }
 
@@ -34,9 +34,13 @@ const (
 	retryMost  = 5 * time.Second
 )
 
-// follow watches from a revision until ctx ends, and after an error again
-// from where it was: an interrupted watch misses nothing and repeats nothing.
-func (w *watch) follow(ctx context.Context, s store.Store, from overlay.Revision, out chan<- delivery, log *slog.Logger) {
+// follow watches until ctx ends: first everything that there is, and after an error
+// again from where it was, so that an interrupted watch misses nothing and repeats
+// nothing. It does not go on from what an earlier run knew: where nothing has
+// changed since, nothing would come, and nobody could tell that from a store
+// that has not answered yet. A store that is older than what was known, or
+// another one, was restored.
+func (w *watch) follow(ctx context.Context, s store.Store, known overlay.Revision, out chan<- delivery, log *slog.Logger) {
 	send := func(d delivery) error {
 		select {
 		case out <- d:
@@ -45,9 +49,13 @@ func (w *watch) follow(ctx context.Context, s store.Store, from overlay.Revision
 			return ctx.Err()
 		}
 	}
+	var from overlay.Revision
 	wait := retryFirst
 	for {
 		err := s.Watch(ctx, w.interest, from, func(b store.Batch) error {
+			if from.IsZero() && !follows(b.Revision, known) {
+				return store.ErrRestored
+			}
 			from, wait = b.Revision, retryFirst
 			return send(delivery{watch: w, batch: b})
 		})
@@ -63,6 +71,11 @@ func (w *watch) follow(ctx context.Context, s store.Store, from overlay.Revision
 		}
 		wait = min(2*wait, retryMost)
 	}
+}
+
+// follows reports whether a store that was at a revision can be at another one now.
+func follows(now, before overlay.Revision) bool {
+	return before.IsZero() || now.Incarnation == before.Incarnation && now.Number >= before.Number
 }
 
 // sleep waits for d; false when ctx ended first.
