@@ -13,6 +13,9 @@ func describe(d Delivery) string {
 	if d.At != Underlay {
 		return fmt.Sprintf("at %s: %s", d.At, describeFrame(d.Bytes))
 	}
+	if !d.Via.IsValid() { // it comes in
+		return "at the underlay: " + describeOuter(d.Bytes)
+	}
 	return fmt.Sprintf("at the underlay, to %s: %s", d.Via, describeOuter(d.Bytes))
 }
 

@@ -15,6 +15,8 @@ type altered struct {
 	Harness
 	// applies changes what the plane is told.
 	applies func(dataplane.Network) dataplane.Network
+	// hears changes what it hears of an Apply.
+	hears func(*dataplane.State, *dataplane.Delta)
 	// delivers changes what comes out.
 	delivers func([]Delivery) []Delivery
 	// counts changes the drop counters.
@@ -22,6 +24,14 @@ type altered struct {
 }
 
 func (h *altered) Apply(want dataplane.State, since *dataplane.Delta) error {
+	if h.hears != nil {
+		var heard dataplane.Delta
+		if since != nil {
+			heard, since = *since, &heard
+		}
+		h.hears(&want, since)
+		return h.Harness.Apply(want, since)
+	}
 	if h.applies == nil {
 		return h.Harness.Apply(want, since)
 	}
@@ -108,6 +118,28 @@ func mutants() map[string]altered {
 		"counts nothing": {counts: func(m map[overlay.DropReason]uint64) { clear(m) }},
 		"drops for another reason": {counts: func(m map[overlay.DropReason]uint64) {
 			m[overlay.DropSpoofedMAC], m[overlay.DropSpoofedIP] = m[overlay.DropSpoofedIP], m[overlay.DropSpoofedMAC]
+		}},
+		"holds nothing": {hears: func(s *dataplane.State, d *dataplane.Delta) {
+			s.Held = nil
+			if d != nil {
+				d.Held = nil
+			}
+		}},
+		"leaves behind what has gone": {hears: func(_ *dataplane.State, d *dataplane.Delta) {
+			if d == nil {
+				return
+			}
+			networks := map[overlay.NetworkName]dataplane.NetworkDelta{}
+			for name, n := range d.Networks {
+				n.Ports.Gone, n.Remotes.Gone, n.Neighbors.Gone, n.Members.Gone, n.Routes.Gone = nil, nil, nil, nil, nil
+				networks[name] = n
+			}
+			d.Networks = networks
+		}},
+		"takes any Delta": {hears: func(s *dataplane.State, d *dataplane.Delta) {
+			if d != nil {
+				d.From = s.Generation - 1
+			}
 		}},
 		"delivers twice": {delivers: func(d []Delivery) []Delivery { return append(d, d...) }},
 	}
