@@ -215,5 +215,12 @@ func (o setSysctl) String() string {
 	if !strings.Contains(name, ".") {
 		name = strings.ReplaceAll(name, "/", ".")
 	}
-	return o.ID.NS.enter("sysctl", "-qw", name+"="+o.Value)
+	command := o.ID.NS.enter("sysctl", "-qw", name+"="+o.Value)
+	if o.ID == forwarding6 {
+		return keepListeningCommand + " && " + command
+	}
+	return command
 }
+
+// keepListeningCommand is keepListening, which comes before the host forwards IPv6.
+const keepListeningCommand = `for f in /proc/sys/net/ipv6/conf/*/accept_ra; do ! grep -qx 1 "$f" || echo 2 > "$f"; done`
