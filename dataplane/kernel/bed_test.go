@@ -46,6 +46,8 @@ func newBed(t *testing.T, hosts int) *bed {
 		testenv.Run(t, h.ns, "ip", "link", "set", "lo", "up")
 		testenv.Run(t, h.ns, "ip", "address", "add", h.underlay(overlay.V4).String()+"/24", "dev", "eth0")
 		testenv.Run(t, h.ns, "ip", "address", "add", h.underlay(overlay.V6).String()+"/64", "dev", "eth0", "nodad")
+		testenv.Run(t, h.ns, "ip", "address", "add", fmt.Sprintf("fe80::%d/64", i+1), "dev", "eth0", "nodad")
+		testenv.Run(t, h.ns, "ip", "link", "set", "eth0", "addrgenmode", "none")
 		testenv.Run(t, h.ns, "ip", "link", "set", "eth0", "up")
 		h.start()
 		t.Cleanup(h.cleanUp)

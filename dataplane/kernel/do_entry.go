@@ -165,6 +165,11 @@ func (k RouteKey) send(h *hand, message, flags int, r Route) error {
 	} else if m.Family == unix.AF_INET && message != unix.RTM_DELROUTE {
 		m.Scope = unix.RT_SCOPE_LINK
 	}
+	if r.MTU != 0 {
+		metrics := nl.NewRtAttr(unix.RTA_METRICS, nil)
+		metrics.AddRtAttr(unix.RTAX_MTU, nl.Uint32Attr(uint32(r.MTU)))
+		data = append(data, metrics)
+	}
 	if r.OnLink {
 		m.Flags |= unix.RTNH_F_ONLINK
 	}

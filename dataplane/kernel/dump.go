@@ -149,6 +149,7 @@ type hostRoute struct {
 	link   int
 	prefix netip.Prefix
 	metric int
+	mtu    int
 	via    netip.Addr
 	onlink bool
 	proto  int
@@ -196,6 +197,12 @@ func parseRoute(m []byte) hostRoute {
 			r.via = address(v)
 		case unix.RTA_PRIORITY:
 			r.metric = number(v)
+		case unix.RTA_METRICS:
+			attributes(v, func(kind uint16, v []byte) {
+				if kind == unix.RTAX_MTU {
+					r.mtu = number(v)
+				}
+			})
 		}
 	})
 	if dst.Is6() && r.metric == defaultMetric6 {

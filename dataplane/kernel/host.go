@@ -36,6 +36,9 @@ func (p *Plane) applyHost(ctx context.Context, h *hand, s dataplane.State) error
 			return fmt.Errorf("routes of the host: %s: %w", op, err)
 		}
 	}
+	if err := h.settle(ctx, ops); err != nil {
+		return fmt.Errorf("routes of the host: %w", err)
+	}
 	_, err = p.journal().restore(func(name string) bool {
 		_, wanted := want.Sysctls[SysctlID{Host, name}]
 		return wanted || isAcceptRA(name) && want.Sysctls[forwarding6] != ""

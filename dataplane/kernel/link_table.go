@@ -132,7 +132,7 @@ func (t linkTable) route(r hostRoute) (RouteKey, Route, bool) {
 	if r.table != unix.RT_TABLE_MAIN || r.kind != unix.RTN_UNICAST && r.kind != unix.RTN_UNREACHABLE {
 		return k, Route{}, false
 	}
-	route := Route{Unreachable: r.kind == unix.RTN_UNREACHABLE, Via: r.via, OnLink: r.onlink, Protocol: r.proto}
+	route := Route{Unreachable: r.kind == unix.RTN_UNREACHABLE, Via: r.via, OnLink: r.onlink, MTU: r.mtu, Protocol: r.proto}
 	if !route.Unreachable { // IPv6 has those on the loopback
 		route.Device = t.id(r.link).Name
 	}

@@ -45,7 +45,7 @@ func (l lowering) route(prefix netip.Prefix, r dataplane.Route) {
 	l.Tunnels[TunnelKey{Link: vx, MAC: m.VTEPMAC}] = m.VTEP
 	l.Neighbors[NeighborKey{vx, hop}] = m.VTEPMAC
 	l.Routes[RouteKey{NS: l.ns, Prefix: prefix}] = Route{
-		Device: tunnelName, Via: hop, OnLink: true, Protocol: Protocol,
+		Device: tunnelName, Via: hop, OnLink: true, MTU: l.n.MTU, Protocol: Protocol,
 	}
 }
 
@@ -72,7 +72,7 @@ func (l lowering) routedPort(p dataplane.Port, end Link) {
 	for _, a := range p.Addresses {
 		l.Neighbors[NeighborKey{id, a}] = p.MAC
 		if !a.IsLinkLocalUnicast() {
-			l.Routes[RouteKey{NS: l.ns, Prefix: host(a)}] = Route{Device: p.Device, Protocol: Protocol}
+			l.Routes[RouteKey{NS: l.ns, Prefix: host(a)}] = Route{Device: p.Device, MTU: l.n.MTU, Protocol: Protocol}
 		}
 	}
 }

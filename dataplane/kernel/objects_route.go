@@ -30,6 +30,9 @@ type Route struct {
 	Via netip.Addr
 	// OnLink: Via is on the link although no address of the link says so.
 	OnLink bool
+	// MTU of what goes this way, in bytes; 0: the device's. Only with it does a router
+	// tell who sends more (net/ipv4/ip_forward.c, RFC 1191 section 4).
+	MTU int
 	// Protocol is Weft's, or another if somebody else set the route.
 	Protocol int
 }

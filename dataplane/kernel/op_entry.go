@@ -122,6 +122,9 @@ func (k RouteKey) command(verb string, r Route) string {
 	if r.OnLink {
 		words = append(words, "onlink")
 	}
+	if r.MTU != 0 {
+		words = append(words, "mtu", strconv.Itoa(r.MTU))
+	}
 	words = append(words, "proto", strconv.Itoa(r.Protocol))
 	if k.Metric != 0 {
 		words = append(words, "metric", strconv.Itoa(k.Metric))

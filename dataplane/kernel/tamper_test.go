@@ -36,6 +36,17 @@ func (h *bedHost) silence() {
 	}
 }
 
+// drain takes what was announced before: a change may be found in two looks.
+func (h *bedHost) drain() {
+	for {
+		select {
+		case <-h.plane.Events():
+		case <-time.After(2 * patience):
+			return
+		}
+	}
+}
+
 // tampering is something that somebody does to a network's namespace ({D}), to a
 // workload's ({W}) or to the host's ({H}).
 type tampering struct {
@@ -150,6 +161,7 @@ func (n testNet) tamper(t *testing.T, h *bedHost, c tampering) {
 	for e.Kind != dataplane.EventChanged {
 		e = h.event()
 	}
+	h.drain()
 	h.silence()
 	for _, a := range n.endpoint(1).Addresses {
 		if !a.IsLinkLocalUnicast() {
