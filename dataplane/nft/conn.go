@@ -50,6 +50,18 @@ func (c *Conn) Apply(commands []Command) error {
 	return fmt.Errorf("nft %s: %w", shortened(commands[failed]), err)
 }
 
+// Reach makes the tables the wanted ones, whatever they are.
+func (c *Conn) Reach(want Ruleset) error {
+	have, _, err := c.Observe(want)
+	if err != nil {
+		return err
+	}
+	if err := c.Apply(Diff(want, have)); err == nil {
+		return nil
+	}
+	return c.Apply(Rebuild(want, have))
+}
+
 func (c *Conn) encoder() *encoder {
 	indexes := map[string]int{}
 	return &encoder{index: func(device string) (int, error) {

@@ -174,7 +174,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// Somebody else's knot in our table does not hold us up.
+// Rebuild needs nothing of what is there, and Reach no knowledge of it.
 func TestRebuild(t *testing.T) {
 	t.Parallel()
 	ours, theirs := newBed(t, devices...), newBed(t, devices...)
@@ -186,7 +186,17 @@ func TestRebuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if matching := want.Matching(have); matching != want.Len() {
+		t.Errorf("%d of %d objects are there", matching, want.Len())
+	}
 	if err := ours.conn.Apply(Rebuild(want, have)); err != nil {
+		t.Fatal(err)
+	}
+	theirs.script(want)
+	same(t, ours, theirs)
+
+	want = hosts(network(overlay.Bridged, overlay.V4, named("red", 4098)))
+	if err := ours.conn.Reach(want); err != nil {
 		t.Fatal(err)
 	}
 	theirs.script(want)

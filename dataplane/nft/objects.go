@@ -73,6 +73,48 @@ func (r Ruleset) Len() int {
 	return n
 }
 
+// Matching counts the objects that have has just so.
+func (r Ruleset) Matching(have Ruleset) int {
+	n := 0
+	for f, t := range r {
+		there, ok := have[f]
+		if !ok {
+			continue
+		}
+		if !there.Odd {
+			n++
+		}
+		n += len(t.Counters) - len(missing(t.Counters, there.Counters))
+		for name, s := range t.Sets {
+			n += s.matching(there.Sets[name])
+		}
+		for name, c := range t.Chains {
+			if have, ok := there.Chains[name]; ok && c.Hook == have.Hook {
+				n++
+			}
+			for i, rule := range c.Rules {
+				if have := there.Chains[name].Rules; i < len(have) && rule.Equal(have[i]) {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
+func (s Set) matching(have Set) int {
+	if have.Key == (Key{}) || !s.sameAs(have) {
+		return 0
+	}
+	n := 1
+	for k, v := range s.Elements {
+		if w, ok := have.Elements[k]; ok && v == w {
+			n++
+		}
+	}
+	return n
+}
+
 // Clone copies the Ruleset but for the rules, which nobody changes.
 func (r Ruleset) Clone() Ruleset {
 	c := Ruleset{}

@@ -8,9 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Counts are the packets that counters have counted, by name.
-type Counts map[Family]map[string]uint64
-
 // Observe reads Weft's tables. want is what should be there, or empty: what is
 // wanted is recognised by being equal to it, and what is not is read as far as
 // it has to be known to be deleted.

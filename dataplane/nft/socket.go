@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -32,6 +33,9 @@ func openSocket(ns string) (*socket, error) {
 		s.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
 		return os.NewSyscallError("socket", err)
 	})
+	if errors.Is(err, unix.EPROTONOSUPPORT) {
+		err = fmt.Errorf("needs nf_tables (CONFIG_NF_TABLES): %w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open nf_tables: %w", err)
 	}
@@ -42,12 +46,32 @@ func openSocket(ns string) (*socket, error) {
 		set(unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1),
 		set(unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer),
 		os.NewSyscallError("setsockopt", unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: patience})),
-		os.NewSyscallError("bind", unix.Bind(s.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})),
+		s.bind(),
 	)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open nf_tables: %w", err), s.Close())
 	}
 	return s, nil
+}
+
+// Weft's sockets have port ids of their own, so that who listens to what changes can
+// tell its own changes: above all process ids, and below the negative numbers,
+// which the kernel gives (net/netlink/af_netlink.c, netlink_autobind).
+const (
+	ownPorts    = 0x77000000
+	ownPortMask = 0xff000000
+)
+
+// Own reports whether a notification with this port id is of a change by a Conn.
+func Own(port uint32) bool { return port&ownPortMask == ownPorts }
+
+func (s *socket) bind() error {
+	for tries := 0; ; tries++ {
+		err := unix.Bind(s.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: ownPorts | rand.Uint32()&^ownPortMask})
+		if !errors.Is(err, unix.EADDRINUSE) || tries == maxTries {
+			return os.NewSyscallError("bind", err)
+		}
+	}
 }
 
 func (s *socket) Close() error { return os.NewSyscallError("close", unix.Close(s.fd)) }
