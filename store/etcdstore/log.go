@@ -17,7 +17,8 @@ func zapLogger(log *slog.Logger) *zap.Logger {
 }
 
 // bridge gives what etcd logs with zap to a slog handler. What etcd calls
-// information are details to us.
+// information are details to us. Its own details stay away: they have every write
+// in full, secrets included.
 type bridge struct{ handler slog.Handler }
 
 // onePort is a warning of etcd's at every start that only concerns listeners.
@@ -35,7 +36,7 @@ func level(l zapcore.Level) slog.Level {
 
 // Enabled implements [zapcore.Core].
 func (b bridge) Enabled(l zapcore.Level) bool {
-	return b.handler.Enabled(context.Background(), level(l))
+	return l > zapcore.DebugLevel && b.handler.Enabled(context.Background(), level(l))
 }
 
 // With implements [zapcore.Core].

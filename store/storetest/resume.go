@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -118,11 +119,18 @@ func compacted(t *testing.T, s store.Store) {
 	same(t, "live", w.has, of(a, b))
 }
 
-// mustNotDeliver is the deliver of a watch that is refused.
-func mustNotDeliver(t *testing.T) func(store.Batch) error {
-	return func(b store.Batch) error {
-		t.Errorf("delivered %+v", b)
+// notResumed checks that a watch from a revision is refused at once, instead of
+// waiting for what never comes.
+func notResumed(t *testing.T, s store.Store, from overlay.Revision) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	err := s.Watch(ctx, store.Interest{}, from, func(b store.Batch) error {
+		t.Errorf("from %s: delivered %+v", from, b)
 		return nil
+	})
+	if !errors.Is(err, store.ErrRestored) {
+		t.Errorf("from %s: got %v, want ErrRestored", from, err)
 	}
 }
 
@@ -133,9 +141,7 @@ func future(t *testing.T, s store.Store) {
 		t.Fatal(err)
 	}
 	at.Number += 1000
-	if err := s.Watch(t.Context(), store.Interest{}, at, mustNotDeliver(t)); !errors.Is(err, store.ErrRestored) {
-		t.Errorf("got %v, want ErrRestored", err)
-	}
+	notResumed(t, s, at)
 }
 
 func otherIncarnation(t *testing.T, s store.Store) {
@@ -146,9 +152,7 @@ func otherIncarnation(t *testing.T, s store.Store) {
 	for _, from := range []overlay.Revision{
 		{Incarnation: "another", Number: at.Number}, {Incarnation: "another"}, {Number: at.Number}, {Number: 1},
 	} {
-		if err := s.Watch(t.Context(), store.Interest{}, from, mustNotDeliver(t)); !errors.Is(err, store.ErrRestored) {
-			t.Errorf("from %s: got %v, want ErrRestored", from, err)
-		}
+		notResumed(t, s, from)
 	}
 }
 
@@ -167,9 +171,7 @@ func restored(t *testing.T, s store.Store) {
 	if err := w.end(); !errors.Is(err, store.ErrRestored) {
 		t.Errorf("a live watch ended with %v, want ErrRestored", err)
 	}
-	if err := s.Watch(t.Context(), store.Interest{}, w.at, mustNotDeliver(t)); !errors.Is(err, store.ErrRestored) {
-		t.Errorf("resumed: got %v, want ErrRestored", err)
-	}
+	notResumed(t, s, w.at)
 	anew := watch(t, s, store.Interest{}, overlay.Revision{})
 	same(t, "anew", anew.first(), of(a))
 	if anew.at.Incarnation == w.at.Incarnation {
