@@ -104,3 +104,11 @@ func settings(kind overlay.NetworkKind, underlay overlay.Family) dataplane.Setti
 	s.GatewayMAC = s.VNI.GatewayMAC()
 	return s
 }
+
+func mustAddr(b []byte) netip.Addr {
+	a, ok := netip.AddrFromSlice(b)
+	if !ok {
+		panic("no address")
+	}
+	return a
+}
