@@ -19,15 +19,15 @@ type plan struct {
 	// before and after the change; nil when there is no resource.
 	before, after overlay.Resource
 	store         *Store
+	incarnation   string
 	key           overlay.Key
 	seen          seen
 }
 
 // plan decides, on what was seen, how the change is made or why it is refused.
 func (s *Store) plan(k overlay.Key, c store.Change, v seen) (*plan, error) {
-	p := &plan{store: s, key: k, seen: v}
-	incarnation := s.Incarnation()
-	if v.value(s.keys.incarnation(), incarnation) != incarnation {
+	p := &plan{store: s, incarnation: s.Incarnation(), key: k, seen: v}
+	if v.value(s.keys.incarnation(), p.incarnation) != p.incarnation {
 		return nil, store.ErrRestored
 	}
 	var document []byte
@@ -47,7 +47,7 @@ func (s *Store) plan(k overlay.Key, c store.Change, v seen) (*plan, error) {
 	}
 	p.look = s.look(k, c, p.before)
 	p.when = []clientv3.Cmp{
-		holds(s.keys.incarnation(), incarnation),
+		holds(s.keys.incarnation(), p.incarnation),
 		clientv3.Compare(clientv3.ModRevision(s.keys.resource(k)), "=", revision),
 	}
 	if c.Put == nil {

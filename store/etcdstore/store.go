@@ -143,12 +143,18 @@ func (s *Store) Incarnation() string { return *s.incarnation.Load() }
 
 // Restore gives the store a new incarnation, as must be done after etcd was
 // restored or when what a server remembers is to be forgotten. Watches end with
-// ErrRestored; other servers' stores have to be opened again.
+// ErrRestored, and so does everything on other servers, until their stores are
+// opened again.
 func (s *Store) Restore(ctx context.Context) error {
+	inner, leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	incarnation := rand.Text()
 	s.wentBack.Store(false)
 	s.highest.Store(0)
-	if err := s.request(ctx, func(ctx context.Context) (*pb.ResponseHeader, error) {
+	if err := s.request(inner, func(ctx context.Context) (*pb.ResponseHeader, error) {
 		resp, err := s.kv.Put(ctx, s.keys.incarnation(), incarnation)
 		if err != nil {
 			return nil, err

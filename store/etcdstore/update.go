@@ -21,45 +21,43 @@ func (s *Store) Update(ctx context.Context, c store.Change) (overlay.Resource, o
 		return nil, overlay.Revision{}, err
 	}
 	defer leave()
-	r, number, err := s.update(inner, k, c)
-	switch {
-	case err != nil && inner.Err() != nil && ctx.Err() == nil:
-		return nil, overlay.Revision{}, errClosed
-	case err != nil:
-		return nil, overlay.Revision{}, err
+	r, at, err := s.update(inner, k, c)
+	if err != nil && inner.Err() != nil && ctx.Err() == nil {
+		err = errClosed
 	}
-	return r, overlay.Revision{Incarnation: s.Incarnation(), Number: number}, nil
+	return r, at, err
 }
 
 // update plans a transaction on what was seen last, until one comes through. A
 // creation assumes that nothing is there, which saves a read.
-func (s *Store) update(ctx context.Context, k overlay.Key, c store.Change) (overlay.Resource, int64, error) {
+func (s *Store) update(ctx context.Context, k overlay.Key, c store.Change) (overlay.Resource, overlay.Revision, error) {
 	var view seen
 	if c.Put == nil || c.Status || c.Expect != store.Absent {
 		look := s.look(k, c, nil)
 		resp, err := s.commit(ctx, transaction{look: look})
 		if err != nil {
-			return nil, 0, err
+			return nil, overlay.Revision{}, err
 		}
 		view = sight(look, resp)
 	}
 	for {
 		p, err := s.plan(k, c, view)
 		if err != nil {
-			return nil, 0, err
+			return nil, overlay.Revision{}, err
 		}
 		if len(p.then) == 0 {
-			return p.after, view.revision, nil
+			return p.after, overlay.Revision{Incarnation: p.incarnation, Number: view.revision}, nil
 		}
 		resp, err := s.commit(ctx, p.transaction)
-		switch {
-		case err != nil:
-			return nil, 0, err
-		case resp.Succeeded && p.after != nil:
-			p.after.Header().Revision = resp.Header.Revision
-			fallthrough
-		case resp.Succeeded:
-			return p.after, resp.Header.Revision, nil
+		if err != nil {
+			return nil, overlay.Revision{}, err
+		}
+		if resp.Succeeded {
+			at := overlay.Revision{Incarnation: p.incarnation, Number: resp.Header.Revision}
+			if p.after != nil {
+				p.after.Header().Revision = at.Number
+			}
+			return p.after, at, nil
 		}
 		view = sight(p.look, resp)
 	}
