@@ -2,6 +2,7 @@ package dataplanetest
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"weft/packet"
 )
@@ -34,6 +35,8 @@ func Differences() []Difference {
 			settleMade},
 		{"TTL of packets routed without encapsulation, also in quotes", "the host's own stack may be a hop too", Direct,
 			settleHop},
+		{"TTL in the quote of ICMP errors", "as it came or as it would have gone on: RFC 1812 section 4.3.2.3", Quoting,
+			settleQuotedTTL},
 		{"length of the quote in ICMP errors", "8 bytes of the payload, or more: RFC 792, RFC 1812 section 4.3.2.3, RFC 4443 section 2.4 (c)", Quoting,
 			settleQuote},
 		{"network or host, route or address unreachable", "RFC 1812 section 5.2.7.1, RFC 4443 section 3.1: they differ in what a router knows of the other end", Quoting,
@@ -116,14 +119,47 @@ func (v *view) isND() bool {
 // settleHop also frees the TTL in the quote of such a packet.
 func settleHop(want, got *view) {
 	got.IP.TTL = want.IP.TTL
+	if want.ICMP != nil && got.ICMP != nil {
+		got.ICMP.Quote = withTTL(got.ICMP.Quote, ttlOf(want.ICMP.Quote))
+	}
+}
+
+func settleQuotedTTL(want, got *view) {
 	if want.ICMP == nil || got.ICMP == nil {
 		return
 	}
-	w, err := parseIP(want.ICMP.Quote)
-	g, gotErr := parseIP(got.ICMP.Quote)
-	if err == nil && gotErr == nil {
-		got.ICMP.Quote = g.with(w.ttl, g.tos)
+	if w, g := ttlOf(want.ICMP.Quote), ttlOf(got.ICMP.Quote); g == w-1 {
+		got.ICMP.Quote = withTTL(got.ICMP.Quote, w)
 	}
+}
+
+// ttlOf is the TTL of a packet of which there is at least an IPv4 header, or 0.
+func ttlOf(ip []byte) uint8 {
+	switch {
+	case len(ip) < packet.IPv4MinLen:
+		return 0
+	case ip[0]>>4 == 4:
+		return ip[8]
+	}
+	return ip[7]
+}
+
+// withTTL is the packet with another TTL, if its header is right.
+func withTTL(ip []byte, ttl uint8) []byte {
+	if len(ip) < packet.IPv4MinLen {
+		return ip
+	}
+	ip = bytes.Clone(ip)
+	if ip[0]>>4 == 6 {
+		ip[7] = ttl
+		return ip
+	}
+	header := ip[:min(len(ip), int(ip[0]&0x0f)*4)]
+	if packet.Checksum(header) == 0 {
+		ip[8], ip[10], ip[11] = ttl, 0, 0
+		binary.BigEndian.PutUint16(ip[10:], packet.Checksum(header))
+	}
+	return ip
 }
 
 // settleQuote takes the wanted quote for got's if one begins with the other.
