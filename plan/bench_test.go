@@ -11,12 +11,12 @@ import (
 
 // large is a snapshot of 1,000 nodes and 100,000 endpoints in one network, 50
 // of them on the first node.
-func large(kind overlay.NetworkKind) *overlay.Snapshot {
+func large(kind overlay.NetworkKind, subnets ...string) *overlay.Snapshot {
 	const nodes, endpoints, local = 1000, 100_000, 50
 	s := overlay.NewSnapshot()
 	n := &overlay.Network{
 		Meta: overlay.Meta{Kind: overlay.KindNetwork, Name: "blue"},
-		Spec: overlay.NetworkSpec{VNI: 4097, Kind: kind, Subnets: prefixes("10.0.0.0/8", "fd07::/48")},
+		Spec: overlay.NetworkSpec{VNI: 4097, Kind: kind, Subnets: prefixes(subnets...)},
 	}
 	n.Spec = n.Spec.Complete()
 	s.Put(n)
@@ -36,7 +36,9 @@ func large(kind overlay.NetworkKind) *overlay.Snapshot {
 		if i >= local {
 			node = 1 + i%(nodes-1)
 		}
-		s.Put(endpointNumber(i, node))
+		e := endpointNumber(i, node)
+		e.Spec.Addresses = e.Spec.Addresses[:len(subnets)]
+		s.Put(e)
 	}
 	return s
 }
@@ -64,14 +66,16 @@ func endpointNumber(i, node int) *overlay.Endpoint {
 
 func BenchmarkFor(b *testing.B) {
 	for _, kind := range []overlay.NetworkKind{overlay.Bridged, overlay.Routed} {
-		s := large(kind)
-		b.Run(string(kind), func(b *testing.B) {
-			for b.Loop() {
-				if n := For("node-0", s).Networks["blue"]; len(n.Ports) != 50 || len(n.Members) != 999 {
-					b.Fatalf("%d ports, %d members", len(n.Ports), len(n.Members))
+		for name, subnets := range map[string][]string{"v4": {"10.0.0.0/8"}, "both": {"10.0.0.0/8", "fd07::/48"}} {
+			s := large(kind, subnets...)
+			b.Run(string(kind)+"/"+name, func(b *testing.B) {
+				for b.Loop() {
+					if n := For("node-0", s).Networks["blue"]; len(n.Ports) != 50 || len(n.Members) != 999 {
+						b.Fatalf("%d ports, %d members", len(n.Ports), len(n.Members))
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
@@ -79,7 +83,7 @@ func BenchmarkFor(b *testing.B) {
 func BenchmarkPlanner(b *testing.B) {
 	for _, kind := range []overlay.NetworkKind{overlay.Bridged, overlay.Routed} {
 		p := NewPlanner("node-0")
-		for _, r := range resources(large(kind)) {
+		for _, r := range resources(large(kind, "10.0.0.0/8", "fd07::/48")) {
 			p.Put(r)
 		}
 		p.Plan()

@@ -23,8 +23,8 @@ type frame struct {
 	inside []overlay.Family
 	// tightest is the node whose underlay MTU decides.
 	tightest *overlay.Node
-	// refused are the problems found so far.
-	refused []string
+	// problems are what is left out, and why.
+	problems []string
 }
 
 // settle computes a network's frame from the nodes that have endpoints in it.

@@ -125,39 +125,41 @@ func (p *Planner) State() dataplane.State { return p.state }
 // stays. The first Plan always counts, as an empty State is one to apply too.
 func (p *Planner) Plan() (dataplane.Delta, bool) {
 	p.nameDevices()
-	d := dataplane.Delta{From: p.state.Generation, To: p.state.Generation, Networks: map[overlay.NetworkName]dataplane.NetworkDelta{}}
-	problems := maps.Clone(p.state.Problems)
-	if problems == nil {
-		problems = map[overlay.NetworkName][]string{}
-	}
-	problemsChanged := false
+	networks := map[overlay.NetworkName]dataplane.NetworkDelta{}
+	problems := map[overlay.NetworkName][]string{}
+	maps.Copy(problems, p.state.Problems)
 	for name := range p.changed {
-		nd, found := p.planNetwork(name)
-		if !nd.Empty() {
-			d.Networks[name] = nd
+		d, found := p.planNetwork(name)
+		if !d.Empty() {
+			networks[name] = d
 		}
-		if !slices.Equal(found, problems[name]) {
-			problemsChanged = true
+		delete(problems, name)
+		if len(found) > 0 {
 			problems[name] = found
-			if len(found) == 0 {
-				delete(problems, name)
-			}
 		}
 	}
-	heldChanged := !maps.Equal(p.held, p.state.Held)
-	changed := len(d.Networks) > 0 || heldChanged || problemsChanged || p.state.Generation == 0
-	if heldChanged {
-		p.state.Held = maps.Clone(p.held)
+	clear(p.changed)
+	return p.publish(networks, problems)
+}
+
+// publish counts the generation up if there is anything new. Held and Problems
+// go out with the Delta, so they are replaced and not changed.
+func (p *Planner) publish(networks map[overlay.NetworkName]dataplane.NetworkDelta, problems map[overlay.NetworkName][]string) (dataplane.Delta, bool) {
+	from := p.state.Generation
+	changed := len(networks) > 0 || from == 0
+	if !maps.Equal(p.held, p.state.Held) {
+		p.state.Held, changed = maps.Clone(p.held), true
 	}
-	if problemsChanged {
-		p.state.Problems = problems
+	if !maps.EqualFunc(problems, p.state.Problems, slices.Equal) {
+		p.state.Problems, changed = problems, true
 	}
 	if changed {
 		p.state.Generation++
 	}
-	d.To, d.Held, d.Problems = p.state.Generation, p.state.Held, p.state.Problems
-	clear(p.changed)
-	return d, changed
+	return dataplane.Delta{
+		From: from, To: p.state.Generation, Networks: networks,
+		Held: p.state.Held, Problems: p.state.Problems,
+	}, changed
 }
 
 // planNetwork brings one network up to date, and returns what changed in it
@@ -168,36 +170,30 @@ func (p *Planner) planNetwork(name overlay.NetworkName) (dataplane.NetworkDelta,
 	if !known || held || n.resource == nil || !n.places.takesPart(p.self) {
 		return p.drop(name), nil
 	}
+	var d dataplane.NetworkDelta
 	had, built := p.state.Networks[name]
-	var next *frame
 	if n.rebuild || n.reframe || !built {
 		f, ok := settle(n.resource, p.self, p.nodes, n.places)
 		if !ok {
-			return p.drop(name), f.allProblems()
+			return p.drop(name), f.problems
 		}
-		next = f
-	}
-	var d dataplane.NetworkDelta
-	switch {
-	case n.rebuild || !built:
-		out := next.build(n.places, n.blocks, p.device)
-		d = between(name, had, out)
-		p.state.Networks[name] = out
-	case next != nil:
-		out := next.buildSmall(n.places, n.blocks, p.device)
-		small := had
-		small.Remotes, small.Neighbors = nil, nil
-		d = between(name, small, out)
-		n.toggled(had.Members, d.Members)
-		out.Remotes, out.Neighbors = had.Remotes, had.Neighbors
-		p.state.Networks[name] = out
-	}
-	if next != nil {
-		n.frame = next
+		var next dataplane.Network
+		if n.rebuild || !built {
+			next = f.build(n.places, n.blocks, p.device)
+			d = between(name, had, next)
+		} else {
+			next = f.buildSmall(n.places, n.blocks, p.device)
+			small := had
+			small.Remotes, small.Neighbors = nil, nil
+			d = between(name, small, next)
+			next.Remotes, next.Neighbors = had.Remotes, had.Neighbors
+			n.toggled(had.Members, d.Members)
+		}
+		n.frame, p.state.Networks[name] = f, next
 	}
 	n.restation(&d, p.state.Networks[name])
 	n.settled()
-	return d, n.frame.allProblems()
+	return d, n.frame.problems
 }
 
 // between is what changed in one network.

@@ -7,11 +7,11 @@ import (
 
 // refuse notes a problem: something that is left out, and why.
 func (f *frame) refuse(format string, args ...any) {
-	f.refused = append(f.refused, fmt.Sprintf(format, args...))
+	f.problems = append(f.problems, fmt.Sprintf(format, args...))
 }
 
-// allProblems are the problems in a stable order.
-func (f *frame) allProblems() []string {
-	slices.Sort(f.refused)
-	return slices.Compact(f.refused)
+// sortProblems puts them in an order that does not depend on how they were found.
+func (f *frame) sortProblems() {
+	slices.Sort(f.problems)
+	f.problems = slices.Compact(f.problems)
 }
