@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"weft/overlay"
 	"weft/store"
@@ -94,24 +93,6 @@ func FuzzRequests(f *testing.F) {
 type readCloser struct{ *strings.Reader }
 
 func (readCloser) Close() error { return nil }
-
-// An attachment takes well under the 100 ms that are promised, also in a network
-// of 10,000 endpoints; the store's own time comes on top.
-func TestAttachInALargeNetwork(t *testing.T) {
-	t.Parallel()
-	w, _ := cluster(t)
-	fill(t, w.store, 10_000)
-	admin := w.client(t, overlay.RoleAdmin, "root2", w.serve(t, nil)) // which has to read it all first
-	put(t, admin, endpoint("large", "first", "a"))
-	start := time.Now()
-	const many = 20
-	for i := range many {
-		put(t, admin, endpoint("large", "more"+string(rune('a'+i)), "a"))
-	}
-	if each := time.Since(start) / many; each > 50*time.Millisecond {
-		t.Errorf("an attachment takes %v", each)
-	}
-}
 
 // fill makes a network with endpoints, straight into the store.
 func fill(t testing.TB, s store.Store, endpoints int) {

@@ -16,13 +16,13 @@ import (
 
 // bed is some hosts on one underlay segment, as namespaces.
 type bed struct {
-	t     *testing.T
+	t     testing.TB
 	hosts []*bedHost
 }
 
 // bedHost is one of them.
 type bedHost struct {
-	t     *testing.T
+	t     testing.TB
 	name  overlay.NodeName
 	index int
 	// ns is the host's namespace, dir where its domains are mounted.
@@ -32,7 +32,7 @@ type bedHost struct {
 
 const bedMTU = 1500
 
-func newBed(t *testing.T, hosts int) *bed {
+func newBed(t testing.TB, hosts int) *bed {
 	t.Helper()
 	b := &bed{t: t}
 	wire := testenv.Namespace(t)

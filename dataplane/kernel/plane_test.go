@@ -40,7 +40,7 @@ func TestPing(t *testing.T) {
 	}
 }
 
-func newTestNet(t *testing.T, hosts int, kind overlay.NetworkKind, underlay overlay.Family) testNet {
+func newTestNet(t testing.TB, hosts int, kind overlay.NetworkKind, underlay overlay.Family) testNet {
 	t.Helper()
 	n := testNet{bed: newBed(t, hosts), spec: settings(kind, underlay)}
 	for range hosts {
