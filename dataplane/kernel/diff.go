@@ -21,6 +21,8 @@ func Diff(want, have Objects) []Op {
 	d.namespaces()
 	d.sysctls()
 	d.links()
+	d.filters()
+	d.up()
 	d.addresses()
 	d.tunnels()
 	d.stations()
@@ -35,6 +37,8 @@ func Diff(want, have Objects) []Op {
 type differ struct {
 	want, have Objects
 	ops        []Op
+	// ups are for when links have their filters.
+	ups []Op
 }
 
 func (d *differ) add(op Op) { d.ops = append(d.ops, op) }

@@ -64,8 +64,8 @@ func (l Link) madeMTU() int {
 	return l.MTU
 }
 
-// setLink sets what differs. A new port gets its flags before it is up: no
-// frame passes without them.
+// setLink sets what differs. A new port gets its flags, and its filters, before it is
+// up: no frame passes without them.
 func (d *differ) setLink(id LinkID, want, have Link) {
 	if want.Lent {
 		return
@@ -82,9 +82,12 @@ func (d *differ) setLink(id LinkID, want, have Link) {
 		d.add(setBridgePort{id, want.Port})
 	}
 	if want.Up != have.Up {
-		d.add(setUp{id, want.Up})
+		d.ups = append(d.ups, setUp{id, want.Up})
 	}
 	if odd {
-		d.add(resetBridgePort{id})
+		d.ups = append(d.ups, resetBridgePort{id})
 	}
 }
+
+// up does what links() has put off.
+func (d *differ) up() { d.ops = append(d.ops, d.ups...) }

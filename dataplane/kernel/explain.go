@@ -8,6 +8,10 @@ func Explain(s dataplane.State, dir string) []string {
 	var lines []string
 	for _, want := range []Objects{Lower(s, dir), LowerHost(s)} {
 		for _, op := range Diff(want, NewObjects()) {
+			if several, ok := op.(interface{ lines() []string }); ok {
+				lines = append(lines, several.lines()...)
+				continue
+			}
 			lines = append(lines, op.String())
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"weft/dataplane"
+	"weft/dataplane/nft"
 	"weft/overlay"
 )
 
@@ -32,6 +33,9 @@ func LowerChange(old, next dataplane.Network, d dataplane.NetworkDelta, dir stri
 		l := lowering{NewObjects(), DomainNS(dir, n.Name), n}
 		l.Namespaces[l.ns] = struct{}{}
 		l.changed(d, nodes)
+		if !d.Ports.Empty() {
+			l.Filters[l.ns] = nft.Domain(n)
+		}
 		return l.Objects
 	}
 	return part(old), part(next)
@@ -53,6 +57,7 @@ func (l lowering) all() {
 func (l lowering) domain() {
 	l.Namespaces[l.ns] = struct{}{}
 	l.Links[l.link(loopbackName)] = Link{Kind: KindLoopback, Alias: aliasOf(l.n.Name, ""), Up: true}
+	l.Filters[l.ns] = nft.Domain(l.n)
 	if l.n.Kind == overlay.Routed {
 		l.routedDomain()
 	} else {

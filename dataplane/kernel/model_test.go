@@ -17,6 +17,7 @@ func newModel(o Objects) model {
 		Namespaces: maps.Clone(o.Namespaces), Links: maps.Clone(o.Links), Sysctls: maps.Clone(o.Sysctls),
 		Addresses: maps.Clone(o.Addresses), Tunnels: maps.Clone(o.Tunnels), Stations: maps.Clone(o.Stations),
 		Neighbors: maps.Clone(o.Neighbors), Routes: maps.Clone(o.Routes), Redirects: maps.Clone(o.Redirects),
+		Filters: maps.Clone(o.Filters),
 	}}
 }
 
@@ -33,9 +34,12 @@ func (m model) do(op Op) error {
 			}
 		}
 		delete(m.Namespaces, o.NS)
+		delete(m.Filters, o.NS)
 		delete(m.Links, LinkID{o.NS, "lo"})
 		maps.DeleteFunc(m.Sysctls, func(id SysctlID, _ string) bool { return id.NS == o.NS })
 		maps.DeleteFunc(m.Routes, func(k RouteKey, _ Route) bool { return k.NS == o.NS })
+	case setFilters:
+		m.Filters[o.NS] = o.Want
 	case setSysctl:
 		m.Sysctls[o.ID] = o.Value
 	case addLink:

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"path"
 
+	"weft/dataplane/nft"
 	"weft/overlay"
 )
 
@@ -31,6 +32,8 @@ type Objects struct {
 	Routes    map[RouteKey]Route
 	// Redirects send all that a link receives out of another one.
 	Redirects map[LinkID]string
+	// Filters are the nft rules of a namespace.
+	Filters map[NS]nft.Ruleset
 }
 
 // NewObjects returns Objects that can be added to.
@@ -45,13 +48,18 @@ func NewObjects() Objects {
 		Neighbors:  map[NeighborKey]overlay.MAC{},
 		Routes:     map[RouteKey]Route{},
 		Redirects:  map[LinkID]string{},
+		Filters:    map[NS]nft.Ruleset{},
 	}
 }
 
 // Len counts the objects.
 func (o Objects) Len() int {
-	return len(o.Namespaces) + len(o.Links) + len(o.Sysctls) + len(o.Addresses) +
+	n := len(o.Namespaces) + len(o.Links) + len(o.Sysctls) + len(o.Addresses) +
 		len(o.Tunnels) + len(o.Stations) + len(o.Neighbors) + len(o.Routes) + len(o.Redirects)
+	for _, r := range o.Filters {
+		n += r.Len()
+	}
+	return n
 }
 
 // LinkID says which link: a name in a namespace.

@@ -80,6 +80,9 @@ func (o *observer) domain() error {
 			return err
 		}
 	}
+	if o.Filters[o.ns], _, err = o.hand.readFilters(o.ns, o.want.Filters[o.ns]); err != nil {
+		return err
+	}
 	return o.sysctls()
 }
 

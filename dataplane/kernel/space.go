@@ -8,6 +8,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"weft/dataplane/nft"
 	"weft/internal/netns"
 )
 
@@ -68,9 +69,12 @@ type hand struct {
 	// host is the path of the host's namespace.
 	host   string
 	spaces map[NS]*space
+	rules  map[NS]*nft.Conn
 }
 
-func newHand(host string) *hand { return &hand{host: host, spaces: map[NS]*space{}} }
+func newHand(host string) *hand {
+	return &hand{host: host, spaces: map[NS]*space{}, rules: map[NS]*nft.Conn{}}
+}
 
 // in opens a namespace, or returns it if it is open.
 func (h *hand) in(ns NS) (*space, error) {
@@ -98,11 +102,18 @@ func (h *hand) forget(ns NS) {
 		_ = s.Close() // a netlink socket has nothing to lose
 		delete(h.spaces, ns)
 	}
+	if c, ok := h.rules[ns]; ok {
+		_ = c.Close()
+		delete(h.rules, ns)
+	}
 }
 
 // Close closes what is open.
 func (h *hand) Close() {
 	for ns := range h.spaces {
+		h.forget(ns)
+	}
+	for ns := range h.rules {
 		h.forget(ns)
 	}
 }

@@ -89,7 +89,11 @@ func (v *viewer) read(ns NS) error {
 
 // matching counts the objects of o that have has just so.
 func (o Objects) matching(have Objects) int {
-	return same(o.Namespaces, have.Namespaces) + same(o.Links, have.Links) + same(o.Sysctls, have.Sysctls) +
+	n := 0
+	for ns, r := range o.Filters {
+		n += r.Matching(have.Filters[ns])
+	}
+	return n + same(o.Namespaces, have.Namespaces) + same(o.Links, have.Links) + same(o.Sysctls, have.Sysctls) +
 		same(o.Addresses, have.Addresses) + same(o.Tunnels, have.Tunnels) + same(o.Stations, have.Stations) +
 		same(o.Neighbors, have.Neighbors) + same(o.Routes, have.Routes) + same(o.Redirects, have.Redirects)
 }
