@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -76,10 +77,7 @@ func run(ctx context.Context, o Options, underlay Underlay, m *member, plane *ke
 	loop := control.New(control.Options{
 		Node: o.Node, Store: m.client, Plane: plane, Log: o.Log,
 		CachePath: filepath.Join(o.StateDir, "cache.json"),
-		Namespace: func(path string) (string, error) {
-			id, err := netns.ID(path)
-			return id.String(), err
-		},
+		Namespace: namespace,
 		Version: o.Version, Kernel: kernelRelease(),
 		PlaneName: overlay.PlaneKernel, PlaneReason: "the only plane of this version",
 		AcceptStore: o.AcceptStore,
@@ -99,6 +97,18 @@ func run(ctx context.Context, o Options, underlay Underlay, m *member, plane *ke
 		o.Ready()
 	}
 	return g.Wait()
+}
+
+// namespace returns the identity of the namespace at a path, empty when there is none.
+func namespace(path string) (string, error) {
+	id, err := netns.ID(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, netns.ErrNotNamespace), errors.Is(err, unix.ESRCH):
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return id.String(), nil
 }
 
 // lock makes sure that one agent runs per run directory.

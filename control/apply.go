@@ -77,8 +77,8 @@ func (l *Loop) apply(ctx context.Context, since *dataplane.Delta) {
 }
 
 // audit compares everything, to find what the host does not announce.
-func (l *Loop) audit(ctx context.Context) {
+func (l *Loop) audit() {
 	l.applying.full = true
-	l.checkNamespaces(ctx)
+	l.checkNamespaces()
 	l.withdrawUnseen(time.Now())
 }

@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -190,11 +189,8 @@ func start(t *testing.T, s store.Store, cache string, change func(*Options)) *no
 		PlaneName: overlay.PlaneKernel, PlaneReason: "test",
 		Namespace: func(path string) (string, error) {
 			id, ok := n.namespaces.Load(path)
-			switch {
-			case !ok:
+			if !ok {
 				return "id-" + filepath.Base(path), nil
-			case id == "":
-				return "", errors.New("no such namespace")
 			}
 			return id.(string), nil
 		},

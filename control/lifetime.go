@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"time"
 
 	"weft/dataplane"
@@ -9,11 +8,14 @@ import (
 	"weft/store"
 )
 
-// namespaceEvery paces the look for kept endpoints whose namespace is away.
+// namespaceEvery paces the look for namespaces. Nobody announces when a path comes
+// to name another one or none; that ports vanish with a namespace the kernel says
+// when it has cleaned up, which can take seconds, and not at all while a process
+// lives in it.
 const namespaceEvery = time.Second
 
 // event takes what the plane announces.
-func (l *Loop) event(ctx context.Context, e dataplane.Event) {
+func (l *Loop) event(e dataplane.Event) {
 	switch e.Kind {
 	case dataplane.EventChanged:
 		l.Log.Info("something changed on the host; repairing", "network", e.Network, "what", e.What)
@@ -21,7 +23,7 @@ func (l *Loop) event(ctx context.Context, e dataplane.Event) {
 	case dataplane.EventPortGone:
 		l.Log.Info("a port has gone", "network", e.Network, "endpoint", e.Port)
 		l.applying.full = true
-		l.checkNamespaces(ctx)
+		l.checkNamespaces()
 	case dataplane.EventStation:
 		l.stationSeen(e)
 	case dataplane.EventStationGone:
@@ -33,33 +35,34 @@ func (l *Loop) event(ctx context.Context, e dataplane.Event) {
 // is gone, a bound endpoint is detached. Where one came back under its name, a
 // kept endpoint takes the new one for its own. A port that is missing from a
 // namespace that lives was tampered with: Apply makes it again.
-func (l *Loop) checkNamespaces(context.Context) {
+func (l *Loop) checkNamespaces() {
 	if !l.started {
 		return
 	}
-	away := false
-	for k, e := range l.table.entries {
-		ep, ok := e.resource.(*overlay.Endpoint)
-		if !ok || ep.Spec.Node != l.Node || ep.Spec.Attach.Type != overlay.AttachNetns {
-			continue
+	for _, endpoints := range l.table.own {
+		for k, ep := range endpoints {
+			if ep.Spec.Attach.Type == overlay.AttachNetns {
+				l.checkNamespace(k, ep)
+			}
 		}
-		identity, err := l.Namespace(ep.Spec.Attach.Target)
-		switch {
-		case err == nil && identity == ep.Spec.Attach.Identity:
-			continue
-		case ep.Spec.Lifetime != overlay.Kept:
-			l.Log.Info("a namespace is gone; detaching its endpoint", "endpoint", k.String(), "namespace", ep.Spec.Attach.Target)
-			l.outbox.post(store.Change{Delete: k, Expect: ep.Revision})
-		case err == nil:
-			l.Log.Info("a namespace is back; attaching its endpoint again", "endpoint", k.String(), "namespace", ep.Spec.Attach.Target)
-			again := *ep
-			again.Spec.Attach.Identity = identity
-			l.outbox.post(store.Change{Put: &again, Expect: ep.Revision})
-		}
-		away = true
 	}
-	l.namespaces.Stop()
-	if away {
-		l.namespaces.Reset(namespaceEvery)
+}
+
+func (l *Loop) checkNamespace(k overlay.Key, ep *overlay.Endpoint) {
+	identity, err := l.Namespace(ep.Spec.Attach.Target)
+	switch {
+	case err != nil:
+		l.Log.Debug("a namespace cannot be looked at", "endpoint", k.String(), "err", err)
+	case identity == ep.Spec.Attach.Identity:
+	case ep.Spec.Lifetime != overlay.Kept:
+		if l.outbox.post(store.Change{Delete: k, Expect: ep.Revision}) {
+			l.Log.Info("a namespace is gone; detaching its endpoint", "endpoint", k.String(), "namespace", ep.Spec.Attach.Target)
+		}
+	case identity != "":
+		again := *ep
+		again.Spec.Attach.Identity = identity
+		if l.outbox.post(store.Change{Put: &again, Expect: ep.Revision}) {
+			l.Log.Info("a namespace is back; attaching its endpoint again", "endpoint", k.String(), "namespace", ep.Spec.Attach.Target)
+		}
 	}
 }

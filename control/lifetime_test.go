@@ -51,6 +51,38 @@ func TestBoundEndpointGoesWithItsNamespace(t *testing.T) {
 	})
 }
 
+// TestNamespaceGoesUnannounced: a name can go while what it named lives on, and then no
+// port has gone.
+func TestNamespaceGoesUnannounced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		e := put(t, s, web("blue", "web", "a", 5))
+		n := start(t, s, cachePath(t), nil)
+		n.expect("full blue[web]")
+		n.namespaces.Store("/ns/web", "")
+		pass(2 * namespaceEvery)
+		n.expect("delta ")
+		if _, err := find[*overlay.Endpoint](t, s, e.Key()); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%v, want it detached", err)
+		}
+	})
+}
+
+// TestNamespaceThatCannotBeLookedAt is none that is gone.
+func TestNamespaceThatCannotBeLookedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		e := put(t, s, web("blue", "web", "a", 5))
+		start(t, s, cachePath(t), func(o *Options) {
+			o.Namespace = func(string) (string, error) { return "", errors.New("too many open files") }
+		})
+		pass(time.Minute)
+		if _, err := find[*overlay.Endpoint](t, s, e.Key()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestTamperedPortStays: a port that was deleted under a living namespace is made again.
 func TestTamperedPortStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -76,7 +108,7 @@ func TestKeptEndpointComesBack(t *testing.T) {
 		n := start(t, s, cachePath(t), func(o *Options) {
 			o.Namespace = func(string) (string, error) {
 				if !booted.Load() {
-					return "", errors.New("no such namespace")
+					return "", nil
 				}
 				return "id-after-reboot", nil
 			}

@@ -21,8 +21,8 @@ type Options struct {
 	Log   *slog.Logger
 	// CachePath is the file that remembers what was received.
 	CachePath string
-	// Namespace returns the identity of the namespace at a path, and an error
-	// when there is none.
+	// Namespace returns the identity of the namespace at a path, empty when
+	// there is none, and an error when that cannot be told.
 	Namespace func(path string) (string, error)
 	// Node's own report: version and kernel are copied to each status.
 	Version, Kernel string
@@ -74,8 +74,6 @@ type Loop struct {
 	stations stations
 	reports  reports
 	outbox   *outbox
-	// namespaces fires while a namespace is away.
-	namespaces *time.Timer
 	// unsaved: the table holds what the cache does not.
 	unsaved bool
 	// ended is closed when Run returns.
@@ -99,7 +97,6 @@ func New(o Options) *Loop {
 		stations:   newStations(),
 		reports:    newReports(),
 		outbox:     newOutbox(o.Store, o.Log),
-		namespaces: time.NewTimer(time.Hour),
 		ended:      make(chan struct{}),
 	}
 }
@@ -129,8 +126,8 @@ func (l *Loop) Run(ctx context.Context) error {
 
 	l.watching.Go(func() { l.outbox.run(ctx) })
 	l.stations.since = time.Now()
-	l.namespaces.Stop()
-	defer l.namespaces.Stop()
+	namespaces := time.NewTicker(namespaceEvery)
+	defer namespaces.Stop()
 	audit := time.NewTicker(l.Audit)
 	defer audit.Stop()
 	offline := time.NewTimer(l.Offline)
@@ -149,13 +146,13 @@ func (l *Loop) Run(ctx context.Context) error {
 			if !ok {
 				return l.finish()
 			}
-			l.event(ctx, e)
+			l.event(e)
 		case <-l.applying.again():
 			l.applying.full = true
 		case <-audit.C:
-			l.audit(ctx)
-		case <-l.namespaces.C:
-			l.checkNamespaces(ctx)
+			l.audit()
+		case <-namespaces.C:
+			l.checkNamespaces()
 		case <-offline.C:
 			l.startOffline()
 		case <-l.reports.timer.C:

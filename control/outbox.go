@@ -27,14 +27,16 @@ func newOutbox(s store.Store, log *slog.Logger) *outbox {
 	return &outbox{store: s, log: log, wake: make(chan struct{}, 1), pending: map[overlay.Key]store.Change{}}
 }
 
-// post adds a change, in place of an earlier one of the same resource.
-func (o *outbox) post(c store.Change) {
+// post adds a change, in place of an earlier one of the same resource, and reports
+// whether there was none.
+func (o *outbox) post(c store.Change) (news bool) {
 	k := c.Delete
 	if c.Put != nil {
 		k = c.Put.Key()
 	}
 	o.mu.Lock()
-	if _, waits := o.pending[k]; !waits {
+	_, waits := o.pending[k]
+	if !waits {
 		o.order = append(o.order, k)
 	}
 	o.pending[k] = c
@@ -43,6 +45,7 @@ func (o *outbox) post(c store.Change) {
 	case o.wake <- struct{}{}:
 	default:
 	}
+	return !waits
 }
 
 // run writes until ctx ends.

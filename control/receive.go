@@ -50,7 +50,7 @@ func (l *Loop) receive(ctx context.Context, d delivery) {
 	l.watchNetworks(ctx)
 	if !l.started && l.synced() {
 		l.started, l.applying.full = true, true
-		l.checkNamespaces(ctx)
+		l.checkNamespaces()
 	}
 }
 
@@ -152,7 +152,7 @@ func (l *Loop) watchNetworks(ctx context.Context) {
 		}
 	}
 	for name, w := range l.networks {
-		if l.table.own[name] == 0 {
+		if l.table.own[name] == nil {
 			w.stop()
 			delete(l.networks, name)
 			l.change(nil, l.table.unwatch(networkSource, w.interest))

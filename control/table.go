@@ -20,8 +20,8 @@ const (
 type table struct {
 	node    overlay.NodeName
 	entries map[overlay.Key]entry
-	// own counts this node's endpoints in each network, stations aside.
-	own map[overlay.NetworkName]int
+	// own are this node's endpoints in each network where it has any, stations aside.
+	own map[overlay.NetworkName]map[overlay.Key]*overlay.Endpoint
 	// dropped are keys that this node deleted itself, at the store's revision
 	// then: what a watch that lags still says of them is out of date.
 	dropped map[overlay.Key]int64
@@ -35,29 +35,29 @@ type entry struct {
 func newTable(node overlay.NodeName) *table {
 	return &table{
 		node: node, entries: map[overlay.Key]entry{},
-		own: map[overlay.NetworkName]int{}, dropped: map[overlay.Key]int64{},
+		own: map[overlay.NetworkName]map[overlay.Key]*overlay.Endpoint{}, dropped: map[overlay.Key]int64{},
 	}
 }
 
-// set and remove are the only ones that change entries: they keep the count.
+// set and remove are the only ones that change entries: they keep own.
 func (t *table) set(k overlay.Key, e entry) {
-	t.count(t.entries[k], -1)
-	t.count(e, +1)
+	t.remove(k)
 	t.entries[k] = e
-}
-
-func (t *table) remove(k overlay.Key) {
-	t.count(t.entries[k], -1)
-	delete(t.entries, k)
-}
-
-func (t *table) count(e entry, by int) {
 	ep, ok := e.resource.(*overlay.Endpoint)
 	if !ok || ep.Spec.Node != t.node || ep.Spec.Port == overlay.PortStation {
 		return
 	}
-	if t.own[ep.Network] += by; t.own[ep.Network] == 0 {
-		delete(t.own, ep.Network)
+	if t.own[k.Network] == nil {
+		t.own[k.Network] = map[overlay.Key]*overlay.Endpoint{}
+	}
+	t.own[k.Network][k] = ep
+}
+
+func (t *table) remove(k overlay.Key) {
+	delete(t.entries, k)
+	delete(t.own[k.Network], k)
+	if len(t.own[k.Network]) == 0 {
+		delete(t.own, k.Network)
 	}
 }
 

@@ -106,7 +106,7 @@ func TestTableOwnNetworks(t *testing.T) {
 	station := endpoint("red", "station-1", "a", 2)
 	station.Spec.Port = overlay.PortStation
 	table.merge(networkSource, blueInterest, puts(endpoint("blue", "web", "a", 1), station, endpoint("green", "db", "b", 3)))
-	if len(table.own) != 1 || table.own["blue"] != 1 {
+	if len(table.own) != 1 || len(table.own["blue"]) != 1 {
 		t.Errorf("own networks %v, want blue only", table.own)
 	}
 	table.put(networkSource, endpoint("blue", "web", "b", 5))
