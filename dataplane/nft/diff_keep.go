@@ -11,7 +11,7 @@ import (
 // added, as it is: of networks that are held, or that are yet to go.
 func Keep(want, have Ruleset, held func(overlay.NetworkName) bool) Ruleset {
 	want = want.Clone()
-	isHeld := func(object string) bool { return held(networkOf(object)) }
+	isHeld := func(object string) bool { n := networkOf(object); return n != "" && held(n) }
 	if !have.any(isHeld) {
 		return want
 	}

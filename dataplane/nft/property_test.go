@@ -154,7 +154,7 @@ func TestKeep(t *testing.T) {
 		red, green := drawNetwork(t, "red", "red"), drawNetwork(t, "green", "green")
 		red.VNI, green.VNI = 100, 101
 		have := hosts(held, red)
-		to := Keep(hosts(green), have, func(n overlay.NetworkName) bool { return n == "blue" })
+		to := Keep(hosts(green), have, func(n overlay.NetworkName) bool { return n != "red" })
 		m := model{have.Clone()}
 		doAll(t, m, Diff(to, have))
 		both := hosts(held, green)

@@ -65,6 +65,18 @@ const (
 // Own reports whether a notification with this port id is of a change by a Conn.
 func Own(port uint32) bool { return port&ownPortMask == ownPorts }
 
+// Concerns reports whether a notification is about Weft's tables.
+func Concerns(notification []byte) bool {
+	ours := false
+	if len(notification) > 4 {
+		each(notification[4:], func(kind int, v []byte) { // behind struct nfgenmsg
+			// The table's name is the first attribute of all messages about one.
+			ours = ours || kind == unix.NFTA_TABLE_NAME && text(v) == TableName
+		})
+	}
+	return ours
+}
+
 func (s *socket) bind() error {
 	for tries := 0; ; tries++ {
 		err := unix.Bind(s.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: ownPorts | rand.Uint32()&^ownPortMask})
