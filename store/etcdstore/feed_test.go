@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 
@@ -177,5 +178,66 @@ func TestCatchesUp(t *testing.T) {
 	}
 	if times < 2 {
 		t.Error("etcd sent everything at once: this proves nothing")
+	}
+}
+
+// TestFeedForgets: a feed knows exactly what it still has.
+func TestFeedForgets(t *testing.T) {
+	t.Parallel()
+	f := &feed{floor: 10, at: 10, keep: 3, news: make(chan struct{})}
+	numbered := func(revisions ...int64) (list []change) {
+		for _, r := range revisions {
+			list = append(list, change{revision: r})
+		}
+		return list
+	}
+	add := func(upTo int64, revisions ...int64) {
+		if err := f.add(numbered(revisions...), upTo); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(12, 11, 12)
+	add(16, 13, 14, 16)
+	add(17)
+	for _, tt := range []struct {
+		from int64
+		want []change
+		err  error
+	}{
+		{10, nil, errBehind},
+		{11, nil, errBehind},
+		{12, numbered(13, 14, 16), nil},
+		{13, numbered(14, 16), nil},
+		{15, numbered(16), nil},
+		{17, nil, nil},
+	} {
+		got, upTo, _, err := f.after(tt.from)
+		if !slices.Equal(got, tt.want) || err != tt.err || (err == nil && upTo != 17) {
+			t.Errorf("after %d: got %v up to %d, error %v; want %v up to 17, error %v", tt.from, got, upTo, err, tt.want, tt.err)
+		}
+		if f.reaches(tt.from) != (tt.err == nil) {
+			t.Errorf("reaches(%d) is %v", tt.from, f.reaches(tt.from))
+		}
+	}
+}
+
+// TestFeedOfIncarnation: a watch never gets the feed of another incarnation,
+// which may live on for a moment.
+func TestFeedOfIncarnation(t *testing.T) {
+	t.Parallel()
+	e := embedded(t, t.TempDir(), EmbedOptions{})
+	at := put(t, e, node(1))
+	before, leave := e.join(at)
+	defer leave()
+	if same, leave := e.join(at); same != before {
+		t.Error("two feeds of one incarnation")
+	} else {
+		leave()
+	}
+	at.Incarnation = "another"
+	other, leave := e.join(at)
+	defer leave()
+	if other == before {
+		t.Error("one feed for two incarnations")
 	}
 }

@@ -142,6 +142,9 @@ func future(t *testing.T, s store.Store) {
 	}
 	at.Number += 1000
 	notResumed(t, s, at)
+	// Nor when somebody else watches, whose stream it might share.
+	watch(t, s, store.Interest{}, overlay.Revision{}).first()
+	notResumed(t, s, at)
 }
 
 func otherIncarnation(t *testing.T, s store.Store) {
