@@ -78,7 +78,7 @@ func run(ctx context.Context, o Options, underlay Underlay, m *member, plane *ke
 		Node: o.Node, Store: m.client, Plane: plane, Log: o.Log,
 		CachePath: filepath.Join(o.StateDir, "cache.json"),
 		Namespace: namespace,
-		Version: o.Version, Kernel: kernelRelease(),
+		Version:   o.Version, Kernel: kernelRelease(),
 		PlaneName: overlay.PlaneKernel, PlaneReason: "the only plane of this version",
 		AcceptStore: o.AcceptStore,
 	})
