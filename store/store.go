@@ -59,7 +59,8 @@ type Batch struct {
 	// Reset they are in the order of overlay.Kinds, of network and of name. Nobody
 	// changes them: a store may give one value to several watchers.
 	Puts []overlay.Resource
-	// Deletes are keys of resources that are gone, or no longer covered.
+	// Deletes are keys of resources that are gone, or no longer covered, and of
+	// some that were never delivered: what came and went since the last batch.
 	// A key is in either Puts or Deletes, with its last change.
 	Deletes []overlay.Key
 	// Unknown says, of those Puts that a newer version of Weft wrote, what in

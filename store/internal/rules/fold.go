@@ -12,13 +12,11 @@ type Event struct {
 }
 
 // Fold makes of a sequence of events what a batch says of them: each key once,
-// by its last event, in the order of the last events.
+// by its last event, in the order of the last events. What came and went is among
+// the deletes: a writer that took in its own write ahead of its watch has it.
 func Fold(events []Event) (puts []overlay.Resource, deletes []overlay.Key) {
-	first, last := map[overlay.Key]int{}, map[overlay.Key]int{}
+	last := map[overlay.Key]int{}
 	for i, e := range events {
-		if _, seen := first[e.Key]; !seen {
-			first[e.Key] = i
-		}
 		last[e.Key] = i
 	}
 	for i, e := range events {
@@ -26,7 +24,7 @@ func Fold(events []Event) (puts []overlay.Resource, deletes []overlay.Key) {
 		case last[e.Key] != i:
 		case e.After != nil:
 			puts = append(puts, e.After)
-		case events[first[e.Key]].Before:
+		default:
 			deletes = append(deletes, e.Key)
 		}
 	}

@@ -121,7 +121,7 @@ func TestFold(t *testing.T) {
 		{"once each", []Event{put("a", false), put("b", true), gone("c")}, "+[a b] -[c]"},
 		{"last one wins", []Event{put("a", true), put("b", false), gone("a")}, "+[b] -[a]"},
 		{"order of the last", []Event{put("a", false), put("b", false), put("a", true)}, "+[b a] -[]"},
-		{"came and went", []Event{put("a", false), gone("a")}, "+[] -[]"},
+		{"came and went", []Event{put("a", false), gone("a")}, "+[] -[a]"},
 		{"went and came", []Event{gone("a"), put("a", false)}, "+[a] -[]"},
 		{"went, came and went", []Event{gone("a"), put("a", false), gone("a")}, "+[] -[a]"},
 	} {
