@@ -27,7 +27,7 @@ func (a *applying) again() <-chan time.Time {
 }
 
 func (a *applying) failed(err error) {
-	a.err = err
+	a.err, a.full = err, false // the retry makes it full again
 	a.wait = min(max(2*a.wait, retryFirst), retryMost)
 	a.stop()
 	a.retry = time.NewTimer(a.wait)
@@ -52,10 +52,8 @@ func (l *Loop) step(ctx context.Context) {
 	}
 	delta, changed := l.planner.Plan()
 	switch {
-	case l.applying.full:
-		l.apply(ctx, nil)
-	case l.applying.err != nil:
-		return // the retry compares everything, this change included
+	case l.applying.full, changed && l.applying.err != nil:
+		l.apply(ctx, nil) // one network's failure keeps no other waiting
 	case changed:
 		l.apply(ctx, &delta)
 	}
@@ -67,10 +65,15 @@ func (l *Loop) apply(ctx context.Context, since *dataplane.Delta) {
 		if ctx.Err() != nil {
 			return
 		}
-		l.Log.Error("the host could not be brought to what is wanted; trying again", "err", err)
+		if was := l.applying.err; was == nil || was.Error() != err.Error() {
+			l.Log.Error("the host could not be brought to what is wanted; trying again", "err", err)
+			l.reports.dirty()
+		}
 		l.applying.failed(err)
-		l.reports.dirty()
 		return
+	}
+	if l.applying.err != nil {
+		l.Log.Info("the host is as wanted again")
 	}
 	l.applying.succeeded()
 	l.reports.dirty()

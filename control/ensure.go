@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"weft/dataplane"
 	"weft/overlay"
 )
 
@@ -63,17 +64,18 @@ func (l *Loop) settle() {
 	if len(l.waiters) == 0 {
 		return
 	}
-	if err := l.applying.err; err != nil {
-		l.failWaiters(err)
-		return
-	}
 	state := l.planner.State()
 	waiting := l.waiters[:0]
 	for _, w := range l.waiters {
 		_, there := state.Networks[w.network].Ports[w.name]
+		failed := dataplane.Concerning(l.applying.err, w.network, w.name)
 		switch problems := state.Problems[w.network]; {
+		case failed != nil:
+			w.done <- failed
 		case there != w.gone:
 			w.done <- nil
+		case !w.gone && !l.knows(w):
+			w.done <- fmt.Errorf("endpoint %s/%s was detached again before it was ready", w.network, w.name)
 		case !w.gone && len(problems) > 0:
 			w.done <- fmt.Errorf("network %s: %s", w.network, problems[0])
 		default:
@@ -81,6 +83,12 @@ func (l *Loop) settle() {
 		}
 	}
 	l.waiters = waiting
+}
+
+// knows reports whether the endpoint that is waited for is still to be there.
+func (l *Loop) knows(w *waiter) bool {
+	_, known := l.table.entries[overlay.Key{Kind: overlay.KindEndpoint, Network: w.network, Name: string(w.name)}]
+	return known
 }
 
 func (l *Loop) failWaiters(err error) {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -102,6 +103,47 @@ func TestLoopEnsureSaysWhyNot(t *testing.T) {
 	})
 }
 
+// broken is what a plane says of a network that it cannot make.
+type broken overlay.NetworkName
+
+func (b broken) Error() string { return "VNI taken" }
+
+func (b broken) Concerns() (overlay.NetworkName, overlay.EndpointName) {
+	return overlay.NetworkName(b), ""
+}
+
+// TestLoopKeepsFailuresApart: a network that cannot be made keeps none of the
+// others from being changed, waited for, and reported as they are.
+func TestLoopKeepsFailuresApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		put(t, s, web("green", "db", "a", 6))
+		n := start(t, s, cachePath(t), nil)
+		n.expect("full green[db]")
+		n.hands.failWith(broken("green"))
+		n.hands.events <- dataplane.Event{Kind: dataplane.EventChanged}
+		pass(time.Minute)
+
+		n.hands.did()
+		if err := n.Ensure(n.ctx, put(t, s, web("blue", "web", "a", 5))); err != nil {
+			t.Errorf("Ensure in a network that works: %v", err)
+		}
+		n.expect("failed")
+		if err := n.Ensure(n.ctx, put(t, s, web("green", "more", "a", 7))); err == nil || err.Error() != "VNI taken" {
+			t.Errorf("Ensure in the one that does not: %v", err)
+		}
+		status, err := n.Status(n.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range status.Networks {
+			if want := r.Network == "green"; (len(r.Differs) > 0) != want {
+				t.Errorf("network %s differs: %q", r.Network, r.Differs)
+			}
+		}
+	})
+}
+
 func TestLoopRetriesWholly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := world(t)
@@ -165,6 +207,52 @@ func TestLoopStartsAtOnce(t *testing.T) {
 			n := start(t, s, cache, nil)
 			n.expect("full blue[web]")
 			n.stop()
+		}
+	})
+}
+
+// TestLoopEnsureEndsWithItsEndpoint: nobody waits for what was detached again.
+func TestLoopEnsureEndsWithItsEndpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		n := start(t, s, cachePath(t), nil)
+		n.expect("full ")
+		n.gate.cutOff(store.ErrUnavailable)
+		e := put(t, s, web("blue", "web", "a", 5))
+		ensured := make(chan error, 1)
+		go func() { ensured <- n.Ensure(n.ctx, e) }()
+		synctest.Wait()
+		if err := n.Drop(n.ctx, e.Key(), e.Revision+1); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ensured; err == nil || !strings.Contains(err.Error(), "was detached again") {
+			t.Errorf("Ensure: %v, want that it was detached", err)
+		}
+	})
+}
+
+// TestLoopForgetsWhatCameAndWent: what the agent took in ahead of its watch, and
+// somebody else deleted before the watch went on, is gone.
+func TestLoopForgetsWhatCameAndWent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		n := start(t, s, cachePath(t), nil)
+		n.expect("full ")
+		n.gate.cutOff(store.ErrUnavailable)
+		e := put(t, s, web("blue", "web", "a", 5))
+		ctx, cancel := context.WithCancel(n.ctx)
+		go func() { synctest.Wait(); cancel() }()
+		if err := n.Ensure(ctx, e); err == nil {
+			t.Error("Ensure in a network that is not known yet: no error")
+		}
+		if _, _, err := s.Update(t.Context(), store.Change{Delete: e.Key(), Expect: store.Any}); err != nil {
+			t.Fatal(err)
+		}
+		n.gate.restore()
+		pass(2 * retryMost)
+		endpoints, err := n.Endpoints(n.ctx, "")
+		if err != nil || len(endpoints) > 0 {
+			t.Errorf("endpoints %v, %v: want none", endpoints, err)
 		}
 	})
 }

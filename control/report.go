@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"weft/dataplane"
@@ -84,8 +85,8 @@ func (l *Loop) compare(seen dataplane.Observation, now time.Time) map[overlay.Ne
 	for name := range state.Networks {
 		r, view := at(name), seen.Networks[name]
 		r.Wanted, r.Present, r.Differs = view.Wanted, view.Present, slices.Clone(view.Differs)
-		if l.applying.err != nil {
-			r.Differs = append(r.Differs, l.applying.err.Error())
+		if err := dataplane.Concerning(l.applying.err, name, ""); err != nil {
+			r.Differs = append(r.Differs, strings.Split(err.Error(), "\n")...)
 		}
 		next[name] = r
 	}

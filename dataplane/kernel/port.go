@@ -26,6 +26,9 @@ func (e *OpError) Error() string {
 // Unwrap returns the cause.
 func (e *OpError) Unwrap() error { return e.Err }
 
+// Concerns implements [dataplane.Failure].
+func (e *OpError) Concerns() (overlay.NetworkName, overlay.EndpointName) { return e.Network, "" }
+
 // PortError says that a port could not be made; the rest of the network is as wanted.
 type PortError struct {
 	Network overlay.NetworkName
@@ -39,6 +42,9 @@ func (e *PortError) Error() string {
 
 // Unwrap returns the cause.
 func (e *PortError) Unwrap() error { return e.Err }
+
+// Concerns implements [dataplane.Failure].
+func (e *PortError) Concerns() (overlay.NetworkName, overlay.EndpointName) { return e.Network, e.Port }
 
 // portSet is a set of ports.
 type portSet map[overlay.EndpointName]struct{}
