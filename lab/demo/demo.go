@@ -174,7 +174,7 @@ func (d *demo) showNext() error {
 			d.text("  sudo nsenter --net=%s env %s bash\n", h.Path(), strings.Join(append(d.weft.Environment(h), "PATH="+d.Bin+":$PATH"), " "))
 		}
 		d.text("then: weft status, weft fdb %s, weft explain %s, tcpdump -ni eth0 udp port 4789\n", d.Networks[0].Name, d.Networks[0].Name)
-		d.text("or ping from a workload: sudo ip netns exec %s ping %s\n", netnsName(d.workloads[0].ns.Path()), d.workloads[1].addresses[0])
+		d.text("or ping from a workload: sudo ip netns exec %s ping %s\n", netnsName(d.workloads[0].ns.Path()), d.onHost("b", d.workloads[0].network).addresses[0])
 		d.text("Remove it all: sudo %s lab clean %s\n", d.weft.Program("weft"), d.Lab)
 		return nil
 	}
