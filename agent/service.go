@@ -285,7 +285,7 @@ func (s *service) Explain(ctx context.Context, network overlay.NetworkName) ([]s
 	if network != "" {
 		state.Networks = map[overlay.NetworkName]dataplane.Network{network: state.Networks[network]}
 	}
-	return kernel.Explain(state, s.plane.NetnsDir), nil
+	return s.plane.Explain(state)
 }
 
 // takesPart refuses networks in which this node has no endpoint.

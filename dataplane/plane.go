@@ -68,6 +68,8 @@ type Station struct {
 // Observation is what a plane reads from the host.
 type Observation struct {
 	Networks map[overlay.NetworkName]NetworkView
+	// Drops counts tunnel packets of no network on this node, by reason.
+	Drops map[overlay.DropReason]uint64
 }
 
 // NetworkView is one network as the host has it. The json names are the CLI's.

@@ -23,6 +23,7 @@ func (p *Plane) Apply(ctx context.Context, want dataplane.State, since *dataplan
 	p.reached = 0
 	if since != nil && from != 0 && since.From == from && since.To == want.Generation {
 		p.want = was.With(*since)
+		p.wanted.Store(p.wanted.Load().onHost(LowerHost(p.want)))
 		err := p.applyDelta(ctx, h, was, *since)
 		if err == nil {
 			p.reached = want.Generation
@@ -31,6 +32,7 @@ func (p *Plane) Apply(ctx context.Context, want dataplane.State, since *dataplan
 		p.Log.Info("comparing everything", "because", err)
 	}
 	p.want = want.Clone() // it was lent (dataplane.State)
+	p.wanted.Store(p.wanted.Load().onHost(LowerHost(p.want)))
 	if err := p.applyAll(ctx, h, p.want); err != nil {
 		return err
 	}
@@ -41,7 +43,7 @@ func (p *Plane) Apply(ctx context.Context, want dataplane.State, since *dataplan
 // applyAll compares everything on the host and changes what differs. What can be
 // done is done, whatever fails beside it.
 func (p *Plane) applyAll(ctx context.Context, h *hand, want dataplane.State) error {
-	var errs []error
+	errs := []error{p.guard(h)}
 	for _, name := range sortedNames(want.Networks) {
 		errs = append(errs, p.applyNetwork(ctx, h, want.Networks[name]))
 	}
@@ -59,12 +61,16 @@ func (p *Plane) applyAll(ctx context.Context, h *hand, want dataplane.State) err
 // applyDelta changes what the delta says and reads nothing: the host is as the
 // State before was.
 func (p *Plane) applyDelta(ctx context.Context, h *hand, was dataplane.State, d dataplane.Delta) error {
-	host := false
+	host := p.concernsHost(was, d)
+	if host {
+		if err := p.guard(h); err != nil {
+			return err
+		}
+	}
 	for _, name := range sortedNames(d.Networks) {
 		nd := d.Networks[name]
 		old, known := was.Networks[name]
 		next, wanted := p.want.Networks[name]
-		host = host || hasDirect(old) || hasDirect(next)
 		var err error
 		switch {
 		case !wanted && p.isHeld(name):
@@ -93,6 +99,12 @@ func (p *Plane) isHeld(name overlay.NetworkName) bool {
 // applyNetwork compares everything of a network and changes what differs. It leaves
 // out the ports that cannot be made, one after the other.
 func (p *Plane) applyNetwork(ctx context.Context, h *hand, n dataplane.Network) error {
+	if before := p.wanted.Load().networks[n.Name]; before != nil && before.net.Kind != n.Kind {
+		// Another network under its name: nothing of it is of use.
+		if err := p.remove(ctx, h, n.Name); err != nil {
+			return err
+		}
+	}
 	out := p.findGone(n, n.Ports)
 	var errs []error
 	for {

@@ -87,7 +87,11 @@ func (h *bedHost) hostSettled(s dataplane.State) {
 	h.t.Helper()
 	hand := newHand(h.ns)
 	defer hand.Close()
-	ops, err := h.plane.hostOps(hand, LowerHost(s))
+	want, err := h.plane.hostWant(hand, s)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	ops, err := h.plane.hostOps(hand, want)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -1,6 +1,10 @@
 package kernel
 
-import "weft/dataplane/nft"
+import (
+	"errors"
+
+	"weft/dataplane/nft"
+)
 
 // filters opens a namespace's nft rules, or returns them if they are open.
 func (h *hand) filters(ns NS) (*nft.Conn, error) {
@@ -24,9 +28,20 @@ func (o setFilters) do(h *hand) error {
 		return err
 	}
 	if err := c.Apply(o.Commands); err != nil {
-		return c.Reach(o.Want)
+		if again := c.Reach(o.Want); again != nil {
+			return errors.Join(err, again)
+		}
 	}
 	return nil
+}
+
+// counts are what a namespace's rules have counted.
+func (h *hand) counts(ns NS) (nft.Counts, error) {
+	c, err := h.filters(ns)
+	if err != nil {
+		return nil, err
+	}
+	return c.Counts()
 }
 
 // readFilters reads a namespace's rules; want are those that it should have.

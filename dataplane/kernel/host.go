@@ -11,13 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weft/dataplane"
+	"weft/dataplane/nft"
 	"weft/internal/netns"
 )
 
 // applyHost makes the part of the host match that belongs to no single network.
 // The networks' links come before it.
 func (p *Plane) applyHost(ctx context.Context, h *hand, s dataplane.State) error {
-	want := LowerHost(s)
+	want, err := p.hostWant(h, s)
+	if err != nil {
+		return err
+	}
 	ops, err := p.hostOps(h, want)
 	if err != nil {
 		return err
@@ -51,6 +55,12 @@ func (p *Plane) hostOps(h *hand, want Objects) ([]Op, error) {
 	have, err := h.observeHost(want)
 	if err != nil {
 		return nil, err
+	}
+	if have.Filters[Host], _, err = h.readFilters(Host, want.Filters[Host]); err != nil {
+		return nil, err
+	}
+	if rules, ok := want.Filters[Host]; ok {
+		want.Filters[Host] = nft.Keep(rules, have.Filters[Host], p.isHeld)
 	}
 	for k, r := range want.Routes {
 		// Whichever device the kernel found for the next hop is right.

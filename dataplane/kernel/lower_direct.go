@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"weft/dataplane"
+	"weft/dataplane/nft"
 	"weft/overlay"
 )
 
@@ -74,6 +75,13 @@ func directHop(p netip.Prefix, v4 netip.Addr, mac overlay.MAC) netip.Addr {
 		return v4
 	}
 	return mac.LinkLocal()
+}
+
+// directFilter says how a network's unencapsulated packets pass the host.
+func directFilter(n dataplane.Network, devices map[netip.Addr]string) nft.Direct {
+	return nft.Direct{
+		Link: directHostLink(n.VNI).Name, Hop4: directDomain4, Hop6: n.GatewayMAC.LinkLocal(), Devices: devices,
+	}
 }
 
 // LowerHost turns a State into the objects in the host's own namespace that

@@ -127,7 +127,7 @@ func (h *oracleHost) tryDump(sections []section, exempt exemptions) (dump, error
 
 // showLinks reads the links of all namespaces, and what they are called.
 func (d *dumper) showLinks() error {
-	known := strings.Join(Explain(d.state, d.dir), "\n") + hostCommands
+	known := strings.Join(Explain(d.state, d.dir, nil), "\n") + hostCommands
 	for space, path := range d.spaces() {
 		all, err := d.show(path, "ip", "-j", "-d", "link", "show")
 		if err != nil {

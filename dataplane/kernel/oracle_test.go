@@ -23,7 +23,7 @@ func TestExplainBuildsTheSame(t *testing.T) {
 			t.Parallel()
 			byPlane, byHand := newOracleHost(t, state, false), newOracleHost(t, state, state.named)
 			byPlane.apply()
-			byHand.run(Explain(byHand.state, byHand.dir))
+			byHand.run(Explain(byHand.state, byHand.dir, nil))
 			want := byPlane.dump(everything, incidental...)
 			// A tool does not wait for what the kernel finishes in the background.
 			testenv.Eventually(t, 3*time.Second, func() error {

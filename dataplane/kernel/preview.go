@@ -41,7 +41,9 @@ func (p *Plane) Preview(ctx context.Context, want dataplane.State) ([]string, er
 			add(name, NewObjects())
 		}
 	}
-	ops, err := p.hostOps(h, LowerHost(want))
+	host, err := p.hostWant(h, want)
+	errs = append(errs, err)
+	ops, err := p.hostOps(h, host)
 	errs = append(errs, err)
 	for _, op := range ops {
 		lines = append(lines, op.String())

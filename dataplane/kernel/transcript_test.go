@@ -113,7 +113,7 @@ func TestExplain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			testenv.Golden(t, "explain/"+name+".txt", lines(Explain(s, "/run/netns")))
+			testenv.Golden(t, "explain/"+name+".txt", lines(Explain(s, "/run/netns", nil)))
 		})
 	}
 }
@@ -128,7 +128,7 @@ func TestExplainElsewhere(t *testing.T) {
 		p.Attach.Target = "/proc/42/ns/net"
 		n.Ports["e0"] = p
 	})
-	testenv.Golden(t, "explain/elsewhere.txt", lines(Explain(s, "/srv/my weft/netns")))
+	testenv.Golden(t, "explain/elsewhere.txt", lines(Explain(s, "/srv/my weft/netns", nil)))
 }
 
 func TestDiff(t *testing.T) {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"weft/dataplane"
+	"weft/dataplane/nft"
 	"weft/overlay"
 )
 
@@ -33,7 +35,9 @@ func (p *Plane) Observe(ctx context.Context, name overlay.NetworkName) (dataplan
 		}
 		seen.Networks[n] = v
 	}
-	return seen, errors.Join(errs...)
+	counts, err := h.counts(Host)
+	seen.Drops = counts.Host()
+	return seen, errors.Join(append(errs, err)...)
 }
 
 // viewer collects what the host has of one network, as people see it.
@@ -65,7 +69,32 @@ func (p *Plane) view(h *hand, net dataplane.Network) (dataplane.NetworkView, err
 	if _, ok := v.have.Namespaces[ns]; !ok {
 		return v.NetworkView, nil
 	}
-	return v.NetworkView, v.read(ns)
+	if err := v.read(ns); err != nil {
+		return v.NetworkView, err
+	}
+	return v.NetworkView, v.drops(ns)
+}
+
+// drops adds what the filters have counted.
+func (v *viewer) drops(ns NS) error {
+	domain, err := v.hand.counts(ns)
+	if err != nil {
+		return err
+	}
+	host, err := v.hand.counts(Host)
+	if err != nil {
+		return err
+	}
+	v.Drops = domain.Domain()
+	if n, ok := host.Strangers(v.net.Name); ok {
+		v.Drops[overlay.DropNotMember] = n
+	}
+	for _, why := range overlay.DropReasons() {
+		if !slices.Contains(nft.Reasons(), why) {
+			v.Untold = append(v.Untold, why)
+		}
+	}
+	return nil
 }
 
 // read takes in everything in the domain, and the network's links elsewhere.

@@ -14,6 +14,8 @@ type wanted struct {
 	networks map[overlay.NetworkName]*wantedNetwork
 	// hosts says whose links those on the host are.
 	hosts map[LinkID]overlay.NetworkName
+	// host is what belongs to no single network.
+	host Objects
 }
 
 // wantedNetwork is one network: its State, and the objects of it that are few.
@@ -40,7 +42,7 @@ func wantNetwork(n dataplane.Network, dir string) *wantedNetwork {
 
 // with is w with another network in its place; nil takes it away.
 func (w *wanted) with(name overlay.NetworkName, n *wantedNetwork) *wanted {
-	next := &wanted{networks: map[overlay.NetworkName]*wantedNetwork{}, hosts: map[LinkID]overlay.NetworkName{}}
+	next := &wanted{networks: map[overlay.NetworkName]*wantedNetwork{}, hosts: map[LinkID]overlay.NetworkName{}, host: w.host}
 	maps.Copy(next.networks, w.networks)
 	delete(next.networks, name)
 	if n != nil {
@@ -54,6 +56,13 @@ func (w *wanted) with(name overlay.NetworkName, n *wantedNetwork) *wanted {
 		}
 	}
 	return next
+}
+
+// onHost is w with another part that belongs to no single network.
+func (w *wanted) onHost(o Objects) *wanted {
+	next := *w
+	next.host = o
+	return &next
 }
 
 // after is w after a change that concerns nothing but remote stations and
