@@ -144,15 +144,22 @@ func listen(dir string) (net.Listener, error) {
 	return l, nil
 }
 
-// shutdownTime is how long open requests may take after the agent was told to stop.
-const shutdownTime = 2 * time.Second
+// stopTime is how long open requests may take after the agent was told to stop,
+// and again after they were told so too.
+const stopTime = 500 * time.Millisecond
 
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	requests, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return requests },
+	}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+		defer time.AfterFunc(stopTime, end).Stop()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*stopTime)
 		defer cancel()
 		stopped <- s.Shutdown(grace)
 	}()

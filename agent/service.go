@@ -192,7 +192,17 @@ func satisfies(have, want *overlay.Endpoint) bool {
 func (s *service) undo(ctx context.Context, e *overlay.Endpoint) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
-	return s.remove(ctx, e.Key())
+	revision, err := s.withdraw(ctx, e.Key())
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil // somebody else was faster
+	case err != nil:
+		return fmt.Errorf("%s stays in the store: %w", e.Key(), err)
+	}
+	// Whatever keeps the port from going is what kept it from coming; that is
+	// known already, and tried again.
+	_ = s.loop.Drop(ctx, e.Key(), revision.Number)
+	return nil
 }
 
 // Detach implements agentapi.Service.
@@ -212,29 +222,35 @@ func (s *service) Detach(ctx context.Context, r agentapi.DetachRequest) error {
 // detachTries bounds how often stations that appear while their port goes are withdrawn.
 const detachTries = 8
 
-// remove deletes an endpoint, with the stations behind it.
+// remove deletes an endpoint, and returns when its port is gone.
 func (s *service) remove(ctx context.Context, k overlay.Key) error {
+	revision, err := s.withdraw(ctx, k)
+	if err != nil {
+		return err
+	}
+	return s.loop.Drop(ctx, k, revision.Number)
+}
+
+// withdraw deletes an endpoint from the store, with the stations behind it.
+func (s *service) withdraw(ctx context.Context, k overlay.Key) (overlay.Revision, error) {
+	var last []overlay.Key // that the store named
 	for try := 1; ; try++ {
 		behind, err := s.loop.StationsVia(ctx, k.Network, overlay.EndpointName(k.Name))
 		if err != nil {
-			return err
+			return overlay.Revision{}, err
 		}
-		for _, station := range behind {
-			if _, _, err := s.client.Update(ctx, store.Change{Delete: station, Expect: store.Any}); err != nil {
-				return err
+		for _, station := range append(behind, last...) {
+			_, _, err := s.client.Update(ctx, store.Change{Delete: station, Expect: store.Any})
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return overlay.Revision{}, err
 			}
 		}
 		_, revision, err := s.client.Update(ctx, store.Change{Delete: k, Expect: store.Any})
 		if inUse := (*store.InUseError)(nil); errors.As(err, &inUse) && inUse.By.Kind == overlay.KindEndpoint && try < detachTries {
-			if _, _, err := s.client.Update(ctx, store.Change{Delete: inUse.By, Expect: store.Any}); err != nil {
-				return err
-			}
+			last = []overlay.Key{inUse.By}
 			continue
 		}
-		if err != nil {
-			return err
-		}
-		return s.loop.Drop(ctx, k, revision.Number)
+		return revision, err
 	}
 }
 
