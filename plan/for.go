@@ -46,8 +46,8 @@ func forNamed(self overlay.NodeName, s *overlay.Snapshot, name func(portKey, int
 		if ok {
 			state.Networks[network] = f.build(at, s.Blocks[network], device)
 		}
-		if len(f.problems) > 0 {
-			state.Problems[network] = f.problems
+		if problems := f.allProblems(); len(problems) > 0 {
+			state.Problems[network] = problems
 		}
 	}
 	return state
@@ -70,6 +70,5 @@ func (f *frame) buildSmall(at places, blocks map[string]*overlay.Block, device m
 		Routes:  f.routes(blocks),
 	}
 	n.Settings = f.Settings // routes has found this node's blocks
-	f.sortProblems()
 	return n
 }

@@ -23,8 +23,9 @@ type frame struct {
 	inside []overlay.Family
 	// tightest is the node whose underlay MTU decides.
 	tightest *overlay.Node
-	// problems are what is left out, and why.
-	problems []string
+	// problems are what is left out, and why; portProblems are apart, as ports
+	// come and go without the rest.
+	problems, portProblems []string
 }
 
 // settle computes a network's frame from the nodes that have endpoints in it.

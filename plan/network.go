@@ -17,10 +17,10 @@ type network struct {
 	// frame is the one that the State was made with; nil while it has none.
 	frame *frame
 	// rebuild: everything may have changed. reframe: all but who has which
-	// MAC and address, which are listed.
-	rebuild, reframe bool
-	changedMACs      map[overlay.MAC]struct{}
-	changedAddresses map[address]struct{}
+	// MAC and address, which are listed. replug: this node's ports.
+	rebuild, reframe, replug bool
+	changedMACs              map[overlay.MAC]struct{}
+	changedAddresses         map[address]struct{}
 }
 
 func newNetwork() *network {
@@ -49,9 +49,8 @@ func (n *network) putEndpoint(e *overlay.Endpoint, self overlay.NodeName) {
 	took := n.places.takesPart(e.Spec.Node)
 	n.places.add(e)
 	n.claim(e, contest[overlay.MAC].enter, contest[address].enter)
-	if e.Spec.Node == self && isPort(e) || took != n.places.takesPart(e.Spec.Node) {
-		n.reframe = true
-	}
+	n.reframe = n.reframe || took != n.places.takesPart(e.Spec.Node)
+	n.replug = n.replug || e.Spec.Node == self && isPort(e)
 	if had != nil {
 		n.deleteEndpoint(had, self)
 	}
@@ -62,9 +61,8 @@ func (n *network) deleteEndpoint(e *overlay.Endpoint, self overlay.NodeName) {
 	delete(n.endpoints, overlay.EndpointName(e.Name))
 	n.places.remove(e)
 	n.claim(e, contest[overlay.MAC].leave, contest[address].leave)
-	if e.Spec.Node == self && isPort(e) || !n.places.takesPart(e.Spec.Node) {
-		n.reframe = true
-	}
+	n.reframe = n.reframe || isPort(e) && !n.places.takesPart(e.Spec.Node)
+	n.replug = n.replug || e.Spec.Node == self && isPort(e)
 }
 
 // claim enters or leaves the contests for all that an endpoint claims, and
@@ -155,7 +153,7 @@ func record[K, V comparable](c *dataplane.Changes[K, V], in map[K]V, k K, v V, t
 
 // settled: nothing is left to do.
 func (n *network) settled() {
-	n.rebuild, n.reframe = false, false
+	n.rebuild, n.reframe, n.replug = false, false, false
 	// A map that was large keeps its size, and clearing it its cost.
 	n.changedMACs, n.changedAddresses = map[overlay.MAC]struct{}{}, map[address]struct{}{}
 }

@@ -175,7 +175,7 @@ func (p *Planner) planNetwork(name overlay.NetworkName) (dataplane.NetworkDelta,
 	if n.rebuild || n.reframe || !built {
 		f, ok := settle(n.resource, p.self, p.nodes, n.places)
 		if !ok {
-			return p.drop(name), f.problems
+			return p.drop(name), f.allProblems()
 		}
 		var next dataplane.Network
 		if n.rebuild || !built {
@@ -190,10 +190,15 @@ func (p *Planner) planNetwork(name overlay.NetworkName) (dataplane.NetworkDelta,
 			n.toggled(had.Members, d.Members)
 		}
 		n.frame, p.state.Networks[name] = f, next
+	} else if n.replug {
+		next := had
+		next.Ports = n.frame.ports(n.places.on(p.self), p.device)
+		d = between(name, dataplane.Network{Settings: had.Settings, Ports: had.Ports}, dataplane.Network{Settings: had.Settings, Ports: next.Ports})
+		p.state.Networks[name] = next
 	}
 	n.restation(&d, p.state.Networks[name])
 	n.settled()
-	return d, n.frame.problems
+	return d, n.frame.allProblems()
 }
 
 // between is what changed in one network.
@@ -271,7 +276,7 @@ func (p *Planner) nameDevices() {
 	p.device = devices(p.ports, p.name)
 	for k, name := range p.device {
 		if old, ok := had[k]; ok && old != name {
-			p.network(k.network).reframe = true
+			p.network(k.network).replug = true
 			p.touch(k.network)
 		}
 	}

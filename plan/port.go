@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 // ports are the ports of this node's endpoints.
 func (f *frame) ports(local []*overlay.Endpoint, device map[portKey]string) map[overlay.EndpointName]dataplane.Port {
+	f.portProblems = nil
 	ports := make(map[overlay.EndpointName]dataplane.Port, len(local))
 	for _, e := range local {
 		if p, ok := f.port(e, device); ok {
@@ -29,7 +31,7 @@ func (f *frame) port(e *overlay.Endpoint, device map[portKey]string) (dataplane.
 		return dataplane.Port{}, false
 	}
 	if e.Spec.Port == overlay.PortSegment && f.Kind == overlay.Routed {
-		f.refuse("endpoint %s: a bridge cannot be attached to a routed network", e.Name)
+		f.portProblems = append(f.portProblems, fmt.Sprintf("endpoint %s: a bridge cannot be attached to a routed network", e.Name))
 		return dataplane.Port{}, false
 	}
 	p := dataplane.Port{

@@ -10,8 +10,10 @@ func (f *frame) refuse(format string, args ...any) {
 	f.problems = append(f.problems, fmt.Sprintf(format, args...))
 }
 
-// sortProblems puts them in an order that does not depend on how they were found.
-func (f *frame) sortProblems() {
-	slices.Sort(f.problems)
-	f.problems = slices.Compact(f.problems)
+// allProblems are those of the network and of its ports, in an order that does
+// not depend on how they were found.
+func (f *frame) allProblems() []string {
+	all := slices.Concat(f.problems, f.portProblems)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
