@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"net"
 
+	"golang.org/x/sys/unix"
+
 	"weft/internal/netns"
 )
 
@@ -46,6 +48,9 @@ func (c *Conn) Apply(commands []Command) error {
 		return nil
 	case failed < 0 || failed >= len(commands):
 		return fmt.Errorf("apply nft rules: %w", err)
+	}
+	if _, ok := commands[failed].Rule.forwards(); ok && errors.Is(err, unix.ENOENT) {
+		err = fmt.Errorf("needs nft's fwd (Linux 4.17 with CONFIG_NFT_FWD_NETDEV): %w", err)
 	}
 	return fmt.Errorf("nft %s: %w", shortened(commands[failed]), err)
 }

@@ -83,59 +83,98 @@ func untracked(t Table, n dataplane.Network) {
 // forwarded takes the packets between the nodes' blocks past the host's FORWARD
 // rules: each is sent on where it comes in, with a smaller TTL, as the routes say.
 // A policy of DROP there, which Docker sets, would cut them, and no other table can
-// overrule it. No other packets go this way, and of these not those that
-// a router answers: the host's own stack does that, before its FORWARD rules.
+// overrule it. What comes from the domain is Weft's. What comes from the underlay
+// has to be from the other nodes' blocks, or be a router's answer: theirs, or
+// their domains'.
 //
-// Too large a packet is none of them. The veth to the domain has the underlay's
-// MTU, so that the domain has answered or cut it before. A rule could not tell:
-// what it sees may be many segments in one (GSO).
+// What a router answers itself, packets whose TTL ends here, is left to the host's
+// stack: it answers before its FORWARD rules. Too large a packet is never seen
+// here: the veth to the domain has the underlay's MTU, so that the domain has answered it or
+// cut it before. A rule could not tell, as what it sees may be many segments in
+// one (GSO), and sending those the other way would cut TCP. An unknown neighbour is not answered for.
 func forwarded(t Table, n dataplane.Network, d Direct) {
-	name := "/" + string(n.Name)
-	back := Chain{}
-	var out []Rule
+	name := string(n.Name)
+	var out, back []Rule
 	for _, v := range versions {
-		blocks, remotes := newSet(v.source).ofPrefixes(), newSet(v.source).ofPrefixes()
-		hops := map[string]Set{} // by device
+		blocks := newSet(v.destination).ofPrefixes()
 		for _, b := range n.Blocks {
 			if v.has(b.Addr()) {
-				blocks.Elements[prefixBytes(b)] = ""
+				blocks.addPrefix(b)
 			}
 		}
-		for prefix, r := range n.Routes {
-			dev := d.Devices[r.Via]
-			if !r.Direct || dev == "" || !v.has(prefix.Addr()) || !v.has(r.Via) {
-				continue
-			}
-			remotes.Elements[prefixBytes(prefix)] = ""
-			if _, ok := hops[dev]; !ok {
-				hops[dev] = newSet(v.destination).to(fields[v.destination].kind).ofPrefixes()
-			}
-			hops[dev].Elements[prefixBytes(prefix)] = addressBytes(r.Via)
-		}
+		remotes, hops := directRoutes(n, d, v)
 		if len(blocks.Elements) == 0 || len(remotes.Elements) == 0 {
 			continue
 		}
-		t.Sets[blocksOf+v.digit+name], t.Sets[remotesOf+v.digit+name] = blocks, remotes
+		blocksName, remotesName := blocksOf+v.digit+"/"+name, remotesOf+v.digit+"/"+name
+		t.Sets[blocksName], t.Sets[remotesName] = blocks, remotes
 		lives := []Statement{is(Protocol, v.protocol), above(v.lifetime, "\x01")}
 		for _, dev := range slices.Sorted(maps.Keys(hops)) {
-			hopMap := hopsOf + v.digit + "/" + identifier(dev) + name
-			t.Sets[hopMap] = hops[dev]
-			out = append(out, append(slices.Clone(lives),
-				in(blocksOf+v.digit+name, v.source), Forward{Destination: v.destination, Map: hopMap, Device: dev}))
-			deviceChain(t, dev, jumpTo(ofDirect+string(n.Name)))
+			hopsName := hopsOf + v.digit + "/" + identifier(dev) + "/" + name
+			t.Sets[hopsName] = hops[dev]
+			out = append(out, append(slices.Clone(lives), Forward{Destination: v.destination, Map: hopsName, Device: dev}))
+			deviceChain(t, dev, jumpTo(ofDirect+name))
 		}
-		hop := d.Hop4
-		if v.digit == "6" {
-			hop = d.Hop6
+		back = append(back, append(lives, in(remotesName, v.source), in(blocksName, v.destination),
+			Forward{Destination: v.destination, To: d.hop(v), Device: d.Link}))
+	}
+	if len(out) > 0 {
+		t.Chains[fromLink+name] = Chain{Hook: Hook{Name: "ingress", Priority: priority, Device: d.Link}, Rules: out}
+		t.Chains[ofDirect+name] = Chain{Rules: back}
+	}
+}
+
+// directRoutes is who sends to the node unencapsulated, and where the node sends so,
+// by device.
+func directRoutes(n dataplane.Network, d Direct, v version) (remotes Set, hops map[string]Set) {
+	remotes, hops = newSet(v.source).ofPrefixes(), map[string]Set{}
+	routers := []netip.Addr{d.hop(v)}
+	for _, g := range n.Gateways {
+		routers = append(routers, g.Addr())
+	}
+	via := map[netip.Prefix]netip.Addr{}
+	for prefix, r := range n.Routes {
+		if r.Direct && d.Devices[r.Via] != "" && v.has(prefix.Addr()) && v.has(r.Via) {
+			via[prefix.Masked()] = r.Via
+			remotes.addPrefix(prefix)
+			routers = append(routers, r.Via)
 		}
-		back.Rules = append(back.Rules, append(lives, in(remotesOf+v.digit+name, v.source),
-			in(blocksOf+v.digit+name, v.destination), Forward{Destination: v.destination, To: hop, Device: d.Link}))
 	}
-	if len(out) == 0 {
-		return
+	for prefix, hop := range longest(via) {
+		dev := d.Devices[hop]
+		if _, ok := hops[dev]; !ok {
+			hops[dev] = newSet(v.destination).to(fields[v.destination].kind).ofPrefixes()
+		}
+		hops[dev].Elements[prefixBytes(prefix)] = addressBytes(hop)
 	}
-	t.Chains[fromLink+string(n.Name)] = Chain{Hook: Hook{Name: "ingress", Priority: priority, Device: d.Link}, Rules: out}
-	t.Chains[ofDirect+string(n.Name)] = back
+	for _, a := range routers {
+		// A router's answer never comes from an IPv6 link-local address (RFC 4443 section 2.2).
+		if len(hops) > 0 && v.has(a) && !(a.Is6() && a.IsLinkLocalUnicast()) {
+			remotes.addPrefix(netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	return remotes, hops
+}
+
+func (d Direct) hop(v version) netip.Addr {
+	if v.digit == "4" {
+		return d.Hop4
+	}
+	return d.Hop6
+}
+
+// addPrefix adds a prefix to a set, unless it is a part of one that is there: the
+// kernel takes no two that overlap.
+func (s Set) addPrefix(p netip.Prefix) {
+	for k := range s.Elements {
+		if other := prefixOf(k); other.Overlaps(p) {
+			if other.Bits() <= p.Bits() {
+				return
+			}
+			delete(s.Elements, k)
+		}
+	}
+	s.Elements[prefixBytes(p)] = ""
 }
 
 // deviceChain makes what an underlay device receives be seen by a network's rules.

@@ -115,6 +115,15 @@ func (s Forward) String() string {
 	return "fwd " + family + " to " + to + " device " + quoted(s.Device)
 }
 
+// forwards is the rule's Forward, if it has one.
+func (r Rule) forwards() (Forward, bool) {
+	if len(r) == 0 {
+		return Forward{}, false
+	}
+	f, ok := r[len(r)-1].(Forward)
+	return f, ok
+}
+
 // Odd is a rule of somebody else's, or a changed one: what the kernel says of it.
 type Odd struct{ Code string }
 

@@ -170,7 +170,7 @@ func vniBytes(v overlay.VNI) string {
 }
 
 func prefixBytes(p netip.Prefix) string {
-	return addressBytes(p.Masked().Addr()) + string(byte(p.Bits()))
+	return addressBytes(p.Masked().Addr()) + string([]byte{byte(p.Bits())})
 }
 
 // prefixOf is the prefix of such bytes.

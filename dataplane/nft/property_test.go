@@ -40,6 +40,9 @@ func drawNetwork(t *rapid.T, name overlay.NetworkName, label string) dataplane.N
 	}
 	if n.Kind == overlay.Routed {
 		routes(rapid.Bool().Draw(t, label+" is direct"), rapid.SliceOfNDistinct(rapid.ByteRange(2, 5), 0, 3, rapid.ID).Draw(t, label+" routes")...)(&n)
+		if rapid.Bool().Draw(t, label+" has a route in a route") {
+			n.Routes[netip.MustParsePrefix("10.7.2.128/25")] = dataplane.Route{Node: "n3", Direct: true, Via: vtep(overlay.V4, 3)}
+		}
 		if rapid.Bool().Draw(t, label+" has no tunnel") {
 			none(&n)
 		}
