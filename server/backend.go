@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"weft/api/identity"
 	"weft/store"
@@ -29,10 +30,14 @@ func openBackend(ctx context.Context, o Options) (*backend, error) {
 			Options: options, Endpoints: o.Etcd.Endpoints,
 			CA: o.Etcd.CA, Cert: o.Etcd.Certificate, Key: o.Etcd.Key, Log: o.Log,
 		})
+		name := "etcd at " + strings.Join(o.Etcd.Endpoints, ",")
+		if errors.Is(err, store.ErrUnavailable) {
+			return nil, fmt.Errorf("%s: %w; does it run, and take this client's certificate?", name, err)
+		}
 		if err != nil {
 			return nil, err
 		}
-		return &backend{name: fmt.Sprint("etcd at ", o.Etcd.Endpoints), store: s, vault: s, close: s.Close}, nil
+		return &backend{name: name, store: s, vault: s, close: s.Close}, nil
 	}
 	s, err := etcdstore.Embed(ctx, filepath.Join(o.StateDir, "etcd"), etcdstore.EmbedOptions{Options: options, Log: o.Log})
 	if err != nil {

@@ -127,9 +127,13 @@ func (s *Server) reachable() (addresses, names []string, err error) {
 
 // Run serves until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
+	admin, err := s.admin()
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.api.Serve(ctx, s.listener) })
-	g.Go(func() error { return s.keepAdmin(ctx) })
+	g.Go(func() error { return s.keepAdmin(ctx, admin) })
 	g.Go(func() error { return s.backend.watch(ctx) })
 	s.options.Log.Info("server ready", "listen", s.listener.Addr(), "store", s.backend.name)
 	return g.Wait()
@@ -163,19 +167,14 @@ func (s *Server) Store() store.Store { return s.backend.store }
 const adminFile = "admin.json"
 
 // keepAdmin keeps the administrator's credentials on this host fresh.
-func (s *Server) keepAdmin(ctx context.Context) error {
-	path := filepath.Join(s.options.StateDir, adminFile)
-	cert, err := s.admin(path)
-	if err != nil {
-		return err
-	}
-	return identity.Rotate(ctx, identity.NewHolder(cert), s.options.Log, func(context.Context) (*tls.Certificate, error) {
-		return s.admin(path)
+func (s *Server) keepAdmin(ctx context.Context, first *tls.Certificate) error {
+	return identity.Rotate(ctx, identity.NewHolder(first), s.options.Log, func(context.Context) (*tls.Certificate, error) {
+		return s.admin()
 	})
 }
 
 // admin writes new credentials for the administrator.
-func (s *Server) admin(path string) (*tls.Certificate, error) {
+func (s *Server) admin() (*tls.Certificate, error) {
 	csr, key, err := identity.NewRequest()
 	if err != nil {
 		return nil, err
@@ -192,7 +191,7 @@ func (s *Server) admin(path string) (*tls.Certificate, error) {
 	for _, a := range addresses {
 		c.Servers = append(c.Servers, "https://"+a)
 	}
-	if err := c.Save(path); err != nil {
+	if err := c.Save(filepath.Join(s.options.StateDir, adminFile)); err != nil {
 		return nil, fmt.Errorf("write the administrator's credentials: %w", err)
 	}
 	return c.KeyPair()
