@@ -18,6 +18,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"go.etcd.io/etcd/server/v3/etcdmain"
+
 	"weft/internal/testenv"
 
 	// The programs are built by the go command, which go test does not see: by
@@ -29,7 +31,16 @@ import (
 // bin is the folder of the programs.
 var bin string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+// roleVar has this binary be another program.
+const roleVar = "WEFT_E2E_ROLE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(roleVar) == "etcd" { // the real one, with its own command line
+		etcdmain.Main(os.Args)
+		return
+	}
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	flag.Parse()
