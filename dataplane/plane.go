@@ -49,7 +49,8 @@ const (
 
 // Event is something that happened on the host.
 type Event struct {
-	Kind    EventKind
+	Kind EventKind
+	// Network is empty for a change of what belongs to no single one.
 	Network overlay.NetworkName
 	// Port is set on all kinds but EventChanged.
 	Port overlay.EndpointName

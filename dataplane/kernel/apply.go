@@ -188,7 +188,7 @@ func (p *Plane) change(ctx context.Context, h *hand, name overlay.NetworkName, o
 			err = op.do(h)
 		}
 		if err != nil {
-			return &OpError{Network: name, Op: op, Done: i, Total: len(ops), Err: err}
+			return &OpError{Network: name, Op: op, Done: i, Total: len(ops), Err: inWords(h, op, err)}
 		}
 		p.Log.Debug("host changed", "network", name, "op", op.String())
 		if made, ok := op.(addNamespace); ok {

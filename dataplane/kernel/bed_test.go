@@ -82,6 +82,12 @@ func (h *bedHost) cleanUp() {
 	}
 }
 
+// run runs a command in the host's namespace.
+func (h *bedHost) run(argv ...string) {
+	h.t.Helper()
+	testenv.Run(h.t, h.ns, argv...)
+}
+
 func (h *bedHost) underlay(f overlay.Family) netip.Addr {
 	if f == overlay.V4 {
 		return netip.AddrFrom4([4]byte{192, 0, 2, byte(h.index + 1)})

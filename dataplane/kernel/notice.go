@@ -1,6 +1,11 @@
 package kernel
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"weft/dataplane/nft"
+	"weft/overlay"
+)
 
 // notice compares a notification with what is wanted. Weft's own changes lead to
 // that, so what they announce is either as wanted, or becomes so by a later
@@ -10,7 +15,7 @@ func (p *Plane) notice(w *watch, h unix.NlMsghdr, m []byte) {
 	if len(m) == 0 {
 		return
 	}
-	if w.network == "" {
+	if w.network == ofHost {
 		p.noticeOnHost(w, h.Type, m)
 		return
 	}
@@ -136,8 +141,55 @@ func (p *Plane) noticeOnHost(w *watch, kind uint16, m []byte) {
 		if name, ours := p.wanted.Load().hosts[w.table.id(index)]; ours {
 			p.suspicions.raise(name, lost{w.table.id(index)})
 		}
+	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+		if r := parseRoute(m); r.table == unix.RT_TABLE_MAIN {
+			p.noticeHostRoute(w, r, kind == unix.RTM_DELROUTE)
+		}
+	case unix.RTM_DELADDR:
+		if a, ok := w.table.address(parseAddress(m)); ok {
+			if _, ours := p.wanted.Load().host.Addresses[a]; ours {
+				p.suspicions.raise(ofHost, lost{a})
+			}
+		}
 	}
 }
+
+// ofHost stands for what belongs to no single network.
+const ofHost overlay.NetworkName = ""
+
+// noticeHostRoute looks at the routes that are Weft's, or where one of Weft's is to be.
+func (p *Plane) noticeHostRoute(w *watch, r hostRoute, gone bool) {
+	k := RouteKey{Host, r.prefix, r.metric}
+	want, wanted := p.wanted.Load().host.Routes[k]
+	ours := r.proto == Protocol
+	switch {
+	case gone && wanted && ours:
+		p.suspicions.raise(ofHost, lost{k})
+	case gone || wanted && ours && r.via == want.Via:
+		p.suspicions.drop(ofHost, k)
+	case ours:
+		p.suspicions.raise(ofHost, k)
+	}
+}
+
+// noticeRules looks at changes of Weft's nft tables that are not Weft's.
+func (p *Plane) noticeRules(w *watch, h unix.NlMsghdr, m []byte) {
+	if nft.Own(h.Pid) || len(m) < sizeofNfgenmsg {
+		return
+	}
+	attributes(m[sizeofNfgenmsg:], func(kind uint16, v []byte) {
+		// The first attribute of all but NFT_MSG_NEWGEN is the table.
+		if kind == 1 && text(v) == nft.TableName {
+			p.suspicions.raise(w.network, lost{aboutRules{}})
+		}
+	})
+}
+
+// sizeofNfgenmsg is the size of struct nfgenmsg (linux/netfilter/nfnetlink.h).
+const sizeofNfgenmsg = 4
+
+// aboutRules is the key of a suspicion about a namespace's nft rules.
+type aboutRules struct{}
 
 func (p *Plane) noticeHostLink(w *watch, l hostLink, family byte, gone bool) {
 	if family == unix.AF_BRIDGE {
@@ -173,8 +225,8 @@ type aboutNamespace struct{}
 
 // missed takes in that notifications were lost.
 func (p *Plane) missed(w *watch) {
-	if w.network != "" {
-		p.suspicions.raise(w.network, lost{aboutNamespace{}})
+	p.suspicions.raise(w.network, lost{aboutNamespace{}})
+	if w.network != ofHost {
 		return
 	}
 	for name := range p.wanted.Load().networks {

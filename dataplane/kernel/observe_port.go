@@ -25,12 +25,28 @@ func (o *observer) hostLinks() error {
 	}
 	o.tables[Host] = t
 	for _, l := range t.links {
-		if tagged(l.link.Alias, o.name) {
-			id := LinkID{Host, l.name}
+		id := LinkID{Host, l.name}
+		ours := tagged(l.link.Alias, o.name)
+		if want, ok := o.want.Links[id]; ok && !ours && !want.Lent {
+			if ours, err = o.isOurs(id, want); err != nil {
+				return err
+			}
+		}
+		if ours {
 			o.Links[id] = t.link(l, o.want.Links[id])
 		}
 	}
 	return nil
+}
+
+// isOurs reports whether a link that has lost its tag is Weft's: by its other end, or
+// by where its traffic goes.
+func (o *observer) isOurs(id LinkID, want Link) (bool, error) {
+	if want.Kind == KindVeth {
+		return o.joined(want.Peer, id), nil
+	}
+	to, err := o.redirect(id)
+	return to != "" && to == o.want.Redirects[id], err
 }
 
 // workloads reads what is wanted in workloads' namespaces. Links that are not

@@ -3,6 +3,8 @@ package kernel
 import (
 	"net/netip"
 
+	"golang.org/x/sys/unix"
+
 	"weft/internal/netns"
 	"weft/overlay"
 )
@@ -22,7 +24,11 @@ func (p *Plane) run(w *watch) {
 			}
 		}
 		w.before = nil
-		w.run(p.notice, p.missed)
+		defer w.deafen()
+		w.conn.receive(func(h unix.NlMsghdr, m []byte) { p.notice(w, h, m) }, func() { p.missed(w) })
+	})
+	p.watches.running.Go(func() {
+		w.rules.receive(func(h unix.NlMsghdr, m []byte) { p.noticeRules(w, h, m) }, func() { p.missed(w) })
 	})
 }
 

@@ -55,6 +55,10 @@ func (p *Plane) watchNames() (err error) {
 func (p *Plane) verify(ctx context.Context, name overlay.NetworkName) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if name == ofHost {
+		p.verifyHost(ctx)
+		return
+	}
 	n, ok := p.want.Networks[name]
 	if !ok || ctx.Err() != nil {
 		return
@@ -79,6 +83,25 @@ func (p *Plane) verify(ctx context.Context, name overlay.NetworkName) {
 		}
 	}
 	p.outbox.put(dataplane.Event{Kind: dataplane.EventChanged, Network: name, What: describe(ops)})
+}
+
+// verifyHost is verify for what belongs to no single network.
+func (p *Plane) verifyHost(ctx context.Context) {
+	if ctx.Err() != nil || p.want.Generation == 0 && len(p.want.Networks) == 0 {
+		return // nothing was applied yet
+	}
+	h := newHand(p.Host)
+	defer h.Close()
+	want, err := p.hostWant(h, p.want)
+	if err == nil {
+		var ops []Op
+		if ops, err = p.hostOps(h, want); len(ops) > 0 {
+			p.outbox.put(dataplane.Event{Kind: dataplane.EventChanged, What: describe(ops)})
+		}
+	}
+	if err != nil {
+		p.Log.Error("a change on the host could not be looked into", "err", err)
+	}
 }
 
 // describe says what a change on the host was, by what would undo it.

@@ -19,6 +19,8 @@ type watch struct {
 	network overlay.NetworkName
 	id      netns.Identity
 	conn    *conn
+	// rules tells of changes to nft rules.
+	rules *conn
 	// Of the goroutine that runs it: the links, what the bridge had learnt when the watch
 	// was opened, and the ears on segment ports, by link.
 	table  linkTable
@@ -32,7 +34,10 @@ var (
 		unix.RTNLGRP_LINK, unix.RTNLGRP_NEIGH, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
 		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
 	}
-	hostGroups = []int{unix.RTNLGRP_LINK, unix.RTNLGRP_TC}
+	hostGroups = []int{
+		unix.RTNLGRP_LINK, unix.RTNLGRP_TC, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
+	}
 )
 
 // openWatch subscribes first and then reads the links: nothing is missed between.
@@ -43,15 +48,19 @@ func openWatch(network overlay.NetworkName, ns NS, path string, groups []int) (*
 	}
 	w := &watch{network: network, id: id, ears: map[int]*ear{}}
 	err = netns.Do(path, func() (err error) {
-		w.conn, err = dial(unix.NETLINK_ROUTE, groups...)
+		if w.conn, err = dial(unix.NETLINK_ROUTE, groups...); err == nil {
+			w.rules, err = dial(unix.NETLINK_NETFILTER, unix.NFNLGRP_NFTABLES)
+		}
 		return err
 	})
 	if err != nil {
+		w.Close()
 		return nil, err
 	}
 	s, err := openSpace(ns, path)
 	if err != nil {
-		return nil, errors.Join(err, w.conn.Close())
+		w.Close()
+		return nil, err
 	}
 	defer s.Close()
 	for tries := 0; ; tries++ {
@@ -61,9 +70,19 @@ func openWatch(network overlay.NetworkName, ns NS, path string, groups []int) (*
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(err, w.conn.Close())
+		w.Close()
+		return nil, err
 	}
 	return w, nil
+}
+
+// Close ends what runs the watch. Sockets to read from have nothing to lose.
+func (w *watch) Close() {
+	for _, c := range []*conn{w.conn, w.rules} {
+		if c != nil {
+			_ = c.Close()
+		}
+	}
 }
 
 // readBefore reads what is there when the watch begins.
@@ -79,19 +98,18 @@ func (w *watch) readBefore(s *space) (err error) {
 	})
 }
 
-// run gives every message to notice, until the watch is closed. lost is called when
-// there were more than the socket holds.
-func (w *watch) run(notice func(*watch, unix.NlMsghdr, []byte), lost func(*watch)) {
-	defer w.deafen()
+// receive gives every message of a socket to notice, until it is closed. lost is
+// called when there were more than the socket holds.
+func (c *conn) receive(notice func(unix.NlMsghdr, []byte), lost func()) {
 	for {
-		b, err := w.conn.read()
+		b, err := c.read()
 		switch {
 		case errors.Is(err, os.ErrClosed):
 			return
 		case err != nil:
-			lost(w)
+			lost()
 		}
-		messages(b, func(h unix.NlMsghdr, m []byte) { notice(w, h, m) })
+		messages(b, notice)
 	}
 }
 
@@ -115,7 +133,7 @@ func (w *watch) deafen() {
 // alive.
 func (ws *watches) stop(name overlay.NetworkName) {
 	if w, ok := ws.domains[name]; ok {
-		_ = w.conn.Close() // a netlink socket has nothing to lose
+		w.Close()
 		delete(ws.domains, name)
 	}
 }
@@ -126,7 +144,7 @@ func (ws *watches) close() {
 		ws.stop(name)
 	}
 	if ws.host != nil {
-		_ = ws.host.conn.Close()
+		ws.host.Close()
 	}
 	if ws.names != nil {
 		_ = ws.names.file.Close()
