@@ -15,6 +15,9 @@ func (l lowering) routedDomain() {
 		"net/ipv6/conf/all/forwarding", "1",
 		"net/ipv6/conf/all/accept_ra", "0",
 		"net/ipv6/conf/default/accept_ra", "0",
+		// Errors of another node's domain come from the gateway's address, which is
+		// this domain's too: without this they are martians (ip-sysctl.rst).
+		"net/ipv4/conf/all/accept_local", "1",
 		// Two endpoints of a node are never neighbours: no redirect is true.
 		"net/ipv4/conf/all/send_redirects", "0",
 		"net/ipv4/conf/default/send_redirects", "0",
