@@ -60,6 +60,13 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	leave, err := Claim()
+	if errors.Is(err, ErrRunning) {
+		return fmt.Errorf("%w; end that one, or give this one a network namespace of its own", err)
+	} else if err != nil {
+		return err
+	}
+	defer leave()
 	member, err := join(ctx, o)
 	if err != nil {
 		return err
@@ -109,23 +116,6 @@ func namespace(path string) (string, error) {
 		return "", err
 	}
 	return id.String(), nil
-}
-
-// lock makes sure that one agent runs per run directory.
-func lock(dir string) (unlock func(), err error) {
-	path := filepath.Join(dir, "agent.lock")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open lock: %w", err)
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		closeErr := f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = fmt.Errorf("another agent runs with --run-dir %s; end that one, or give this one folders of its own", dir)
-		}
-		return nil, errors.Join(err, closeErr)
-	}
-	return func() { f.Close() }, nil
 }
 
 // listen opens the agent's socket; what an agent left that was killed is

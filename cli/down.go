@@ -18,8 +18,8 @@ func newDown(a *app) *cobra.Command {
 		Short: "Remove all that Weft made on this host",
 		Long: `Remove all that Weft made on this host: links, namespaces, routes, filters and
 settings, and nothing else. It runs "weftd down", which needs neither a running
-daemon nor a server, with the same directories. Stop the daemon before, or it makes
-everything again.`,
+daemon nor a server, with the same directories. Stop the daemon before: while it
+runs, which would make everything again, this is refused.`,
 		Example: `  systemctl stop weftd && weft down
   weft down --run-dir /run/weft2 --state-dir /var/lib/weft2`,
 	}

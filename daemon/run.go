@@ -97,7 +97,7 @@ func (d *daemon) downCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "down", Short: "Remove all that Weft made on this host", Args: cobra.NoArgs,
 		Long: `Down removes every link, namespace, route, filter and setting that Weft made on
-this host, and nothing else. It needs neither a running daemon nor a server, and may be
+this host, and nothing else. It needs no server, is refused while an agent runs, and may be
 repeated. The node's keys and its place in the store stay: weftd agent brings it back.`,
 		Example: "  weftd down",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return d.down(cmd.Context()) },
