@@ -201,7 +201,7 @@ func staleDelta(x *exam) {
 		x.wrong("apply: %v", err)
 		return
 	}
-	x.last = s
+	x.last, x.drops = s, nil
 	if _, err := x.h.Deliveries(); err != nil {
 		x.wrong("collect deliveries: %v", err)
 	}

@@ -54,6 +54,7 @@ type comparison struct {
 	oracle     *Memory
 	generation *uint64
 	last       dataplane.State
+	counters   map[overlay.DropReason]uint64 // as read last; nil: not since an Apply
 }
 
 func newComparison(t *rapid.T, h Harness, generation *uint64) *comparison {
@@ -74,14 +75,17 @@ func (c *comparison) apply(s dataplane.State, tell bool) {
 	if err := c.oracle.Apply(c.t.Context(), s, nil); err != nil {
 		c.t.Fatalf("apply to the oracle: %v", err)
 	}
-	c.last = s
+	c.last, c.counters = s, nil
 	if _, err := c.h.Deliveries(); err != nil {
 		c.t.Fatalf("collect deliveries: %v", err)
 	}
 }
 
 func (c *comparison) inject(at Place, frame []byte) {
-	drops := c.drops()
+	if c.counters == nil {
+		c.counters = c.drops()
+	}
+	before := c.counters
 	oracleDrops := c.oracle.Drops()
 	if err := c.h.Inject(at, frame); err != nil {
 		c.t.Fatalf("inject at %s: %v", at, err)
@@ -96,7 +100,8 @@ func (c *comparison) inject(at Place, frame []byte) {
 		c.t.Errorf("in %s\n%s", in, diff)
 	}
 	why := counted(oracleDrops, c.oracle.Drops())
-	if diff := compareDrops(drops, c.drops(), why, c.h.Untold()); diff != "" {
+	c.counters = c.drops()
+	if diff := compareDrops(before, c.counters, why, c.h.Untold()); diff != "" {
 		c.t.Errorf("in %s\n%s", in, diff)
 	}
 }
