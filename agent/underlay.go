@@ -141,11 +141,24 @@ func defaultSource(f overlay.Family) (netip.Addr, bool) {
 const watchAgain = time.Second
 
 // watchUnderlay calls changed with the underlay each time that it is another
-// one, until ctx ends. While the host has no such address nothing is called:
-// the last one stays.
+// one, until ctx ends. While the host has no such address nothing is called but
+// the log, once: the last one stays.
 func watchUnderlay(ctx context.Context, wanted []string, now Underlay, changed func(Underlay), log *slog.Logger) {
+	lost := false
 	look := func() {
-		if u, err := FindUnderlay(wanted); err == nil && !u.Equal(now) {
+		u, err := FindUnderlay(wanted)
+		if err != nil {
+			if !lost {
+				log.Warn("this node's underlay is gone; other nodes do not reach it until it is back", "underlay", now.Addresses, "err", err)
+			}
+			lost = true
+			return
+		}
+		if lost {
+			log.Info("this node's underlay is back", "underlay", u.Addresses)
+		}
+		lost = false
+		if !u.Equal(now) {
 			now = u
 			changed(u)
 		}

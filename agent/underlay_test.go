@@ -2,9 +2,11 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -101,6 +103,70 @@ func TestWatchUnderlay(t *testing.T) {
 			return context.DeadlineExceeded
 		}
 	}, "the new address to be told")
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// lines is a log that counts its messages.
+type lines struct {
+	slog.Handler
+	mu    sync.Mutex
+	count map[string]int
+}
+
+func (l *lines) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l *lines) Handle(_ context.Context, r slog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.count[r.Message]++
+	return nil
+}
+
+func (l *lines) of(text string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for message, times := range l.count {
+		if strings.Contains(message, text) {
+			n += times
+		}
+	}
+	return n
+}
+
+// TestWatchUnderlayLost: that the address is gone is said once, and that it is back.
+func TestWatchUnderlayLost(t *testing.T) {
+	t.Parallel()
+	ns := host(t, "ip addr add 192.0.2.11/24 dev eth0")
+	now, err := find(t, ns, "192.0.2.11")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &lines{Handler: slog.DiscardHandler, count: map[string]int{}}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- netns.Do(ns, func() error {
+			watchUnderlay(ctx, []string{"192.0.2.11"}, now, func(u Underlay) { t.Errorf("told %v", u) }, slog.New(log))
+			return nil
+		})
+	}()
+	said := func(text string) {
+		testenv.Eventually(t, 5*time.Second, func() error {
+			if n := log.of(text); n != 1 {
+				return fmt.Errorf("%q was said %d times, want once", text, n)
+			}
+			return nil
+		}, text)
+	}
+	testenv.Run(t, ns, "ip", "addr", "flush", "dev", "eth0")
+	said("underlay is gone")
+	testenv.Run(t, ns, "ip", "addr", "add", "198.51.100.7/24", "dev", "eth0") // another one
+	testenv.Run(t, ns, "ip", "addr", "add", "192.0.2.11/24", "dev", "eth0")
+	said("underlay is back")
+	said("underlay is gone")
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
