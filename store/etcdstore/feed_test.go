@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"weft/overlay"
 	"weft/store"
@@ -162,10 +163,12 @@ func TestCatchesUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	interrupted := errors.New("interrupted")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
 	in := store.Interest{Kinds: []overlay.Kind{overlay.KindEndpoint}}
 	got, times := map[string]bool{}, 0
 	for ; len(got) < past; times++ {
-		err := e.Watch(t.Context(), in, at, func(b store.Batch) error {
+		err := e.Watch(ctx, in, at, func(b store.Batch) error {
 			for _, r := range b.Puts {
 				got[r.Key().Name] = true
 			}

@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -21,9 +22,6 @@ func zapLogger(log *slog.Logger) *zap.Logger {
 // in full, secrets included.
 type bridge struct{ handler slog.Handler }
 
-// onePort is a warning of etcd's at every start that only concerns listeners.
-const onePort = "Running http and grpc server on single port. This is not recommended for production."
-
 func level(l zapcore.Level) slog.Level {
 	switch {
 	case l >= zapcore.ErrorLevel:
@@ -32,6 +30,22 @@ func level(l zapcore.Level) slog.Level {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug
+}
+
+// levelOf is the level of a message. Some that etcd warns of in the life of a store
+// that is alone are nothing to act on.
+func levelOf(e zapcore.Entry) slog.Level {
+	for _, harmless := range []string{
+		"Running http and grpc server on single port", // nothing listens
+		// In the first moments of a new store, and done again when it is time:
+		"Failed to detect schema version", "failed to update storage version",
+		"cannot campaign at term",
+	} {
+		if strings.Contains(e.Message, harmless) {
+			return slog.LevelDebug
+		}
+	}
+	return level(e.Level)
 }
 
 // Enabled implements [zapcore.Core].
@@ -46,7 +60,7 @@ func (b bridge) With(fields []zapcore.Field) zapcore.Core {
 
 // Check implements [zapcore.Core].
 func (b bridge) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if b.Enabled(e.Level) {
+	if b.Enabled(e.Level) && b.handler.Enabled(context.Background(), levelOf(e)) {
 		return checked.AddCore(e, b)
 	}
 	return checked
@@ -54,10 +68,7 @@ func (b bridge) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.C
 
 // Write implements [zapcore.Core].
 func (b bridge) Write(e zapcore.Entry, fields []zapcore.Field) error {
-	if e.Message == onePort {
-		return nil
-	}
-	r := slog.NewRecord(e.Time, level(e.Level), "etcd: "+e.Message, 0)
+	r := slog.NewRecord(e.Time, levelOf(e), "etcd: "+e.Message, 0)
 	r.AddAttrs(attrs(fields)...)
 	return b.handler.Handle(context.Background(), r)
 }

@@ -24,10 +24,11 @@ func TestLog(t *testing.T) {
 	log := zapLogger(slog.New(handler)).With(zap.String("member", "weft"))
 	log.Debug("the whole write", zap.String("value", "secret"))
 	log.Info("started")
-	log.Warn(onePort)
+	log.Error("failed to update storage version")
 	log.Warn("slow", zap.Int("took", 3))
 	log.Error("broken", zap.Error(errors.New("no disk")), zap.Strings("paths", []string{"a", "b"}))
 	want := `level=DEBUG msg="etcd: started" member=weft
+level=DEBUG msg="etcd: failed to update storage version" member=weft
 level=WARN msg="etcd: slow" member=weft took=3
 level=ERROR msg="etcd: broken" member=weft error="no disk" paths="[a b]"
 `
