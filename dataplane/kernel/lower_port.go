@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"cmp"
+	"hash/fnv"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -42,8 +43,11 @@ func (l lowering) farEnd(p dataplane.Port) (LinkID, Link) {
 	case overlay.AttachVeth:
 		return LinkID{Host, p.Attach.Target}, Link{MAC: p.MAC, MTU: l.n.MTU, Lent: true}
 	case overlay.AttachBridge:
+		// A smaller MTU would become the bridge's, which is not ours to change
+		// (net/bridge/br_if.c, br_mtu_auto_adjust), and swallow what a station sends
+		// too large, where the tunnel answers.
 		return LinkID{Host, p.Device},
-			Link{Alias: alias, MTU: l.n.MTU, Up: true, NoLinkLocal: true, Master: p.Attach.Target}
+			Link{Alias: alias, MTU: l.n.UnderlayMTU, Up: true, NoLinkLocal: true, Master: p.Attach.Target}
 	}
 	return LinkID{Host, p.Device}, Link{Alias: alias, MTU: l.n.UnderlayMTU, Up: true, NoLinkLocal: true}
 }
@@ -125,11 +129,15 @@ func anywhere(g netip.Addr) netip.Prefix {
 // metricOf is the metric of a workload's default route. A workload may have a default
 // route of its own, and interfaces on several networks: Weft's stands behind
 // all that others commonly set (0 in IPv4, 1024 in IPv6), and eth1's behind eth0's.
+// Interfaces of other names come after those, each with a metric of its own: two
+// routes of one metric exclude each other.
 func metricOf(id LinkID) int {
-	digits := strings.TrimLeft(id.Name[len(strings.TrimRight(id.Name, "0123456789")):], "0")
-	n, err := strconv.Atoi(digits)
-	if err != nil || n > 1000 {
-		n = 0
+	const first, others = 2048, 1 << 16
+	digits, ok := strings.CutPrefix(id.Name, "eth")
+	if n, err := strconv.ParseUint(digits, 10, 15); ok && err == nil && strconv.FormatUint(n, 10) == digits {
+		return first + int(n)
 	}
-	return 2048 + n
+	h := fnv.New32a()
+	h.Write([]byte(id.Name)) // never fails (hash.Hash)
+	return others + int(h.Sum32()>>2)
 }

@@ -27,19 +27,6 @@ var incidental = []exemption{
 		why: "a tap that nobody has open has one if it came up before the kernel noticed"},
 }
 
-// background is what the kernel does after it has said that a change is made. Who
-// waits need not exempt it.
-var background = []exemption{
-	{section: "*", key: "operstate", why: "follows the carrier (net/core/link_watch.c)"},
-	{section: "*", key: "flags", value: "LOWER_UP", why: "the carrier"},
-	{section: "*", key: "flags", value: "NO-CARRIER", why: "no carrier"},
-	{section: "route", key: "flags", value: "linkdown", why: "no carrier"},
-	{section: "*", key: "state", value: "disabled", why: "a bridge's port without carrier"},
-	{section: "*", key: "state", value: "forwarding", why: "a bridge's port with carrier"},
-	{section: "address", key: "tentative", why: "IPv6 addresses come up later (net/ipv6/addrconf.c, addrconf_dad_work)"},
-	{section: "route", entry: says("protocol", "kernel"), why: "the kernel's own routes follow addresses, IPv6 ones later"},
-}
-
 // lacks are the entries that say none of this about themselves.
 func lacks(key string, values ...string) func(map[string]any) bool {
 	has := says(key, values...)
