@@ -29,6 +29,9 @@ func (p *Plane) Observe(ctx context.Context, name overlay.NetworkName) (dataplan
 			return seen, err
 		}
 		v, err := p.view(h, p.want.Networks[n])
+		for tries := 0; errors.Is(err, errInterrupted) && tries < maxTries; tries++ {
+			v, err = p.view(h, p.want.Networks[n])
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
