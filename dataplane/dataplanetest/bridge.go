@@ -60,7 +60,7 @@ func (b bridge) unicast(from origin, f frame) Result {
 		return dropped(overlay.DropLoop)
 	}
 	if p, ok := f.ip(); ok && len(p.bytes) > room(b.Network) {
-		return b.tooBig(f, p)
+		return b.tooBig(from, f, p)
 	}
 	return Result{}.also(encapsulate(b.Network, member, f.bytes, from.freedom()))
 }
@@ -128,12 +128,11 @@ func (b bridge) toGateway(f frame) Result {
 
 // tooBig tells the sender, as a router would (RFC 1191, RFC 8201). A bridge has
 // no address: the answer bears the destination's.
-func (b bridge) tooBig(f frame, p ipPacket) Result {
+func (b bridge) tooBig(from origin, f frame, p ipPacket) Result {
 	r := dropped(overlay.DropTooBig)
 	back := packet.Ends{SrcMAC: f.Dst, DstMAC: f.Src, Src: p.dst, Dst: p.src}
-	if notice := tooBigNotice(back, room(b.Network), p); notice != nil {
-		port, _, _ := b.find(f.Src)
-		r = r.also(b.to(port, notice, Made|Quoting))
+	if notice := tooBigNotice(back, room(b.Network), p); notice != nil && from.port != "" {
+		r = r.also(b.to(from.port, notice, Made|Quoting))
 	}
 	return r
 }

@@ -132,3 +132,14 @@ func TestMemoryTakesDeltas(t *testing.T) {
 		}
 	}
 }
+
+// A station is told what fits by its very first frame, before anybody knows it.
+func TestMemoryTellsNewStationsTheMTU(t *testing.T) {
+	t.Parallel()
+	w, s := officeState()
+	m := newPlane(t, s)
+	d := m.Inject(Place{blue, office}, sized(w.sent(w.olga(), w.carol()), UnderlayMTU))
+	if len(d) != 1 || d[0].At != (Place{blue, office}) || d[0].Freedom&Quoting == 0 {
+		t.Errorf("want one ICMP error back at the office, got %v", d)
+	}
+}

@@ -159,9 +159,10 @@ func (n *setting) drawUnicast(t *rapid.T, from host) []byte {
 }
 
 // largest is the largest packet that a host may send: those of other nodes are too
-// large for the underlay beyond the network's MTU.
+// large for the underlay beyond the network's MTU, and what a switch behind a
+// segment port takes is its owner's to say.
 func (n *setting) largest(from host) int {
-	if from.node == here {
+	if from.node == here && from.name != n.segment {
 		return UnderlayMTU
 	}
 	return n.world.settings(n.name, n.vni).MTU
