@@ -9,14 +9,19 @@ import (
 	"weft/lab"
 )
 
-// bridge makes a bridge on the host as Docker makes docker0: with a rule that lets
-// pass what stays on it, since the policy is to drop.
+// bridge makes a bridge on the host as Docker makes docker0: with MAC and MTU of its
+// own, and rules that let what stays on it pass, since the policy is to drop, and
+// unchanged, since all else is masqueraded.
 func (h *host) bridge(name string) {
 	h.s.t.Helper()
 	testenv.Run(h.s.t, h.Path(), "ip", "link", "add", name, "address", "02:42:00:00:00:07", "type", "bridge")
+	for _, mtu := range []string{"1400", "1500"} { // set, and not merely what it is, so that no port changes it
+		testenv.Run(h.s.t, h.Path(), "ip", "link", "set", name, "mtu", mtu)
+	}
 	testenv.Run(h.s.t, h.Path(), "ip", "link", "set", name, "addrgenmode", "none", "up")
 	for _, iptables := range []string{"iptables", "ip6tables"} {
 		testenv.Run(h.s.t, h.Path(), iptables, "-w", "-A", "FORWARD", "-i", name, "-o", name, "-j", "ACCEPT")
+		testenv.Run(h.s.t, h.Path(), iptables, "-w", "-t", "nat", "-I", "POSTROUTING", "-o", name, "-j", "ACCEPT")
 	}
 }
 
