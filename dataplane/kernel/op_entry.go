@@ -11,8 +11,11 @@ type addAddress struct{ Address }
 
 func (o addAddress) String() string {
 	words := []string{"address", "add", o.Prefix.String(), "dev", o.Link.Name}
-	if o.Prefix.Addr().Is6() {
+	switch a := o.Prefix.Addr(); {
+	case a.Is6():
 		words = append(words, "nodad")
+	case a.IsLinkLocalUnicast():
+		words = append(words, "scope", "link") // which of IPv4 neither ip nor the kernel sees
 	}
 	return o.Link.NS.command("ip", words...)
 }
