@@ -2,47 +2,128 @@ package kernel
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"regexp"
+	"os/exec"
 	"slices"
 	"strings"
-
-	"github.com/vishvananda/netlink"
-	vns "github.com/vishvananda/netns"
-	"golang.org/x/sys/unix"
 
 	"weft/internal/netns"
 )
 
-// section is a part of what a namespace has, and the command that shows it.
-type section struct {
+// A tool shows what a namespace has. What it answers to each of the questions is a
+// section of the dump.
+type tool struct {
 	name    string
 	command []string
-	// text: it answers with lines, not with JSON.
-	text bool
+	// asks are the questions of a batch by section; links: another two for each of
+	// the links. A tool without any has one section, with its own name.
+	asks  []question
+	links bool
+	// text: it answers with lines, not with JSON; ordered: and their order says something.
+	text, ordered bool
 }
 
-// everything that the tools can show of a namespace; of links see showLinks.
-var everything = []section{
-	{name: "address", command: []string{"ip", "-j", "address", "show"}},
-	{name: "route", command: []string{"ip", "-j", "-d", "route", "show", "table", "all"}},
-	{name: "rule", command: []string{"ip", "-j", "rule", "show"}},
-	{name: "rule6", command: []string{"ip", "-j", "-6", "rule", "show"}},
-	{name: "neigh", command: []string{"ip", "-j", "-d", "neigh", "show"}},
-	{name: "fdb", command: []string{"bridge", "-j", "-d", "fdb", "show"}},
-	{name: "bridge link", command: []string{"bridge", "-j", "-d", "link", "show"}},
-	{name: "qdisc", command: []string{"tc", "-j", "-d", "qdisc", "show"}},
-	{name: "filter", command: []string{"sh", "-ec", `
-		for dev in $(tc qdisc show | sed -n 's/^qdisc clsact .* dev \([^ ]*\) .*/\1/p'); do
-			for way in ingress egress; do tc -j -d filter show dev $dev $way; done
-		done`}},
-	{name: "nft", command: []string{"nft", "-j", "list", "ruleset"}},
-	{name: "sysctl", command: []string{"sysctl", "-a", "--pattern", `^net\.(ipv4|ipv6|bridge)`}, text: true},
+type question struct{ section, text string }
+
+var (
+	ipTool = tool{name: "ip", command: []string{"ip", "-j", "-d", "-batch", "-"}, asks: []question{
+		{"link", "link show"}, {"address", "address show"}, {"neigh", "neigh show"},
+		{"route", "route show table all"}, {"rule", "rule show"},
+	}}
+	bridgeTool = tool{name: "bridge", command: []string{"bridge", "-j", "-d", "-batch", "-"}, asks: []question{
+		{"fdb", "fdb show"}, {"port", "link show"},
+	}}
+	tcTool = tool{name: "tc", command: []string{"tc", "-j", "-d", "-batch", "-"}, asks: []question{
+		{"qdisc", "qdisc show"},
+	}, links: true}
+	ruleTool   = tool{name: "rule6", command: []string{"ip", "-j", "-6", "rule", "show"}}
+	nftTool    = tool{name: "nft", command: []string{"nft", "-s", "list", "ruleset"}, text: true, ordered: true}
+	sysctlTool = tool{name: "sysctl", command: []string{"sysctl", "-a", "--pattern", `^net\.(ipv4|ipv6|bridge)\.`}, text: true}
+)
+
+// allTools show everything.
+var allTools = []tool{ipTool, bridgeTool, tcTool, ruleTool, nftTool, sysctlTool}
+
+// questions are what the tool is asked in a namespace with these links.
+func (t tool) questions(links []string) []question {
+	if t.asks == nil {
+		return []question{{section: t.name}}
+	}
+	asks := slices.Clone(t.asks)
+	if t.links {
+		for _, l := range links {
+			for _, way := range []string{"ingress", "egress"} {
+				asks = append(asks, question{"filter " + l + " " + way, "filter show dev " + l + " " + way})
+			}
+		}
+	}
+	return asks
+}
+
+// ask has the tool answer in a namespace.
+func (t tool) ask(path string, asks []question) (sections map[string][]any, err error) {
+	var batch strings.Builder
+	for _, q := range asks {
+		fmt.Fprintln(&batch, q.text)
+	}
+	answer, err := feed(path, batch.String(), t.command...)
+	if err != nil {
+		return nil, err
+	}
+	sections = map[string][]any{}
+	if t.text {
+		sections[t.name] = t.textLines(answer)
+		return sections, nil
+	}
+	documents := json.NewDecoder(strings.NewReader(answer))
+	documents.UseNumber()
+	for _, q := range asks {
+		var v any
+		if err := documents.Decode(&v); err != nil {
+			return nil, fmt.Errorf("read what %q says: %w", t.command, err)
+		}
+		list, ok := v.([]any)
+		if !ok {
+			list = []any{v}
+		}
+		sections[q.section] = list
+	}
+	if _, err := documents.Token(); err != io.EOF {
+		return nil, fmt.Errorf("%q says more than it was asked", t.command)
+	}
+	return sections, nil
+}
+
+func (t tool) textLines(text string) []any {
+	var lines []any
+	for l := range strings.Lines(text) {
+		l = strings.TrimSpace(l)
+		if t.ordered {
+			l = fmt.Sprintf("%3d %s", len(lines)+1, l)
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+// feed runs a command in a namespace with an input, and returns its output.
+func feed(path, input string, command ...string) (string, error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
+	err := netns.Start(path, cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
+		said := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+		err = fmt.Errorf("run %q: %w: %s", command, err, strings.Join(said[max(0, len(said)-2):], "\n"))
+	}
+	return stdout.String(), err
 }
 
 // dump is what a host has, a line for each property, by namespace and section.
@@ -50,8 +131,10 @@ type dump map[string][]string
 
 // difference says which lines are not in both.
 func (d dump) difference(o dump) error {
+	keys := maps.Clone(d)
+	maps.Copy(keys, o)
 	var lines []string
-	for _, key := range slices.Sorted(maps.Keys(d)) {
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		lines = append(lines, missing("- ", key, d[key], o[key])...)
 		lines = append(lines, missing("+ ", key, o[key], d[key])...)
 	}
@@ -75,250 +158,36 @@ func missing(sign, key string, lines, from []string) []string {
 	return out
 }
 
-// dumper reads a host. A link's number and the MAC that the kernel gave it are
-// replaced by its name, on whichever other thing they stand.
-type dumper struct {
-	*oracleHost
-	exempt exemptions
-	// links are names by number, by namespace; nsids namespaces by number, by namespace.
-	links map[string]map[int]string
-	nsids map[string]map[int]string
-	macs  map[string]string
-	// shown is what ip link says, by namespace.
-	shown map[string][]any
-}
-
-// spaces are the host's namespaces by the part they play.
-func (h *oracleHost) spaces() map[string]string {
-	return map[string]string{"host": h.ns, "domain": h.domain, "workload": h.workload}
-}
-
-// dump reads the sections of a host, and leaves out what is exempt.
-func (h *oracleHost) dump(sections []section, exempt ...exemption) dump {
+// dump reads a host with all tools, and leaves out what is exempt.
+func (h *oracleHost) dump(exempt exemptions) dump {
 	h.t.Helper()
-	d, err := h.tryDump(sections, exempt)
+	d, err := newDumper(h, exempt)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return d
+	all := dump{}
+	for _, t := range allTools {
+		part, err := d.dump(t)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		maps.Copy(all, part)
+	}
+	return all
 }
 
-func (h *oracleHost) tryDump(sections []section, exempt exemptions) (dump, error) {
-	d := &dumper{
-		oracleHost: h, exempt: exempt, links: map[string]map[int]string{}, nsids: map[string]map[int]string{},
-		macs: map[string]string{}, shown: map[string][]any{},
-	}
-	if err := d.showLinks(); err != nil {
-		return nil, err
-	}
+// dump is what a tool shows of the host.
+func (d *dumper) dump(t tool) (dump, error) {
 	out := dump{}
-	for space, path := range h.spaces() {
-		out[space+" link"] = d.lines(space, "link", d.shown[space])
-		for _, s := range sections {
-			lines, err := d.section(space, path, s)
-			if err != nil {
-				return nil, fmt.Errorf("%s of %s: %w", s.name, space, err)
-			}
-			out[space+" "+s.name] = lines
+	for space, path := range d.spaces() {
+		asks := t.questions(d.linksIn(space))
+		sections, err := t.ask(path, asks)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", space, err)
+		}
+		for _, q := range asks {
+			out[space+" "+q.section] = d.lines(space, q.section, sections[q.section])
 		}
 	}
 	return out, nil
-}
-
-// showLinks reads the links of all namespaces, and what they are called.
-func (d *dumper) showLinks() error {
-	known := strings.Join(Explain(d.state, d.dir, nil), "\n") + hostCommands
-	for space, path := range d.spaces() {
-		all, err := d.show(path, "ip", "-j", "-d", "link", "show")
-		if err != nil {
-			return err
-		}
-		d.shown[space], d.links[space] = all, map[int]string{}
-		for _, v := range all {
-			l := v.(map[string]any)
-			name, mac := fmt.Sprint(l["ifname"]), fmt.Sprint(l["address"])
-			index, err := l["ifindex"].(json.Number).Int64()
-			if err != nil {
-				return err
-			}
-			d.links[space][int(index)] = name
-			if name != loopbackName && !strings.Contains(known, mac) {
-				d.macs[mac] = "MAC of " + space + " " + name
-			}
-		}
-		if d.nsids[space], err = d.numbersIn(path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// numbersIn are the numbers by which a namespace knows others.
-func (d *dumper) numbersIn(path string) (map[int]string, error) {
-	at, err := vns.GetFromPath(path)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	defer at.Close()
-	h, err := netlink.NewHandleAt(at, unix.NETLINK_ROUTE)
-	if err != nil {
-		return nil, fmt.Errorf("netlink in %s: %w", path, err)
-	}
-	defer h.Close()
-	numbers := map[int]string{}
-	for space, path := range d.spaces() {
-		other, err := vns.GetFromPath(path)
-		if err != nil {
-			return nil, fmt.Errorf("open %s: %w", path, err)
-		}
-		n, err := h.GetNetNsIdByFd(int(other))
-		other.Close()
-		if err != nil {
-			return nil, fmt.Errorf("number of %s: %w", path, err)
-		}
-		if n >= 0 {
-			numbers[n] = space
-		}
-	}
-	return numbers, nil
-}
-
-// show runs a command and reads the JSON documents that it answers with.
-func (d *dumper) show(path string, command ...string) ([]any, error) {
-	text, err := netns.Output(context.Background(), path, command...)
-	if err != nil {
-		return nil, err
-	}
-	var all []any
-	for documents := json.NewDecoder(bytes.NewReader([]byte(text))); ; {
-		documents.UseNumber()
-		var v any
-		switch err := documents.Decode(&v); {
-		case err == io.EOF:
-			return all, nil
-		case err != nil:
-			return nil, fmt.Errorf("read what %q says: %w", command, err)
-		}
-		if list, ok := v.([]any); ok {
-			all = append(all, list...)
-		} else {
-			all = append(all, v)
-		}
-	}
-}
-
-func (d *dumper) section(space, path string, s section) ([]string, error) {
-	if !s.text {
-		all, err := d.show(path, s.command...)
-		return d.lines(space, s.name, all), err
-	}
-	text, err := netns.Output(context.Background(), path, s.command...)
-	var lines []string
-	for l := range strings.Lines(text) {
-		lines = append(lines, d.names().Replace(strings.TrimSpace(l)))
-	}
-	return lines, err
-}
-
-// lines prints what a section has, without the incidental; a link and what it is
-// called has a line for each property.
-func (d *dumper) lines(space, section string, all []any) []string {
-	var lines []string
-	for _, v := range all {
-		v = d.normal(space, section, "", v)
-		if object, ok := v.(map[string]any); ok && object["ifname"] != nil {
-			lines = append(lines, properties(fmt.Sprint(object["ifname"]), v)...)
-		} else if v != nil {
-			lines = append(lines, marshal(v))
-		}
-	}
-	for i, l := range lines {
-		lines[i] = macPattern.ReplaceAllStringFunc(d.names().Replace(l), func(mac string) string {
-			if name, ok := d.macs[mac]; ok {
-				return name
-			}
-			return mac
-		})
-	}
-	slices.Sort(lines)
-	return lines
-}
-
-var macPattern = regexp.MustCompile(`\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b`)
-
-// normal is a value without what is exempt in it; nil if it all is.
-func (d *dumper) normal(space, section, key string, v any) any {
-	if d.exempt.property(section, key, v) {
-		return nil
-	}
-	switch v := v.(type) {
-	case []any:
-		out := []any{}
-		for _, e := range v {
-			if e = d.normal(space, section, key, e); e != nil {
-				out = append(out, e)
-			}
-		}
-		return out
-	case map[string]any:
-		if d.exempt.entry(section, v) {
-			return nil
-		}
-		d.resolve(space, v)
-		out := map[string]any{}
-		for key, e := range v {
-			if e = d.normal(space, section, key, e); e != nil {
-				out[key] = e
-			}
-		}
-		return out
-	}
-	return v
-}
-
-// resolve replaces the numbers of another link and its namespace by names.
-func (d *dumper) resolve(space string, v map[string]any) {
-	other := space
-	if n, ok := integer(v["link_netnsid"]); ok {
-		other = d.nsids[space][n]
-		v["link_netnsid"] = other
-	}
-	if n, ok := integer(v["link_index"]); ok {
-		v["link_index"] = d.links[other][n]
-	}
-}
-
-func integer(v any) (int, bool) {
-	n, ok := v.(json.Number)
-	if !ok {
-		return 0, false
-	}
-	i, err := n.Int64()
-	return int(i), err == nil
-}
-
-// properties prints a line for each property of a value.
-func properties(path string, v any) []string {
-	var lines []string
-	switch v := v.(type) {
-	case map[string]any:
-		for key, e := range v {
-			lines = append(lines, properties(path+" "+key, e)...)
-		}
-	case []any:
-		for _, e := range v {
-			lines = append(lines, path+" has "+marshal(e))
-		}
-	default:
-		lines = append(lines, path+" = "+marshal(v))
-	}
-	return lines
-}
-
-func marshal(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err.Error()
-	}
-	return string(b)
 }

@@ -3,6 +3,7 @@ package kernel
 import (
 	"path"
 	"slices"
+	"strings"
 )
 
 // exemption names something that need not be the same on two hosts that forward the
@@ -20,17 +21,36 @@ type exemption struct {
 // incidental is all that may differ for ever.
 var incidental = []exemption{
 	{section: "*", key: "ifindex", why: "links are numbered as they come; what refers to one is compared by its name"},
-	{section: "link", key: "*_timer", why: "the time until the bridge does something next"},
+	{section: "*", key: "*_timer", why: "the time until the bridge does something next"},
 	{section: "neigh", entry: lacks("state", "PERMANENT"), why: "found out by asking, when there is something to send"},
 	{section: "fdb", entry: lacks("state", "permanent", "static"), why: "learnt from frames that happened to pass"},
 	{section: "route", entry: both(says("type", "multicast"), says("flags", "linkdown")),
 		why: "a tap that nobody has open has one if it came up before the kernel noticed"},
 }
 
+// background is what the kernel does after it has said that a change is made. Who
+// waits need not exempt it.
+var background = []exemption{
+	{section: "*", key: "operstate", why: "follows the carrier (net/core/link_watch.c)"},
+	{section: "*", key: "flags", value: "LOWER_UP", why: "the carrier"},
+	{section: "*", key: "flags", value: "NO-CARRIER", why: "no carrier"},
+	{section: "route", key: "flags", value: "linkdown", why: "no carrier"},
+	{section: "*", key: "state", value: "disabled", why: "a bridge's port without carrier"},
+	{section: "*", key: "state", value: "forwarding", why: "a bridge's port with carrier"},
+	{section: "fdb", entry: multicast, why: "groups that links listen to; they follow addresses"},
+	{section: "address", key: "tentative", why: "IPv6 addresses come up later (net/ipv6/addrconf.c, addrconf_dad_work)"},
+	{section: "route", entry: says("protocol", "kernel"), why: "the kernel's own routes follow addresses, IPv6 ones later"},
+}
+
 // lacks are the entries that say none of this about themselves.
 func lacks(key string, values ...string) func(map[string]any) bool {
 	has := says(key, values...)
 	return func(v map[string]any) bool { return !has(v) }
+}
+
+func multicast(v map[string]any) bool {
+	mac, ok := v["mac"].(string)
+	return ok && (strings.HasPrefix(mac, "33:33:") || strings.HasPrefix(mac, "01:00:5e:"))
 }
 
 func both(a, b func(map[string]any) bool) func(map[string]any) bool {

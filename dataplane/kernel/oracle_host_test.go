@@ -78,6 +78,19 @@ func (h *oracleHost) settle(name overlay.NetworkName) {
 	h.state.Networks[name] = n
 }
 
+// explain is the commands for the State.
+func (h *oracleHost) explain() []string {
+	devices := map[netip.Addr]string{}
+	for _, n := range h.state.Networks {
+		for _, r := range n.Routes {
+			if r.Direct {
+				devices[r.Via] = "eth0"
+			}
+		}
+	}
+	return Explain(h.state, h.dir, devices)
+}
+
 // names has what the host's own names are replaced by.
 func (h *oracleHost) names() *strings.Replacer {
 	return strings.NewReplacer(filepath.Base(h.domain), domainPrefix+"blue",
