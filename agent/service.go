@@ -42,6 +42,9 @@ func (s *service) Attach(ctx context.Context, r agentapi.AttachRequest) (agentap
 	if err != nil {
 		return agentapi.Attachment{}, err
 	}
+	if err := s.begun(ctx); err != nil {
+		return agentapi.Attachment{}, err
+	}
 	have, err := s.same(ctx, e)
 	if err != nil {
 		return agentapi.Attachment{}, err
@@ -63,6 +66,20 @@ func (s *service) Attach(ctx context.Context, r agentapi.AttachRequest) (agentap
 		return agentapi.Attachment{}, errors.Join(err, s.undo(ctx, stored))
 	}
 	return s.attachment(ctx, stored)
+}
+
+// beginTime is how long a request waits for an agent that has just started.
+const beginTime = 10 * time.Second
+
+// begun waits until the agent knows what it has: before that it would take its
+// own endpoints for somebody else's.
+func (s *service) begun(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, beginTime)
+	defer cancel()
+	if err := s.loop.Begun(waiting); err != nil {
+		return fmt.Errorf("this node has not heard from a server yet (%w); weft status says more: %w", err, store.ErrUnavailable)
+	}
+	return nil
 }
 
 // attachment adds what the network says to an endpoint that works.
@@ -207,6 +224,9 @@ func (s *service) undo(ctx context.Context, e *overlay.Endpoint) error {
 
 // Detach implements agentapi.Service.
 func (s *service) Detach(ctx context.Context, r agentapi.DetachRequest) error {
+	if err := s.begun(ctx); err != nil {
+		return err
+	}
 	own, err := s.Endpoints(ctx, r.Network)
 	if err != nil {
 		return err

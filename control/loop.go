@@ -66,6 +66,8 @@ type Loop struct {
 	connectionError string
 	// started: planning has begun, from the store or from the cache.
 	started bool
+	// begun is closed when started is set.
+	begun chan struct{}
 	// known is the revision of the cache that the run began with.
 	known overlay.Revision
 
@@ -97,6 +99,7 @@ func New(o Options) *Loop {
 		stations:   newStations(),
 		reports:    newReports(),
 		outbox:     newOutbox(o.Store, o.Log),
+		begun:      make(chan struct{}),
 		ended:      make(chan struct{}),
 	}
 }
@@ -223,13 +226,32 @@ func (l *Loop) remember() error {
 	return nil
 }
 
+// begin starts planning.
+func (l *Loop) begin() {
+	l.started = true
+	close(l.begun)
+}
+
+// Begun waits until the loop knows what this node has, from the store or from
+// the last run.
+func (l *Loop) Begun(ctx context.Context) error {
+	select {
+	case <-l.begun:
+		return nil
+	case <-l.ended:
+		return errEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // startOffline begins with the cache when the servers did not answer.
 func (l *Loop) startOffline() {
 	if l.started || l.known.IsZero() {
 		return
 	}
 	l.Log.Warn("no server answers; going on with what this node last knew", "revision", l.known)
-	l.started = true
+	l.begin()
 	for _, w := range l.watches() {
 		w.synced = true
 	}

@@ -90,6 +90,23 @@ func TestLoopNewNode(t *testing.T) {
 	})
 }
 
+// TestLoopBegun: nobody is told what this node has before it knows.
+func TestLoopBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		n := start(t, s, cachePath(t), func(o *Options) { o.Store.(*gate).cutOff(store.ErrUnavailable) })
+		soon, cancel := context.WithTimeout(n.ctx, time.Minute)
+		defer cancel()
+		if err := n.Begun(soon); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("without a store: %v", err)
+		}
+		n.gate.restore()
+		if err := n.Begun(n.ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestLoopEnsureSaysWhyNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := world(t)

@@ -49,7 +49,8 @@ func (l *Loop) receive(ctx context.Context, d delivery) {
 	l.hold(d.batch)
 	l.watchNetworks(ctx)
 	if !l.started && l.synced() {
-		l.started, l.applying.full = true, true
+		l.begin()
+		l.applying.full = true
 		l.checkNamespaces()
 	}
 }
