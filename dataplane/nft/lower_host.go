@@ -13,6 +13,7 @@ const (
 	networks   = "networks" // where packets of a family, port and VNI are checked
 	tunnels    = "tunnels"  // UDP ports of tunnels
 	underlay   = "underlay" // the chain that sees them
+	sent       = "sent"     // the chain that sees those of this host
 	ofNetwork  = "network/"
 	membersOf  = "members"                           // and the IP version
 	strangers  = string(overlay.DropNotMember) + "/" // a counter
@@ -64,6 +65,12 @@ func tunnelChecks(t Table) {
 			udp, in(tunnels, UDPDestination),
 			is(VXLANFlags, "\x08\x00\x00\x00"), is(VXLANReserved2, "\x00"), Count{unknownVNI},
 		},
+	}}
+	// What this host sends has the VTEP's address. A masquerade of everything that
+	// leaves would give it the NIC's first one, which may be another, and which
+	// the other nodes would not take for a member's.
+	t.Chains[sent] = Chain{Hook: Hook{Name: "output", Priority: priority}, Rules: []Rule{
+		{udp, in(tunnels, UDPDestination), Notrack{}},
 	}}
 }
 
