@@ -45,7 +45,7 @@ type Options struct {
 }
 
 // Run runs an agent until ctx ends. What the host forwards stays as it is then.
-func Run(ctx context.Context, o Options) error {
+func Run(ctx context.Context, o Options) (err error) {
 	for _, dir := range []string{o.StateDir, o.RunDir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make folder: %w", err)
@@ -55,7 +55,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() { err = errors.Join(err, unlock()) }()
 	underlay, err := FindUnderlay(o.Underlay)
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func Run(ctx context.Context, o Options) error {
 	} else if err != nil {
 		return err
 	}
-	defer leave()
+	defer func() { err = errors.Join(err, leave()) }()
 	member, err := join(ctx, o)
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 func TestClaim(t *testing.T) {
 	t.Parallel()
 	one, other := testenv.Namespace(t), testenv.Namespace(t)
-	claim := func(ns string) (leave func(), err error) {
+	claim := func(ns string) (leave func() error, err error) {
 		err = netns.Do(ns, func() (err error) { leave, err = Claim(); return err })
 		return leave, err
 	}
@@ -27,11 +27,14 @@ func TestClaim(t *testing.T) {
 	if err != nil {
 		t.Fatalf("on another host: %v", err)
 	}
-	elsewhere()
-	leave()
+	if err := leave(); err != nil {
+		t.Fatal(err)
+	}
 	again, err := claim(one)
 	if err != nil {
 		t.Fatalf("after the first has ended: %v", err)
 	}
-	again()
+	if err := errors.Join(elsewhere(), again()); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
+	"weft/internal/files"
 	"weft/overlay"
 	"weft/store"
 )
@@ -88,19 +88,5 @@ func (c cache) save(b store.Batch) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(c.path, data)
-}
-
-func replaceFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".cache-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // fails, as it should, after the rename
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return os.Rename(f.Name(), path)
+	return files.Replace(c.path, data)
 }

@@ -120,14 +120,14 @@ func (d *daemon) agentOptions() agent.Options {
 }
 
 // down removes all that Weft made on this host. An agent would make it again.
-func (d *daemon) down(ctx context.Context) error {
+func (d *daemon) down(ctx context.Context) (err error) {
 	leave, err := agent.Claim()
 	if errors.Is(err, agent.ErrRunning) {
 		return errors.New("an agent runs on this host and would make everything again; end weftd first (systemctl stop weftd weftd-agent)")
 	} else if err != nil {
 		return err
 	}
-	defer leave()
+	defer func() { err = errors.Join(err, leave()) }()
 	removed, err := kernel.Down(ctx, kernel.Options{StateDir: d.config.stateDir, NetnsDir: d.config.netnsDir, Log: d.logger()})
 	for _, what := range removed {
 		fmt.Fprintf(d.stdout, "removed %s\n", what)

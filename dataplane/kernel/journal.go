@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"weft/internal/files"
 	"weft/internal/netns"
 )
 
@@ -80,16 +81,7 @@ func (j journal) save(f journalFile) error {
 	if err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(j.file), ".sysctls-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // fails, as it should, after the rename
-	_, err = temp.Write(data)
-	if err := errors.Join(err, temp.Sync(), temp.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", j.file, err)
-	}
-	return os.Rename(temp.Name(), j.file)
+	return files.Replace(j.file, data)
 }
 
 // set writes a setting of the host, and remembers what it was.

@@ -39,21 +39,21 @@ func arrowTable() map[string][]string {
 		"dataplane":               {"overlay", "encap"},
 		"dataplane/dataplanetest": {"overlay", "packet", "encap", "dataplane"},
 		"dataplane/nft":           {"overlay", "packet", "encap", "dataplane", "internal/netns"},
-		"dataplane/kernel":        {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "internal/netns"},
+		"dataplane/kernel":        {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "internal/files", "internal/netns"},
 		"dataplane/ebpf":          {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "dataplane/kernel", "internal/netns"},
 		"dataplane/user":          {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "internal/netns"},
 		"plan":                    {"overlay", "encap", "ipam", "dataplane"},
 
 		"store":           {"overlay"},
 		"store/memstore":  {"overlay", "store"},
-		"store/etcdstore": {"overlay", "store"},
+		"store/etcdstore": {"overlay", "store", "internal/files"},
 		"store/storetest": {"overlay", "store"},
-		"control":         {"overlay", "store", "plan", "dataplane"},
+		"control":         {"overlay", "store", "plan", "dataplane", "internal/files"},
 
 		// api is the server's handlers and the client that is a Store; agentapi is the
 		// agent's socket, which shows a plane's views.
 		"api":          {"overlay", "store", "ipam", "api/identity"},
-		"api/identity": {"overlay"},
+		"api/identity": {"overlay", "internal/files"},
 		"api/agentapi": {"overlay", "dataplane", "api"},
 
 		"trace": {"overlay", "packet", "encap"},
@@ -62,7 +62,7 @@ func arrowTable() map[string][]string {
 		"lab/demo": {"overlay", "lab", "trace", "internal/netns"},
 		"agent": {
 			"overlay", "store", "store/memstore", "api", "api/identity", "api/agentapi", "plan", "control", "trace",
-			"dataplane", "dataplane/nft", "dataplane/kernel", "dataplane/ebpf", "dataplane/user", "internal/netns",
+			"dataplane", "dataplane/nft", "dataplane/kernel", "dataplane/ebpf", "dataplane/user", "internal/files", "internal/netns",
 		},
 		"server": {"overlay", "store", "store/memstore", "store/etcdstore", "api", "api/identity", "ipam"},
 		// weftd down and doctor work on the host without an agent.
@@ -75,6 +75,7 @@ func arrowTable() map[string][]string {
 		"cmd/weft-cni":    {"cli"},
 		"cmd/weft-docker": {"cli"},
 
+		"internal/files":    {},
 		"internal/netns":    {},
 		"internal/release":  {},
 		"internal/testenv":  {"internal/netns"},

@@ -8,7 +8,8 @@ import (
 
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
-	"golang.org/x/sys/unix"
+
+	"weft/internal/files"
 )
 
 // An embedded etcd's folder holds etcd's own folder member and two files of ours.
@@ -26,17 +27,14 @@ func lock(dir string) (unlock func() error, err error) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	unlock, err = files.Lock(filepath.Join(dir, lockFile))
+	if errors.Is(err, files.ErrHeld) {
+		err = errors.New("another process uses it; is a server running already?")
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = errors.New("another process uses it; is a server running already?")
-		}
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), f.Close())
-	}
-	return f.Close, nil
+	return unlock, nil
 }
 
 // clearUnmade removes what an etcd left that was killed in its first start, before

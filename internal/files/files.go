@@ -1,0 +1,86 @@
+// Package files keeps what a daemon has on disk whole, and its own: a file is
+// replaced at once or not at all, and one process at a time holds a lock.
+package files
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrHeld says that another process has the lock.
+var ErrHeld = errors.New("another process holds the lock")
+
+// Replace makes data the content of the file at path, with mode 0600, on the
+// disk when it returns. After a crash there is the old file or the new one,
+// whole. The folder must exist.
+func Replace(path string, data []byte) error {
+	if err := replace(path, data); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+func replace(path string, data []byte) error {
+	dir, name := filepath.Split(path)
+	f, err := os.CreateTemp(dir, "."+name+".*") // of mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes a rename last (fsync(2): a file's own sync does not).
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Lock makes the file at path this process's until unlock, and creates it if
+// need be. The error is [ErrHeld] while another has it.
+func Lock(path string) (unlock func() error, err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return hold(f)
+}
+
+// LockNamespace makes the calling thread's network namespace this process's
+// until unlock. The error is [ErrHeld] while another has it.
+func LockNamespace() (unlock func() error, err error) {
+	f, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return nil, err
+	}
+	return hold(f)
+}
+
+func hold(f *os.File) (unlock func() error, err error) {
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrHeld
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		// Closing alone is not enough: a process that is being started has a copy of
+		// the descriptor until it executes, and the lock is the copies' too (flock(2)).
+		return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.Close())
+	}, nil
+}

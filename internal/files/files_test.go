@@ -1,0 +1,114 @@
+package files_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"weft/internal/files"
+)
+
+func TestReplace(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	for _, want := range []string{"first", "a longer second", ""} {
+		if err := files.Replace(path, []byte(want)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(path)
+		if err != nil || string(got) != want {
+			t.Errorf("content %q, %v, want %q", got, err, want)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != 0o600 {
+		t.Errorf("mode %v, %v, want 0600", info.Mode(), err)
+	}
+	wantOnly(t, dir, "file")
+}
+
+// TestReplaceFails: what cannot be replaced stays, with nothing beside it.
+func TestReplaceFails(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	if err := os.Mkdir(path, 0o700); err != nil { // no file can replace a folder
+		t.Fatal(err)
+	}
+	if err := files.Replace(path, []byte("text")); err == nil {
+		t.Error("a folder was replaced by a file")
+	}
+	wantOnly(t, dir, "file")
+	if err := files.Replace(filepath.Join(dir, "none", "file"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("into a folder that is not there: %v, want %v", err, fs.ErrNotExist)
+	}
+}
+
+func wantOnly(t *testing.T, dir, name string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 || entries[0].Name() != name {
+		t.Errorf("the folder holds %v, %v, want %s alone", entries, err, name)
+	}
+}
+
+// TestLock: one has it, and giving it back frees it though a copy of its
+// descriptor is open, as in a process that is just being started.
+func TestLock(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "lock")
+	unlock, err := files.Lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := files.Lock(path); !errors.Is(err, files.ErrHeld) {
+		t.Errorf("a second lock: %v, want %v", err, files.ErrHeld)
+	}
+	for _, copied := range copies(t, path) {
+		defer unix.Close(copied)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := files.Lock(path)
+	if err != nil {
+		t.Fatalf("after it was given back: %v", err)
+	}
+	if err := again(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copies duplicates every descriptor that this process has of the file at path.
+func copies(t *testing.T, path string) (fds []int) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		link := filepath.Join("/proc/self/fd", e.Name())
+		if target, err := os.Readlink(link); err != nil || target != path {
+			continue // another file, or the folder's own descriptor, closed by now
+		}
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		dup, err := unix.Dup(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fds = append(fds, dup)
+	}
+	if len(fds) == 0 {
+		t.Fatalf("no descriptor of %s is open", path)
+	}
+	return fds
+}
