@@ -89,7 +89,9 @@ func run(ctx context.Context, o Options, underlay Underlay, m *member, plane *ke
 		PlaneName: overlay.PlaneKernel, PlaneReason: "the only plane of this version",
 		AcceptStore: o.AcceptStore,
 	})
-	s := &service{node: o.Node, version: o.Version, started: time.Now().UTC(), client: m.client, loop: loop, plane: plane}
+	s := &service{
+		node: o.Node, version: o.Version, started: time.Now().UTC(), client: m.client, loop: loop, plane: plane, netnsDir: o.NetnsDir,
+	}
 	listener, err := listen(o.RunDir)
 	if err != nil {
 		return err

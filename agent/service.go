@@ -29,6 +29,8 @@ type service struct {
 	client  *api.Client
 	loop    *control.Loop
 	plane   *kernel.Plane
+	// netnsDir is where the networks' namespaces are named.
+	netnsDir string
 }
 
 var _ agentapi.Service = (*service)(nil)
@@ -55,7 +57,7 @@ func (s *service) Attach(ctx context.Context, r agentapi.AttachRequest) (agentap
 		}
 		return s.attachment(ctx, have)
 	}
-	if e.Spec.Attach.Identity, err = precheck(e.Spec.Attach); err != nil {
+	if e.Spec.Attach.Identity, err = precheck(e.Spec.Attach, s.netnsDir); err != nil {
 		return agentapi.Attachment{}, err
 	}
 	stored, err := s.create(ctx, e, r.Name == "")

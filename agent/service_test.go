@@ -95,12 +95,34 @@ func TestPrecheck(t *testing.T) {
 	host, inside := testenv.Namespace(t), testenv.Namespace(t)
 	testenv.Run(t, host, "ip", "link", "add", "br9", "type", "bridge")
 	testenv.Run(t, inside, "ip", "link", "add", "eth0", "type", "bridge")
+	spaces := t.TempDir()
+	domain := filepath.Join(spaces, "weft-blue")
+	if err := netns.Create(domain); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := netns.Delete(domain); err != nil {
+			t.Error(err)
+		}
+	})
+	other := filepath.Join(spaces, "other") // name of the same
+	if err := netns.Mount(domain, other); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := netns.Delete(other); err != nil {
+			t.Error(err)
+		}
+	})
 	for name, tt := range map[string]struct {
 		at   overlay.Attach
 		want string // "": fine
 	}{
 		"free name in a namespace":  {overlay.Attach{Type: overlay.AttachNetns, Target: inside, Interface: "eth1"}, ""},
 		"taken name in a namespace": {overlay.Attach{Type: overlay.AttachNetns, Target: inside, Interface: "eth0"}, "has an interface eth0 already (bridge); choose another name with --ifname"},
+		"a network's own namespace": {overlay.Attach{Type: overlay.AttachNetns, Target: domain, Interface: "eth0"}, "weft-blue is network blue's own, which Weft makes and removes"},
+		"the same by another name":  {overlay.Attach{Type: overlay.AttachNetns, Target: other, Interface: "eth0"}, "other is network blue's own"},
+		"the host's own namespace":  {overlay.Attach{Type: overlay.AttachNetns, Target: host, Interface: "eth0"}, "is this host's own, not a workload's"},
 		"free tap name":             {overlay.Attach{Type: overlay.AttachTap, Target: "vm1"}, ""},
 		"taken tap name":            {overlay.Attach{Type: overlay.AttachTap, Target: "br9"}, "this host has an interface br9 already (bridge)"},
 		"a bridge":                  {overlay.Attach{Type: overlay.AttachBridge, Target: "br9"}, ""},
@@ -108,7 +130,7 @@ func TestPrecheck(t *testing.T) {
 		"another device":            {overlay.Attach{Type: overlay.AttachBridge, Target: "lo"}, "lo is no bridge but a device"},
 	} {
 		var err error
-		if outer := netns.Do(host, func() error { _, err = precheck(tt.at); return nil }); outer != nil {
+		if outer := netns.Do(host, func() error { _, err = precheck(tt.at, spaces); return nil }); outer != nil {
 			t.Fatal(outer)
 		}
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
