@@ -16,6 +16,11 @@ func (s *Server) completeNetwork(n overlay.Network, old *overlay.Network, d *dra
 		return nil, err
 	}
 	n.Spec = n.Spec.Complete()
+	if old == nil || n.Spec.MTU != old.Spec.MTU {
+		if err := s.checkMTU(&n); err != nil {
+			return nil, err
+		}
+	}
 	if old != nil {
 		return &n, changeable(&n, old)
 	}

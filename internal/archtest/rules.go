@@ -52,7 +52,7 @@ func arrowTable() map[string][]string {
 
 		// api is the server's handlers and the client that is a Store; agentapi is the
 		// agent's socket, which shows a plane's views.
-		"api":          {"overlay", "store", "ipam", "api/identity"},
+		"api":          {"overlay", "store", "ipam", "encap", "api/identity"},
 		"api/identity": {"overlay", "internal/files"},
 		"api/agentapi": {"overlay", "dataplane", "api"},
 
