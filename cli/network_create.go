@@ -38,8 +38,8 @@ subnet. It takes an IPv4 subnet, an IPv6 subnet, or both.`,
 	flags.Var(choice(&n.Spec.Plane, overlay.PlaneAuto, overlay.PlaneKernel), "plane", "what forwards on the hosts [auto]")
 	flags.Var(choice(&n.Spec.BUM, overlay.BUMReplicate, overlay.BUMNone), "bum", "broadcast and multicast between hosts; bridged networks [replicate]")
 	flags.BoolVar(&n.Spec.DirectRouting, "direct-routing", false, "do not encapsulate between hosts on one segment; routed networks")
-	flags.Var(&value[int]{name: "LENGTH", into: &n.Spec.BlockBits4, parse: parseLength}, "block-bits4", "prefix length of a host's IPv4 block; routed networks [24, or longer]")
-	flags.Var(&value[int]{name: "LENGTH", into: &n.Spec.BlockBits6, parse: parseLength}, "block-bits6", "prefix length of a host's IPv6 block; routed networks [64, or longer]")
+	flags.Var(&value[int]{name: "LENGTH", into: &n.Spec.BlockBits4, parse: parseLength(8, 30)}, "block-bits4", "prefix length of a host's IPv4 block; routed networks [24, or longer]")
+	flags.Var(&value[int]{name: "LENGTH", into: &n.Spec.BlockBits6, parse: parseLength(16, 126)}, "block-bits6", "prefix length of a host's IPv6 block; routed networks [64, or longer]")
 	format := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		n.Name = args[0]

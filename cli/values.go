@@ -124,18 +124,21 @@ func parsePort(s string) (uint16, error) {
 
 func parseMTU(s string) (int, error) {
 	n, err := strconv.ParseUint(s, 10, 16)
-	if err != nil || n == 0 {
-		return 0, fmt.Errorf("want a number of bytes up to 65535")
+	if err != nil || n < overlay.MinMTU {
+		return 0, fmt.Errorf("want %d to 65535 bytes", overlay.MinMTU)
 	}
 	return int(n), nil
 }
 
-func parseLength(s string) (int, error) {
-	n, err := strconv.ParseUint(s, 10, 8)
-	if err != nil || n == 0 || n > 126 {
-		return 0, fmt.Errorf("want a prefix length")
+// parseLength reads a prefix length from low to high.
+func parseLength(low, high int) func(string) (int, error) {
+	return func(s string) (int, error) {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < low || n > high {
+			return 0, fmt.Errorf("want a prefix length from %d to %d", low, high)
+		}
+		return n, nil
 	}
-	return int(n), nil
 }
 
 func parseEndpointName(s string) (overlay.EndpointName, error) {

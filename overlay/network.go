@@ -21,11 +21,14 @@ type Network struct {
 	Spec NetworkSpec `json:"spec"`
 }
 
+// The tags minimum and maximum below are what a number can be in any network at
+// all, for manifests and the API's document; Validate knows more.
+
 // NetworkSpec declares a network. Zero values mean the default in brackets;
 // servers store the completed spec, so readers never see a zero value but MTU.
 type NetworkSpec struct {
 	// VNI identifies the network on the wire [the lowest that is free, from 4097].
-	VNI VNI `json:"vni,omitempty"`
+	VNI VNI `json:"vni,omitempty" minimum:"1" maximum:"16777215"`
 	// Kind is bridged or routed [bridged].
 	Kind NetworkKind `json:"kind,omitempty"`
 	// Subnets: one IPv4 prefix, one IPv6 prefix, or one of each. Required.
@@ -35,7 +38,7 @@ type NetworkSpec struct {
 	// Encapsulation is vxlan or none [vxlan]; none is for routed networks.
 	Encapsulation Encapsulation `json:"encapsulation,omitempty"`
 	// Port is the UDP destination port of the encapsulation, 1 to 65535 [4789].
-	Port uint16 `json:"port,omitempty"`
+	Port uint16 `json:"port,omitempty" minimum:"1" maximum:"65535"`
 	// Plane is the implementation of forwarding [auto].
 	Plane PlaneName `json:"plane,omitempty"`
 	// Underlay is the family that carries the packets [auto].
@@ -43,7 +46,7 @@ type NetworkSpec struct {
 	// MTU of the ports, in bytes [computed: the smallest underlay MTU of the
 	// members less the encapsulation's overhead]. A larger one than that is
 	// reported, and the computed one is used.
-	MTU int `json:"mtu,omitempty"`
+	MTU int `json:"mtu,omitempty" minimum:"576" maximum:"65535"`
 	// Discovery is registry [registry].
 	Discovery Discovery `json:"discovery,omitempty"`
 	// BUM is replicate or none [replicate]; it has a meaning on bridged networks.
@@ -53,8 +56,8 @@ type NetworkSpec struct {
 	DirectRouting bool `json:"directRouting,omitempty"`
 	// BlockBits4 and BlockBits6 are the prefix lengths of a node's share of a
 	// routed network [24 and 64, or longer so that the subnet holds 16 blocks].
-	BlockBits4 int `json:"blockBits4,omitempty"`
-	BlockBits6 int `json:"blockBits6,omitempty"`
+	BlockBits4 int `json:"blockBits4,omitempty" minimum:"8" maximum:"30"`
+	BlockBits6 int `json:"blockBits6,omitempty" minimum:"16" maximum:"126"`
 }
 
 // DefaultVXLANPort is IANA's port for VXLAN (RFC 7348 section 5).
@@ -227,16 +230,20 @@ func checkBlocks(s NetworkSpec) error {
 	return nil
 }
 
+// MinMTU is the smallest MTU that a network can have, in bytes: what every IPv4
+// host has to take (RFC 1122 section 3.3.2).
+const MinMTU = 576
+
 // minMTU6 is the smallest MTU of a link that carries IPv6 (RFC 8200 section 5).
 const minMTU6 = 1280
 
 func checkMTU(s NetworkSpec) error {
-	low := 576
+	low := MinMTU
 	if _, ok := s.Subnet(V6); ok {
 		low = minMTU6
 	}
 	if s.MTU != 0 && (s.MTU < low || s.MTU > 65535) {
-		return fmt.Errorf("MTU %d: want %d to 65535 bytes, or 0 to have it computed", s.MTU, low)
+		return fmt.Errorf("MTU %d: want %d to 65535 bytes, or none to have it computed", s.MTU, low)
 	}
 	return nil
 }

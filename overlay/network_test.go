@@ -141,10 +141,10 @@ func TestNetworkValidate(t *testing.T) {
 		{"blocks in a bridged network", with(good, func(s *NetworkSpec) { s.BlockBits4 = 26 }), "network blue: blocks are for routed networks; this one is bridged"},
 		{"blocks too large", with(routed, func(s *NetworkSpec) { s.BlockBits4 = 15 }), "network blue: block prefix length 15: subnet 10.8.0.0/16 takes 16 to 30"},
 		{"blocks too small", with(routed, func(s *NetworkSpec) { s.BlockBits4 = 31 }), "network blue: block prefix length 31: subnet 10.8.0.0/16 takes 16 to 30"},
-		{"MTU too small", with(good, func(s *NetworkSpec) { s.MTU = 575 }), "network blue: MTU 575: want 576 to 65535 bytes, or 0 to have it computed"},
-		{"MTU too large", with(good, func(s *NetworkSpec) { s.MTU = 65536 }), "network blue: MTU 65536: want 576 to 65535 bytes, or 0 to have it computed"},
+		{"MTU too small", with(good, func(s *NetworkSpec) { s.MTU = 575 }), "network blue: MTU 575: want 576 to 65535 bytes, or none to have it computed"},
+		{"MTU too large", with(good, func(s *NetworkSpec) { s.MTU = 65536 }), "network blue: MTU 65536: want 576 to 65535 bytes, or none to have it computed"},
 		{"MTU too small for v6", with(good, func(s *NetworkSpec) { s.Subnets, s.MTU = prefixes("fd07::/64"), 1279 }),
-			"network blue: MTU 1279: want 1280 to 65535 bytes, or 0 to have it computed"},
+			"network blue: MTU 1279: want 1280 to 65535 bytes, or none to have it computed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -165,6 +166,11 @@ func (s *schemas) fields(t reflect.Type, properties object, required *[]string) 
 		}
 		if about := s.docs.comments[sourceOf(t)+"."+f.Name]; about != "" {
 			schema = with(schema, "description", about)
+		}
+		for _, limit := range []string{"minimum", "maximum"} {
+			if n, err := strconv.Atoi(f.Tag.Get(limit)); err == nil {
+				schema = with(schema, limit, n)
+			}
 		}
 		properties[name] = schema
 		if !slices.Contains(tag[1:], "omitempty") && !slices.Contains(tag[1:], "omitzero") {

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 
 	"weft/cli/suggest"
@@ -11,12 +12,41 @@ import (
 // order, and where each is. Fields of embedded structs count as the outer
 // struct's own, as encoding/json has it.
 type schema struct {
-	names []string
-	index map[string][]int
+	names  []string
+	fields map[string]field
+}
+
+type field struct {
+	index  []int
+	limits limits
+}
+
+// limits are what a field's tags minimum and maximum say that its number can
+// be; the zero value is a field without them.
+type limits struct{ low, high int64 }
+
+func limitsOf(tag reflect.StructTag) limits {
+	low, err1 := strconv.ParseInt(tag.Get("minimum"), 10, 64)
+	high, err2 := strconv.ParseInt(tag.Get("maximum"), 10, 64)
+	if err1 != nil || err2 != nil {
+		return limits{}
+	}
+	return limits{low, high}
+}
+
+// hold reports whether a number is within the limits.
+func (l limits) hold(v reflect.Value) bool {
+	switch {
+	case l == limits{}:
+		return true
+	case v.CanUint():
+		return v.Uint() >= uint64(l.low) && v.Uint() <= uint64(l.high)
+	}
+	return v.CanInt() && v.Int() >= l.low && v.Int() <= l.high
 }
 
 func schemaOf(t reflect.Type) schema {
-	s := schema{index: map[string][]int{}}
+	s := schema{fields: map[string]field{}}
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !f.IsExported() || name == "-" || f.Anonymous && name == "" {
@@ -26,7 +56,7 @@ func schemaOf(t reflect.Type) schema {
 			name = f.Name
 		}
 		s.names = append(s.names, name)
-		s.index[name] = f.Index
+		s.fields[name] = field{f.Index, limitsOf(f.Tag)}
 	}
 	return s
 }

@@ -108,7 +108,7 @@ func resource(n *yaml.Node) (overlay.Resource, *Error) {
 	}
 	r := overlay.New(kind)
 	v := reflect.ValueOf(r).Elem()
-	if err := set(v, n, ""); err != nil {
+	if err := set(v, n, "", limits{}); err != nil {
 		return nil, err
 	}
 	h := r.Header()

@@ -13,7 +13,7 @@ import (
 
 // set puts what a YAML node says into a Go value; path names the value for errors.
 // Null leaves the value as it is, as encoding/json does.
-func set(v reflect.Value, n *yaml.Node, path string) *Error {
+func set(v reflect.Value, n *yaml.Node, path string, l limits) *Error {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
@@ -29,7 +29,7 @@ func set(v reflect.Value, n *yaml.Node, path string) *Error {
 	case reflect.Slice:
 		return setSlice(v, n, path)
 	}
-	return setScalar(v, n, path)
+	return setScalar(v, n, path, l)
 }
 
 // setText gives the scalar as it was written to a type that reads itself.
@@ -68,7 +68,7 @@ func setStruct(v reflect.Value, n *yaml.Node, path string) *Error {
 		if key.Kind != yaml.ScalarNode {
 			return errorAt(key, path, "want a field's name, not %s", what(key))
 		}
-		index, known := s.index[key.Value]
+		field, known := s.fields[key.Value]
 		if !known {
 			return errorAt(key, join(path, key.Value), "unknown field; %s", hint(key.Value, s.names))
 		}
@@ -76,7 +76,7 @@ func setStruct(v reflect.Value, n *yaml.Node, path string) *Error {
 			return errorAt(key, join(path, key.Value), "given twice; the first is on line %d", line)
 		}
 		seen[key.Value] = key.Line
-		if err := set(v.FieldByIndex(index), value, join(path, key.Value)); err != nil {
+		if err := set(v.FieldByIndex(field.index), value, join(path, key.Value), field.limits); err != nil {
 			return err
 		}
 	}
@@ -89,7 +89,7 @@ func setSlice(v reflect.Value, n *yaml.Node, path string) *Error {
 	}
 	list := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, item := range n.Content {
-		if err := set(list.Index(i), item, fmt.Sprintf("%s[%d]", path, i)); err != nil {
+		if err := set(list.Index(i), item, fmt.Sprintf("%s[%d]", path, i), limits{}); err != nil {
 			return err
 		}
 	}
@@ -99,8 +99,8 @@ func setSlice(v reflect.Value, n *yaml.Node, path string) *Error {
 
 // setScalar sets a string, a truth value or a number; the node's own type has
 // to be the value's: a name that looks like a number must be quoted.
-func setScalar(v reflect.Value, n *yaml.Node, path string) *Error {
-	mismatch := errorAt(n, path, "want %s, not %s", wanted(v.Type()), what(n))
+func setScalar(v reflect.Value, n *yaml.Node, path string, l limits) *Error {
+	mismatch := errorAt(n, path, "want %s, not %s", wanted(v.Type(), l), what(n))
 	if n.Kind != yaml.ScalarNode {
 		return mismatch
 	}
@@ -121,14 +121,17 @@ func setScalar(v reflect.Value, n *yaml.Node, path string) *Error {
 			return mismatch
 		}
 	}
-	if err := n.Decode(v.Addr().Interface()); err != nil {
+	if err := n.Decode(v.Addr().Interface()); err != nil || !l.hold(v) {
 		return mismatch // a number that is out of range
 	}
 	return nil
 }
 
 // wanted describes a scalar type to the user.
-func wanted(t reflect.Type) string {
+func wanted(t reflect.Type, l limits) string {
+	if l != (limits{}) {
+		return fmt.Sprintf("a whole number from %d to %d", l.low, l.high)
+	}
 	switch t.Kind() {
 	case reflect.String:
 		return "text"
