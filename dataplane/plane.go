@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"context"
+	"encoding/json"
 	"net/netip"
 	"time"
 
@@ -147,6 +148,16 @@ type FDBEntry struct {
 	Origin Origin               `json:"origin"`
 	// Age is the time since the entry was last used or updated; negative: the host does not say.
 	Age time.Duration `json:"age"`
+}
+
+// MarshalJSON writes every MAC out: that of the entry for what no other entry is
+// about is all zeros, which elsewhere means that there is none.
+func (e FDBEntry) MarshalJSON() ([]byte, error) {
+	type entry FDBEntry // without this method
+	return json.Marshal(struct {
+		MAC string `json:"mac"`
+		entry
+	}{e.MAC.String(), entry(e)})
 }
 
 // Neighbor maps an address to a MAC.
