@@ -32,8 +32,19 @@ type unknown struct {
 	What string      `json:"what"`
 }
 
+// errDamaged says that the file is there, and not as save wrote it.
+var errDamaged = errors.New("the file is damaged")
+
 // load reads the file; a missing one is an empty memory.
 func (c cache) load() (store.Batch, error) {
+	b, err := c.read()
+	if err != nil {
+		return store.Batch{}, fmt.Errorf("read %s: %w", c.path, err)
+	}
+	return b, nil
+}
+
+func (c cache) read() (store.Batch, error) {
 	data, err := os.ReadFile(c.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return store.Batch{}, nil
@@ -43,18 +54,21 @@ func (c cache) load() (store.Batch, error) {
 	}
 	var file cached
 	if err := json.Unmarshal(data, &file); err != nil {
-		return store.Batch{}, fmt.Errorf("read %s: %w", c.path, err)
+		return store.Batch{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	b := store.Batch{Revision: file.Revision, Unknown: map[overlay.Key]string{}}
-	for _, raw := range file.Resources {
-		r, err := decode(raw)
-		if err != nil {
-			return store.Batch{}, fmt.Errorf("read %s: %w", c.path, err)
-		}
-		b.Puts = append(b.Puts, r)
-	}
 	for _, u := range file.Unknown {
 		b.Unknown[u.Key] = u.What
+	}
+	for _, raw := range file.Resources {
+		r, err := decode(raw)
+		if err == nil && b.Unknown[r.Key()] == "" {
+			err = r.Validate()
+		}
+		if err != nil {
+			return store.Batch{}, fmt.Errorf("%w: %w", errDamaged, err)
+		}
+		b.Puts = append(b.Puts, r)
 	}
 	return b, nil
 }

@@ -2,12 +2,14 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"weft/dataplane"
+	"weft/internal/files"
 	"weft/overlay"
 	"weft/plan"
 	"weft/store"
@@ -76,8 +78,9 @@ type Loop struct {
 	stations stations
 	reports  reports
 	outbox   *outbox
-	// unsaved: the table holds what the cache does not.
-	unsaved bool
+	// unsaved: the table holds what the cache does not. unwritable: the last try
+	// to write it failed.
+	unsaved, unwritable bool
 	// ended is closed when Run returns.
 	ended chan struct{}
 }
@@ -202,6 +205,9 @@ func (l *Loop) do(ctx context.Context, f func(context.Context)) bool {
 // remember loads the cache, so that an offline start has a picture.
 func (l *Loop) remember() error {
 	b, err := l.cache.load()
+	if errors.Is(err, errDamaged) {
+		return l.forgetCache(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -223,6 +229,18 @@ func (l *Loop) remember() error {
 		l.table.put(from, r)
 		l.planner.Put(r)
 	}
+	return nil
+}
+
+// forgetCache sets a damaged cache aside. The servers say it all again; what is
+// lost is that a start without them can go on, and that another store than
+// before is noticed.
+func (l *Loop) forgetCache(damage error) error {
+	aside, err := files.SetAside(l.cache.path)
+	if err != nil {
+		return errors.Join(damage, err)
+	}
+	l.Log.Warn("what this node last knew cannot be read; it is set aside, and the servers are asked anew", "err", damage, "aside", aside)
 	return nil
 }
 
@@ -267,10 +285,16 @@ func (l *Loop) save() {
 		resources = append(resources, e.resource)
 	}
 	if err := l.cache.save(store.Batch{Revision: l.reached(), Puts: resources, Unknown: l.unknown}); err != nil {
-		l.Log.Error("the node's cache cannot be written", "err", err)
+		if !l.unwritable { // and say so once
+			l.Log.Error("what this node knows cannot be written down; a restart without a server would go back to what it knew before", "err", err)
+		}
+		l.unwritable = true
 		return
 	}
-	l.unsaved = false
+	if l.unwritable {
+		l.Log.Info("what this node knows can be written down again", "file", l.cache.path)
+	}
+	l.unsaved, l.unwritable = false, false
 }
 
 func (l *Loop) finish() error {

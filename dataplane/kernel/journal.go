@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 type journal struct {
 	file string
 	host string // path of the host's namespace
+	log  *slog.Logger
 }
 
 // changed is a setting: its value before Weft, and Weft's.
@@ -37,7 +39,7 @@ type journalFile struct {
 }
 
 func (p *Plane) journal() journal {
-	return journal{file: filepath.Join(p.StateDir, "sysctls.json"), host: p.Host}
+	return journal{file: filepath.Join(p.StateDir, "sysctls.json"), host: p.Host, log: p.Log}
 }
 
 func bootID() (string, error) {
@@ -45,7 +47,8 @@ func bootID() (string, error) {
 	return strings.TrimSpace(string(id)), err
 }
 
-// load reads the entries of this boot.
+// load reads the entries of this boot. A damaged file is set aside: nothing
+// that the host forwards hangs on it.
 func (j journal) load() (journalFile, error) {
 	boot, err := bootID()
 	if err != nil {
@@ -61,7 +64,13 @@ func (j journal) load() (journalFile, error) {
 	}
 	var f journalFile
 	if err := json.Unmarshal(data, &f); err != nil {
-		return now, fmt.Errorf("read %s: %w", j.file, err)
+		aside, failed := files.SetAside(j.file)
+		if failed != nil {
+			return now, fmt.Errorf("read %s: %w", j.file, errors.Join(err, failed))
+		}
+		j.log.Error("how this host's settings were before Weft changed them cannot be read; it is set aside, and the settings stay as they are now",
+			"file", j.file, "err", err, "aside", aside)
+		return now, nil
 	}
 	if f.Boot != boot || f.Settings == nil {
 		return now, nil

@@ -41,6 +41,20 @@ func replace(path string, data []byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
+// Aside is what SetAside appends to a file's name.
+const Aside = ".damaged"
+
+// SetAside renames a file that cannot be read, so that whoever wants to look at
+// it can, and a new one can take its place. It replaces one that was set aside
+// before, and returns where the file is.
+func SetAside(path string) (aside string, err error) {
+	aside = path + Aside
+	if err := os.Rename(path, aside); err != nil {
+		return "", fmt.Errorf("set aside: %w", err)
+	}
+	return aside, nil
+}
+
 // syncDir makes a rename last (fsync(2): a file's own sync does not).
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -50,6 +50,28 @@ func TestReplaceFails(t *testing.T) {
 	}
 }
 
+func TestSetAside(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	for _, text := range []string{"first", "second"} {
+		if err := files.Replace(path, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		aside, err := files.SetAside(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(aside); err != nil || string(got) != text {
+			t.Errorf("aside is %q, %v, want %q", got, err, text)
+		}
+		wantOnly(t, dir, "file"+files.Aside)
+	}
+	if _, err := files.SetAside(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what is not there: %v, want %v", err, fs.ErrNotExist)
+	}
+}
+
 func wantOnly(t *testing.T, dir, name string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
