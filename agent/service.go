@@ -91,7 +91,7 @@ func (s *service) attachment(ctx context.Context, e *overlay.Endpoint) (agentapi
 		return agentapi.Attachment{}, err
 	}
 	network := state.Networks[e.Network]
-	made := agentapi.Attachment{Endpoint: e, MTU: network.MTU}
+	made := agentapi.Attachment{Endpoint: e, MTU: network.MTU, Problems: state.Problems[e.Network]}
 	for _, g := range network.Gateways {
 		made.Gateways = append(made.Gateways, g.Addr())
 	}
@@ -287,7 +287,7 @@ func (s *service) Status(ctx context.Context) (agentapi.NodeReport, error) {
 		Server: agentapi.Connection{
 			Server: s.client.Server(), Connected: now.Connected, Since: now.ConnectedSince, Error: now.ConnectionError, Revision: now.Revision,
 		},
-		Hold: now.Hold, Held: now.Held, Networks: now.Networks,
+		Hold: now.Hold, Held: now.Held, Networks: now.Networks, Drops: now.Drops,
 	}, nil
 }
 

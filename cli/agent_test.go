@@ -74,7 +74,9 @@ func (a *agent) Status(context.Context) (agentapi.NodeReport, error) {
 		Networks: []overlay.NetworkReport{{
 			Network: "blue", Plane: overlay.PlaneKernel, PlaneReason: "the only one this node has",
 			Wanted: 14, Present: 14, Since: time.Now().Add(-192 * time.Second),
+			Drops: overlay.Drops{overlay.DropSpoofedMAC: 3, overlay.DropNotMember: 5},
 		}},
+		Drops: overlay.Drops{overlay.DropUnknownVNI: 7},
 	}, nil
 }
 

@@ -44,6 +44,7 @@ func (a *app) nodeDetails() []output.Column[*overlay.Node] {
 		{Title: "Kernel", Cell: func(n n) string { return n.Status.Kernel }},
 		{Title: "Seen", Cell: func(n n) string { return agoText(output.Since(a.now(), n.Status.Seen)) }},
 		{Title: "Networks", Cell: a.reportLines},
+		{Title: "Drops", Cell: func(n n) string { return n.Status.Drops.String() }},
 		{Title: "Created", Cell: func(n n) string { return timeText(n.Created) }},
 		{Title: "UID", Wide: true, Cell: func(n n) string { return n.UID }},
 		{Title: "Generation", Wide: true, Cell: func(n n) string { return fmt.Sprint(n.Generation) }},
@@ -59,6 +60,9 @@ func (a *app) reportLines(n *overlay.Node) string {
 			r.Network, r.Present, r.Wanted, r.Plane, first(output.Since(a.now(), r.Since), "the beginning")))
 		for _, d := range r.Differs {
 			lines = append(lines, "  "+d)
+		}
+		if drops := r.Drops.String(); drops != "" {
+			lines = append(lines, "  dropped: "+drops)
 		}
 	}
 	return strings.Join(lines, "\n")

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +27,8 @@ type nodeState struct {
 	Hold     string                         `json:"hold,omitempty"`
 	Held     map[overlay.NetworkName]string `json:"held,omitempty"`
 	Networks []overlay.NetworkReport        `json:"networks"`
+	// Drops counts tunnel packets that are of no network on the node.
+	Drops overlay.Drops `json:"drops,omitempty"`
 }
 
 func newStatus(a *app) *cobra.Command {
@@ -38,9 +39,13 @@ func newStatus(a *app) *cobra.Command {
 		Long: `Show, for each network on each node, how much was wanted and how much is there, since
 when, and what differs and why: on this host as its agent finds it now (marked *), on the
 others as they reported last. What cannot be asked, the agent or the servers, is
-left out, and said so.`,
+left out, and said so.
+
+DROPS counts packets by why they were dropped: beside a network what came from no
+member (not-member) or with a forged source (spoofed-mac, spoofed-ip), beside a node
+tunnel packets that are of no network there (unknown-vni, malformed).`,
 		Example: `  weft status
-  weft status --local -o json | jq '.[].networks[].differs'`,
+  weft status --local -o json | jq '.[].networks[] | {network, differs, drops}'`,
 	}
 	cmd.Flags().BoolVar(&local, "local", false, "only this host, without asking the servers")
 	format := outputFlag(cmd)
@@ -64,7 +69,7 @@ func (a *app) nodeStates(ctx context.Context, local bool) ([]nodeState, error) {
 	if agentErr == nil {
 		nodes = append(nodes, nodeState{
 			Node: report.Node, Local: true, Version: report.Version, Server: &report.Server,
-			Hold: report.Hold, Held: report.Held, Networks: report.Networks,
+			Hold: report.Hold, Held: report.Held, Networks: report.Networks, Drops: report.Drops,
 		})
 	}
 	if local {
@@ -87,8 +92,7 @@ func (a *app) without(what string, why error) error {
 	if why == nil {
 		return nil
 	}
-	_, err := fmt.Fprintf(a.stderr, "weft: without %s: %v\n", what, why)
-	return err
+	return a.warn("without %s: %v", what, why)
 }
 
 // reported is what the nodes told the servers, but for one.
@@ -107,7 +111,7 @@ func (a *app) reported(ctx context.Context, without overlay.NodeName) ([]nodeSta
 		if !ok || n.Name == string(without) {
 			continue
 		}
-		nodes = append(nodes, nodeState{Node: overlay.NodeName(n.Name), Version: n.Status.Version, Seen: n.Status.Seen, Networks: n.Status.Networks})
+		nodes = append(nodes, nodeState{Node: overlay.NodeName(n.Name), Version: n.Status.Version, Seen: n.Status.Seen, Networks: n.Status.Networks, Drops: n.Status.Drops})
 	}
 	return nodes, nil
 }

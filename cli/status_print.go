@@ -80,6 +80,7 @@ func (a *app) nodeStateColumns() []output.Column[nodeState] {
 			return agoText(output.Since(a.now(), n.Seen))
 		}},
 		{Title: "Server", Cell: a.serverText},
+		{Title: "Drops", Cell: func(n n) string { return n.Drops.String() }},
 		{Title: "Version", Wide: true, Cell: func(n n) string { return n.Version }},
 	}
 }
@@ -112,5 +113,6 @@ func (a *app) networkStateColumns() []output.Column[networkState] {
 		{Title: "Present", Cell: func(s s) string { return fmt.Sprint(s.Present) }},
 		{Title: "State", Cell: func(s s) string { return matchText([]overlay.NetworkReport{s.NetworkReport}) }},
 		{Title: "Since", Cell: func(s s) string { return output.Since(a.now(), s.Since) }},
+		{Title: "Drops", Cell: func(s s) string { return s.Drops.String() }},
 	}
 }

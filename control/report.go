@@ -63,7 +63,7 @@ func (l *Loop) report(ctx context.Context) {
 	next := *self
 	next.Status = overlay.NodeStatus{
 		Seen: now, Version: l.Version, Kernel: l.Kernel,
-		Networks: slices.SortedFunc(maps.Values(l.reports.last), byNetwork),
+		Networks: slices.SortedFunc(maps.Values(l.reports.last), byNetwork), Drops: counted(seen.Drops),
 	}
 	l.outbox.post(store.Change{Put: &next, Expect: store.Any, Status: true})
 }
@@ -85,6 +85,7 @@ func (l *Loop) compare(seen dataplane.Observation, now time.Time) map[overlay.Ne
 	for name := range state.Networks {
 		r, view := at(name), seen.Networks[name]
 		r.Wanted, r.Present, r.Differs = view.Wanted, view.Present, slices.Clone(view.Differs)
+		r.Drops = counted(view.Drops)
 		if err := dataplane.Concerning(l.applying.err, name, ""); err != nil {
 			r.Differs = append(r.Differs, strings.Split(err.Error(), "\n")...)
 		}
@@ -110,6 +111,13 @@ func (l *Loop) compare(seen dataplane.Observation, now time.Time) map[overlay.Ne
 	return next
 }
 
+// counted leaves out what was not dropped.
+func counted(drops overlay.Drops) overlay.Drops {
+	drops = maps.Clone(drops)
+	maps.DeleteFunc(drops, func(_ overlay.DropReason, n uint64) bool { return n == 0 })
+	return drops
+}
+
 // Status is what a node says of itself.
 type Status struct {
 	Underlay []netip.Prefix
@@ -124,6 +132,8 @@ type Status struct {
 	Held     map[overlay.NetworkName]string
 	Revision overlay.Revision
 	Networks []overlay.NetworkReport
+	// Drops counts tunnel packets that are of no network on this node.
+	Drops overlay.Drops
 }
 
 // Status compares the host with what is wanted, now.
@@ -137,7 +147,7 @@ func (l *Loop) Status(ctx context.Context) (Status, error) {
 		s := Status{
 			Connected: l.connected, ConnectedSince: l.connectedSince, ConnectionError: l.connectionError,
 			Hold: l.held, Held: maps.Clone(l.planner.State().Held), Revision: l.reached(),
-			Networks: slices.SortedFunc(maps.Values(l.reports.last), byNetwork),
+			Networks: slices.SortedFunc(maps.Values(l.reports.last), byNetwork), Drops: counted(seen.Drops),
 		}
 		if self, ok := l.self(); ok {
 			s.Underlay = self.Spec.Underlay

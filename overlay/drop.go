@@ -1,5 +1,10 @@
 package overlay
 
+import (
+	"fmt"
+	"strings"
+)
+
 // DropReason says why a plane did not deliver a packet. It is a closed
 // enumeration: trace, counters and the planes' contract share it.
 type DropReason string
@@ -39,4 +44,19 @@ func DropReasons() []DropReason {
 		DropNotMember, DropUnknownVNI, DropMalformed, DropSpoofedMAC, DropSpoofedIP,
 		DropUnknownUnicast, DropBUM, DropNoRoute, DropTTL, DropTooBig, DropNoPort, DropLoop, DropNotIP,
 	}
+}
+
+// Drops counts dropped packets by reason. A plane counts what it can tell apart.
+type Drops map[DropReason]uint64
+
+// String lists what was dropped, in the order of [DropReasons]: "not-member 5,
+// spoofed-mac 3"; it is empty when nothing was.
+func (d Drops) String() string {
+	var words []string
+	for _, why := range DropReasons() {
+		if d[why] > 0 {
+			words = append(words, fmt.Sprintf("%s %d", why, d[why]))
+		}
+	}
+	return strings.Join(words, ", ")
 }

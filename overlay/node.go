@@ -38,6 +38,8 @@ type NodeStatus struct {
 	Version  string          `json:"version,omitempty"`
 	Kernel   string          `json:"kernel,omitempty"`
 	Networks []NetworkReport `json:"networks,omitempty"`
+	// Drops counts tunnel packets that are of no network on the node.
+	Drops Drops `json:"drops,omitempty"`
 }
 
 // NetworkReport says how far one network on one node is from what was wanted.
@@ -53,6 +55,9 @@ type NetworkReport struct {
 	Since time.Time `json:"since,omitzero"`
 	// Differs lists what is not as wanted, and why, one line each.
 	Differs []string `json:"differs,omitempty"`
+	// Drops counts the network's packets that were dropped on the node since the
+	// network was made there.
+	Drops Drops `json:"drops,omitempty"`
 }
 
 // Underlay is the node's underlay address of a family; the second result is

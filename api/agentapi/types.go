@@ -64,6 +64,8 @@ type Attachment struct {
 	Gateways []netip.Addr `json:"gateways,omitempty"`
 	// MTU of the port, in bytes.
 	MTU int `json:"mtu"`
+	// Problems are what the network cannot do on this node, a line each.
+	Problems []string `json:"problems,omitempty"`
 }
 
 // DetachRequest names an endpoint of this node.
@@ -87,6 +89,8 @@ type NodeReport struct {
 	Held map[overlay.NetworkName]string `json:"held,omitempty"`
 	// Networks that this node takes part in, by name.
 	Networks []overlay.NetworkReport `json:"networks"`
+	// Drops counts tunnel packets that are of no network on this node.
+	Drops overlay.Drops `json:"drops,omitempty"`
 }
 
 // Connection is an agent's connection to the servers.

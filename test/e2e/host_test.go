@@ -135,3 +135,30 @@ func (o outcome) refused(t *testing.T, code int, says ...string) {
 		}
 	}
 }
+
+// warned fails the test unless the command did what it should and said this.
+func (o outcome) warned(t *testing.T, says ...string) {
+	t.Helper()
+	if o.code != 0 {
+		t.Fatal(o)
+	}
+	for _, words := range says {
+		if !strings.Contains(o.stderr, words) {
+			t.Errorf("%v\nwant it to say %q", o, words)
+		}
+	}
+}
+
+// saysAll returns nil if one line says all of it.
+func saysAll(text string, words ...string) error {
+lines:
+	for line := range strings.Lines(text) {
+		for _, w := range words {
+			if !strings.Contains(line, w) {
+				continue lines
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("no line says %q:\n%s", words, text)
+}
