@@ -44,11 +44,17 @@ Resources that the file does not name stay as they are.`,
 			if err != nil {
 				return fmt.Errorf("%s: %w; %s", c.where, err, progress("written", done, len(changes)))
 			}
-			if did != "unchanged" {
-				done = append(done, c.declared.Key())
-			}
 			if _, err := fmt.Fprintf(a.stdout, "%s %s\n", c.declared.Key(), did); err != nil {
 				return err
+			}
+			if did == "unchanged" {
+				continue
+			}
+			done = append(done, c.declared.Key())
+			if n, ok := c.desired.(*overlay.Network); ok {
+				if err := a.warnOfSegments(cmd.Context(), server, n); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

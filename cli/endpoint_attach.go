@@ -64,6 +64,11 @@ Addresses and the MAC are chosen unless they are asked for.`,
 		if err != nil {
 			return err
 		}
+		for _, problem := range made.Problems {
+			if err := a.warn("network %s: %s", r.Network, problem); err != nil {
+				return err
+			}
+		}
 		return output.One(a.stdout, *format, made, attachmentColumns())
 	}
 	return cmd

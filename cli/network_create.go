@@ -59,6 +59,9 @@ subnet. It takes an IPv4 subnet, an IPv6 subnet, or both.`,
 		if err != nil {
 			return err
 		}
+		if err := a.warnOfSegments(cmd.Context(), server, made.(*overlay.Network)); err != nil {
+			return err
+		}
 		if format.Structured() {
 			return output.One(a.stdout, *format, made, nil)
 		}
