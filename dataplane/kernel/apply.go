@@ -125,6 +125,9 @@ func (p *Plane) applyPorts(ctx context.Context, h *hand, n dataplane.Network) er
 	if err := p.watch(h, n.Name, ns); err != nil {
 		return err
 	}
+	if err := p.listenOnly(h, n.Name, n.Ports); err != nil {
+		return err
+	}
 	want := LowerNetwork(n, p.NetnsDir)
 	have, err := h.observe(n.Name, ns, want)
 	if err != nil {
@@ -147,6 +150,9 @@ func (p *Plane) applyChange(ctx context.Context, h *hand, old, next dataplane.Ne
 		p.expect(next.Name, known.after(next))
 	} else {
 		p.expect(next.Name, wantNetwork(next, p.NetnsDir))
+	}
+	if err := p.listen(h, next.Name, out.without(dataplane.Network{Ports: d.Ports.Set}).Ports); err != nil {
+		return err
 	}
 	have, want := LowerChange(old, next, d, p.NetnsDir)
 	if err := p.change(ctx, h, next.Name, Diff(want, have)); err != nil {
@@ -176,6 +182,9 @@ func (p *Plane) remove(ctx context.Context, h *hand, name overlay.NetworkName) e
 		return err
 	}
 	p.watches.stop(name)
+	if err := p.listenOnly(h, name, nil); err != nil {
+		return err
+	}
 	return p.change(ctx, h, name, Diff(NewObjects(), have))
 }
 

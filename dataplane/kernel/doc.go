@@ -16,5 +16,5 @@
 // The plane keeps no objects in memory but the State it was given: what the kernel
 // announces is compared with that, entry by entry. A workload's namespace is never
 // held open longer than one Apply: that would keep a dead container's namespace
-// alive.
+// alive. What happens in there a listening post outside hears.
 package kernel

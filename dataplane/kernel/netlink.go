@@ -22,6 +22,8 @@ type conn struct {
 	mu  sync.Mutex // held for a request and its answers
 	seq uint32
 	buf []byte
+	// control is what comes beside a datagram.
+	control [controlSize]byte
 }
 
 // bufferSize is more than the largest netlink datagram: the kernel makes none
@@ -98,22 +100,41 @@ func (c *conn) write(b []byte) error {
 	return os.NewSyscallError("send netlink message", err)
 }
 
-// read waits for a datagram; it is good until the next.
-func (c *conn) read() ([]byte, error) {
-	var n int
-	var err error
+// read waits for a datagram; it is good until the next. from is the number of the
+// namespace that it comes from, if that is not the socket's own.
+func (c *conn) read() (b []byte, from int, err error) {
+	var n, control int
 	if e := c.raw.Read(func(fd uintptr) bool {
-		n, _, err = unix.Recvfrom(int(fd), c.buf, 0)
+		n, control, _, _, err = unix.Recvmsg(int(fd), c.buf, c.control[:], 0)
 		return err != unix.EAGAIN
 	}); e != nil {
-		return nil, fmt.Errorf("%w: %w", os.ErrClosed, e) // the poller's own error is not that
+		return nil, 0, fmt.Errorf("%w: %w", os.ErrClosed, e) // the poller's own error is not that
 	}
-	return c.buf[:max(n, 0)], os.NewSyscallError("receive netlink message", err)
+	return c.buf[:max(n, 0)], origin(c.control[:control]), os.NewSyscallError("receive netlink message", err)
+}
+
+// controlSize holds the number of a namespace beside a datagram, in bytes.
+const controlSize = unix.SizeofCmsghdr + 8
+
+// ownNamespace stands for the namespace that a socket is in.
+const ownNamespace = -1
+
+// origin is the number of the namespace that a datagram comes from
+// (net/netlink/af_netlink.c, netlink_cmsg_listen_all_nsid).
+func origin(control []byte) int {
+	if len(control) < unix.SizeofCmsghdr {
+		return ownNamespace
+	}
+	h, v, _, err := unix.ParseOneSocketControlMessage(control)
+	if err != nil || h.Level != unix.SOL_NETLINK || h.Type != unix.NETLINK_LISTEN_ALL_NSID {
+		return ownNamespace
+	}
+	return number(v[:min(4, len(v))])
 }
 
 // answers reads a datagram of answers to the last request; done when it was the last.
 func (c *conn) answers(f func(uint16, []byte)) (done bool, err error) {
-	b, err := c.read()
+	b, _, err := c.read()
 	if err != nil {
 		return false, err
 	}

@@ -23,7 +23,7 @@ func (p *Plane) notice(w *watch, h unix.NlMsghdr, m []byte) {
 	if n == nil {
 		return // it is being removed
 	}
-	s := noticing{p, n, w}
+	s := noticing{p: p, n: n, w: w}
 	gone := h.Type == unix.RTM_DELLINK || h.Type == unix.RTM_DELNEIGH || h.Type == unix.RTM_DELADDR || h.Type == unix.RTM_DELROUTE
 	switch h.Type {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
@@ -48,6 +48,8 @@ type noticing struct {
 	p *Plane
 	n *wantedNetwork
 	w *watch
+	// paced is set if a workload can cause as many notifications as it likes.
+	paced bool
 }
 
 // judge takes in that the object with this key is there, or gone. When a wanted one
@@ -57,13 +59,20 @@ func (s noticing) judge(key any, wanted, same, gone bool) {
 	case gone && wanted:
 		s.raise(lost{key})
 	case gone || wanted && same:
-		s.p.suspicions.drop(s.n.net.Name, key)
+		s.p.suspicions.drop(s.n.net.Name, s.key(key))
 	default:
 		s.raise(key)
 	}
 }
 
-func (s noticing) raise(key any) { s.p.suspicions.raise(s.n.net.Name, key) }
+func (s noticing) raise(key any) { s.p.suspicions.raise(s.n.net.Name, s.key(key)) }
+
+func (s noticing) key(key any) any {
+	if s.paced {
+		return inWorkload{key}
+	}
+	return key
+}
 
 // lost is the key of a suspicion that nothing but a look can drop.
 type lost struct{ key any }
@@ -217,7 +226,7 @@ func (p *Plane) noticeHostLink(w *watch, l hostLink, family byte, gone bool) {
 	}
 	have := w.table.link(l, want)
 	have.Peer = want.Peer
-	noticing{p, n, w}.judge(id, true, have == want, gone)
+	noticing{p: p, n: n, w: w}.judge(id, true, have == want, gone)
 }
 
 // aboutNamespace is the key of a suspicion about a network's namespace itself.

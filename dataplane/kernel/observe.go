@@ -27,14 +27,22 @@ type observer struct {
 // observe reads the objects of a network. want may be empty: then everything is
 // read by which Weft knows its own.
 func (h *hand) observe(name overlay.NetworkName, ns NS, want Objects) (Objects, error) {
+	var o *observer
+	if err := untilStill(func() error {
+		o = &observer{hand: h, name: name, ns: ns, want: want, Objects: NewObjects(), tables: map[NS]linkTable{}}
+		return o.all()
+	}); err != nil {
+		return Objects{}, fmt.Errorf("read network %s from the host: %w", name, err)
+	}
+	return o.Objects, nil
+}
+
+// untilStill calls read again while the host changes beneath it.
+func untilStill(read func() error) error {
 	for tries := 0; ; tries++ {
-		o := &observer{hand: h, name: name, ns: ns, want: want, Objects: NewObjects(), tables: map[NS]linkTable{}}
-		err := o.all()
-		if err == nil {
-			return o.Objects, nil
-		}
+		err := read()
 		if !errors.Is(err, errInterrupted) || tries == maxTries {
-			return Objects{}, fmt.Errorf("read network %s from the host: %w", name, err)
+			return err
 		}
 	}
 }

@@ -150,7 +150,12 @@ func (h *hand) namespaceID(ns, other NS) (int, error) {
 	if same, err := h.same(ns, other); same || err != nil {
 		return -1, err
 	}
-	file, err := os.Open(h.path(other))
+	return s.numberOf(h.path(other))
+}
+
+// numberOf is the number by which the namespace knows the one at path, or -1.
+func (s *space) numberOf(path string) (int, error) {
+	file, err := os.Open(path)
 	if err != nil {
 		return -1, err
 	}

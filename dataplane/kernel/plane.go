@@ -80,6 +80,7 @@ func New(o Options) (*Plane, error) {
 	p.stations = newStations(p.outbox.put)
 	p.wanted.Store(&wanted{})
 	p.run(host)
+	p.runPost()
 	p.running.Go(func() { p.outbox.run(ctx, p.events) })
 	p.running.Go(func() { p.suspicions.run(ctx, p.verify) })
 	p.running.Go(func() { p.stations.run(ctx) })

@@ -13,7 +13,7 @@ import (
 func (p *Plane) run(w *watch) {
 	p.watches.running.Go(func() {
 		if n := p.wanted.Load().networks[w.network]; n != nil {
-			s := noticing{p, n, w}
+			s := noticing{p: p, n: n, w: w}
 			for _, l := range w.table.links {
 				s.listen(l)
 			}
@@ -25,10 +25,10 @@ func (p *Plane) run(w *watch) {
 		}
 		w.before = nil
 		defer w.deafen()
-		w.conn.receive(func(h unix.NlMsghdr, m []byte) { p.notice(w, h, m) }, func() { p.missed(w) })
+		w.conn.receive(func(_ int, h unix.NlMsghdr, m []byte) { p.notice(w, h, m) }, func() { p.missed(w) })
 	})
 	p.watches.running.Go(func() {
-		w.rules.receive(func(h unix.NlMsghdr, m []byte) { p.noticeRules(w, h, m) }, func() { p.missed(w) })
+		w.rules.receive(func(_ int, h unix.NlMsghdr, m []byte) { p.noticeRules(w, h, m) }, func() { p.missed(w) })
 	})
 }
 

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -12,11 +13,15 @@ import (
 type suspicions struct {
 	mu   sync.Mutex
 	keys map[overlay.NetworkName]map[any]struct{}
-	more chan struct{} // holds one token while there are some
+	// looked is when a network was last looked at.
+	looked map[overlay.NetworkName]time.Time
+	more   chan struct{} // holds one token while there are some
 }
 
 func newSuspicions() *suspicions {
-	return &suspicions{keys: map[overlay.NetworkName]map[any]struct{}{}, more: make(chan struct{}, 1)}
+	return &suspicions{
+		keys: map[overlay.NetworkName]map[any]struct{}{}, looked: map[overlay.NetworkName]time.Time{}, more: make(chan struct{}, 1),
+	}
 }
 
 func (s *suspicions) raise(n overlay.NetworkName, key any) {
@@ -41,13 +46,41 @@ func (s *suspicions) drop(n overlay.NetworkName, key any) {
 	}
 }
 
-// take returns the networks that are under suspicion, and forgets the suspicions.
-func (s *suspicions) take() []overlay.NetworkName {
+// inWorkload is the key of a suspicion about what is in a workload's namespace.
+type inWorkload struct{ key any }
+
+// pace is the least time between two looks at a network that nothing but workloads ask
+// for: one that plays with its interface does not keep the node busy.
+const pace = 250 * time.Millisecond
+
+// take returns the networks that are to be looked at now, forgets the suspicions about
+// them, and says when the next is due, if there is one.
+func (s *suspicions) take(now time.Time) (names []overlay.NetworkName, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	names := sortedNames(s.keys)
-	clear(s.keys)
-	return names
+	maps.DeleteFunc(s.looked, func(_ overlay.NetworkName, at time.Time) bool { return now.Sub(at) > pace })
+	for _, name := range sortedNames(s.keys) {
+		left := s.looked[name].Add(pace).Sub(now)
+		if left > 0 && onlyInWorkloads(s.keys[name]) {
+			if wait == 0 || left < wait {
+				wait = left
+			}
+			continue
+		}
+		names = append(names, name)
+		s.looked[name] = now
+		delete(s.keys, name)
+	}
+	return names, wait
+}
+
+func onlyInWorkloads(keys map[any]struct{}) bool {
+	for k := range keys {
+		if _, ok := k.(inWorkload); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // patience is how long a suspicion may be dropped by what the kernel says next. A
@@ -68,11 +101,16 @@ func (s *suspicions) run(ctx context.Context, verify func(context.Context, overl
 			case <-ctx.Done():
 				return
 			}
-			for _, name := range s.take() {
-				verify(ctx, name)
-			}
+		case <-wait.C: // somebody's pace
 		case <-ctx.Done():
 			return
+		}
+		names, left := s.take(time.Now())
+		for _, name := range names {
+			verify(ctx, name)
+		}
+		if left > 0 {
+			wait.Reset(left)
 		}
 	}
 }

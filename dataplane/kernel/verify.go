@@ -67,6 +67,9 @@ func (p *Plane) verify(ctx context.Context, name overlay.NetworkName) {
 	h := newHand(p.Host)
 	defer h.Close()
 	left := out.without(n)
+	if err := p.listen(h, name, left.Ports); err != nil {
+		p.Log.Error("a workload's namespace cannot be listened to", "err", err)
+	}
 	want := LowerNetwork(left, p.NetnsDir)
 	have, err := h.observe(name, DomainNS(p.NetnsDir, name), want)
 	if err != nil {

@@ -28,11 +28,11 @@ func (p *Plane) Observe(ctx context.Context, name overlay.NetworkName) (dataplan
 		if err := ctx.Err(); err != nil {
 			return seen, err
 		}
-		v, err := p.view(h, p.want.Networks[n])
-		for tries := 0; errors.Is(err, errInterrupted) && tries < maxTries; tries++ {
+		var v dataplane.NetworkView
+		if err := untilStill(func() (err error) {
 			v, err = p.view(h, p.want.Networks[n])
-		}
-		if err != nil {
+			return err
+		}); err != nil {
 			errs = append(errs, err)
 			continue
 		}

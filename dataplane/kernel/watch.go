@@ -63,13 +63,7 @@ func openWatch(network overlay.NetworkName, ns NS, path string, groups []int) (*
 		return nil, err
 	}
 	defer s.Close()
-	for tries := 0; ; tries++ {
-		err = w.readBefore(s)
-		if !errors.Is(err, errInterrupted) || tries == maxTries {
-			break
-		}
-	}
-	if err != nil {
+	if err := untilStill(func() error { return w.readBefore(s) }); err != nil {
 		w.Close()
 		return nil, err
 	}
@@ -98,18 +92,19 @@ func (w *watch) readBefore(s *space) (err error) {
 	})
 }
 
-// receive gives every message of a socket to notice, until it is closed. lost is
-// called when there were more than the socket holds.
-func (c *conn) receive(notice func(unix.NlMsghdr, []byte), lost func()) {
+// receive gives every message of a socket to notice, with the number of the namespace
+// it is about, until the socket is closed. lost is called when there were more than the
+// socket holds.
+func (c *conn) receive(notice func(from int, h unix.NlMsghdr, message []byte), lost func()) {
 	for {
-		b, err := c.read()
+		b, from, err := c.read()
 		switch {
 		case errors.Is(err, os.ErrClosed):
 			return
 		case err != nil:
 			lost()
 		}
-		messages(b, notice)
+		messages(b, func(h unix.NlMsghdr, m []byte) { notice(from, h, m) })
 	}
 }
 
@@ -118,6 +113,8 @@ type watches struct {
 	running sync.WaitGroup
 	host    *watch
 	domains map[overlay.NetworkName]*watch
+	// post is nil if nothing can be heard of the workloads' namespaces.
+	post *post
 	// names is nil until there is a folder.
 	names *names
 }
@@ -140,6 +137,9 @@ func (ws *watches) stop(name overlay.NetworkName) {
 
 // close stops all and waits for them.
 func (ws *watches) close() {
+	if ws.post != nil {
+		ws.post.Close()
+	}
 	for name := range ws.domains {
 		ws.stop(name)
 	}

@@ -38,6 +38,14 @@ func Do(path string, f func() error) error {
 	})
 }
 
+// DoAlone runs f in a new, empty network namespace, as [Do] does in another one. The
+// namespace has no name: it lives as long as what f opens in it.
+func DoAlone(f func() error) error {
+	return onThread(func() error {
+		return away(func() error { return unix.Unshare(unix.CLONE_NEWNET) }, f)
+	})
+}
+
 // away leaves the calling thread's namespace by way of enter, runs f, and comes
 // back. The thread must be locked; it stays locked, and so dies with its
 // goroutine, if there is no way back.

@@ -3,6 +3,7 @@ package netns_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -128,4 +129,29 @@ func dropCapabilities() error {
 	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var none [2]unix.CapUserData
 	return unix.Capset(&head, &none[0])
+}
+
+// A namespace of its own is there while something in it is open, and has nothing in it
+// but a loopback.
+func TestDoAlone(t *testing.T) {
+	t.Parallel()
+	outside, err := netns.ID(thisThread)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := netns.DoAlone(func() error {
+		if sameNS(outside) == nil {
+			return errors.New("runs in the caller's namespace")
+		}
+		links, err := net.Interfaces()
+		if err == nil && (len(links) != 1 || links[0].Name != "lo") {
+			err = fmt.Errorf("links %v", links)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	if err := sameNS(outside); err != nil {
+		t.Error(err)
+	}
 }
