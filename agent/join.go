@@ -38,6 +38,9 @@ func join(ctx context.Context, o Options) (*member, error) {
 			return nil, err
 		}
 		o.Log.Info("joined", "node", o.Node, "servers", c.Servers)
+	case errors.Is(err, identity.ErrDamaged):
+		return nil, fmt.Errorf("%w; move it away and let this host join again in its own place: "+
+			"weftd agent --join TOKEN, with a token from weft token create --node %s", err, o.Node)
 	case err != nil:
 		return nil, err
 	}

@@ -27,6 +27,8 @@ func (a *app) server(ctx context.Context) (*api.Client, error) {
 			"log in with a token (weft login TOKEN), or name another file with --credentials", path)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, withCode(exitRefused, "credentials %s: not allowed to read them; run this as root, or log in with a token (weft login TOKEN)", path)
+	case errors.Is(err, identity.ErrDamaged):
+		return nil, withCode(exitRefused, "%w; log in anew (weft login --force TOKEN); a server writes that of its own host anew when it starts", err)
 	case err != nil:
 		return nil, withCode(exitRefused, "%w", err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -13,7 +15,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weft/agent"
+	"weft/api/identity"
 	"weft/dataplane/kernel"
+	"weft/internal/files"
 	"weft/internal/release"
 	"weft/overlay"
 	"weft/server"
@@ -65,9 +69,16 @@ func (d *daemon) both(ctx context.Context) error {
 
 func (d *daemon) localAgent(ctx context.Context, s *server.Server) error {
 	o := d.agentOptions()
-	first := !exists(filepath.Join(d.config.stateDir, "node.json"))
-	if first && o.Join == "" {
-		token, err := s.Token(ctx, localTokenTime)
+	first, again, err := d.membership(o.Log)
+	if err != nil {
+		return err
+	}
+	if (first || again) && o.Join == "" {
+		var self overlay.NodeName // one that is not taken
+		if again {
+			self = o.Node
+		}
+		token, err := s.Token(ctx, self, localTokenTime)
 		if err != nil {
 			return fmt.Errorf("make a token for this node: %w", err)
 		}
@@ -77,7 +88,7 @@ func (d *daemon) localAgent(ctx context.Context, s *server.Server) error {
 		if !first {
 			return
 		}
-		token, err := s.Token(ctx, firstTokenTime)
+		token, err := s.Token(ctx, "", firstTokenTime)
 		if err != nil {
 			o.Log.Error("no token for other nodes could be made; make one with weft token create", "err", err)
 			return
@@ -87,6 +98,26 @@ func (d *daemon) localAgent(ctx context.Context, s *server.Server) error {
 			int(firstTokenTime.Hours()), token)
 	}
 	return agent.Run(ctx, o)
+}
+
+// membership says whether this host joins for the first time, or again because
+// its certificate and key are damaged: a server of its own gives it new ones, so
+// the file is set aside.
+func (d *daemon) membership(log *slog.Logger) (first, again bool, err error) {
+	file := filepath.Join(d.config.stateDir, "node.json")
+	_, err = identity.LoadCredentials(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, false, nil
+	case errors.Is(err, identity.ErrDamaged):
+		aside, failed := files.SetAside(file)
+		if failed != nil {
+			return false, false, errors.Join(err, failed)
+		}
+		log.Warn("this node's certificate and key cannot be read; they are set aside, and it joins again in its own place", "err", err, "aside", aside)
+		return false, true, nil
+	}
+	return false, false, err
 }
 
 func (d *daemon) openServer(ctx context.Context) (*server.Server, error) {

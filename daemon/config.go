@@ -136,8 +136,3 @@ func (c *config) level() (slog.Level, error) {
 	}
 	return l, nil
 }
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}

@@ -153,9 +153,10 @@ func (s *Server) Close() error {
 	return errors.Join(errs...)
 }
 
-// Token makes a token for a node. The server has to be running.
-func (s *Server) Token(ctx context.Context, ttl time.Duration) (string, error) {
-	made, err := s.api.MakeToken(ctx, api.TokenRequest{Role: overlay.RoleNode, TTL: api.Duration(ttl)})
+// Token makes a token for the named node, also one that has joined before, or
+// for any new one if the name is empty. The server has to be running.
+func (s *Server) Token(ctx context.Context, node overlay.NodeName, ttl time.Duration) (string, error) {
+	made, err := s.api.MakeToken(ctx, api.TokenRequest{Role: overlay.RoleNode, Node: node, TTL: api.Duration(ttl)})
 	return made.Token, err
 }
 

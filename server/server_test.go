@@ -82,7 +82,7 @@ func TestServer(t *testing.T) {
 	if _, _, err := client.Update(t.Context(), store.Change{Put: network("blue"), Expect: store.Absent}); err != nil {
 		t.Fatal(err)
 	}
-	token, err := s.Token(t.Context(), time.Minute)
+	token, err := s.Token(t.Context(), "", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

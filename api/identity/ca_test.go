@@ -280,10 +280,23 @@ func TestCredentialsRoundTrip(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), ".*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	if err := os.WriteFile(file, []byte("{}"), 0o600); err != nil {
+	good, err := os.ReadFile(file)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadCredentials(file); err == nil {
-		t.Error("a file without a certificate was read")
+	for name, text := range map[string]string{
+		"empty": "", "another form": "{}", "cut off": string(good[:len(good)/2]), "zeros": "\x00\x00\x00",
+		"no server":           strings.Replace(string(good), `"servers"`, `"sarvers"`, 1),
+		"a letter in the CA":  strings.Replace(string(good), "BEGIN CERT", "BEGIN CART", 1),
+		"a letter in the key": strings.Replace(string(good), "PRIVATE KEY", "PRIVATE KAY", 1),
+		"not the key's": strings.Replace(string(good), strings.Split(want.Key, "\n")[1],
+			strings.Split(sign(t, newCA(t), nodeA).Key, "\n")[1], 1),
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadCredentials(file); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), file) {
+			t.Errorf("%s: %v, want %v, and the file", name, err, ErrDamaged)
+		}
 	}
 }

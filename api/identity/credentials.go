@@ -3,6 +3,7 @@ package identity
 import (
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,6 +23,9 @@ type Credentials struct {
 	Key         string `json:"key"`
 }
 
+// ErrDamaged says that a file is there, and holds no credentials or keys.
+var ErrDamaged = errors.New("the file is damaged")
+
 // LoadCredentials reads a credentials file.
 func LoadCredentials(path string) (Credentials, error) {
 	var c Credentials
@@ -29,13 +33,24 @@ func LoadCredentials(path string) (Credentials, error) {
 	if err != nil {
 		return c, err
 	}
-	if err := json.Unmarshal(text, &c); err != nil {
-		return c, fmt.Errorf("read credentials %s: %w", path, err)
-	}
-	if _, err := c.KeyPair(); err != nil {
-		return c, fmt.Errorf("read credentials %s: %w", path, err)
+	if err := c.read(text); err != nil {
+		return c, fmt.Errorf("read credentials %s: %w: %w", path, ErrDamaged, err)
 	}
 	return c, nil
+}
+
+func (c *Credentials) read(text []byte) error {
+	if err := json.Unmarshal(text, c); err != nil {
+		return err
+	}
+	if len(c.Servers) == 0 {
+		return errors.New("it names no server")
+	}
+	if _, err := decodePEM(pemCertificate, []byte(c.CA)); err != nil {
+		return fmt.Errorf("read CA: %w", err)
+	}
+	_, err := c.Identity()
+	return err
 }
 
 // Save writes a credentials file that only its owner reads. It replaces a file

@@ -44,7 +44,8 @@ func OpenCA(ctx context.Context, file string, vault Vault) (*CA, error) {
 	}
 	ca, err := unseal(sealed)
 	if err != nil {
-		return nil, fmt.Errorf("open CA %s: %w", file, err)
+		return nil, fmt.Errorf("open CA %s: %w: %w; put it back from a backup or from another server of this cluster, "+
+			"or, while the store is whole, move it away: the store has a copy", file, ErrDamaged, err)
 	}
 	if vault != nil {
 		kept, err := vault.Keep(ctx, vaultName, sealed)
