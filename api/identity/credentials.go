@@ -96,6 +96,9 @@ func readSecret(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read %s: it is no file; move it away", path)
+	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("read %s: others than its owner may read it (mode %04o); make it 0600, and take a new one if somebody did", path, info.Mode().Perm())
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"sync"
+	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
@@ -79,18 +80,39 @@ func start(ctx context.Context, dir string, log *slog.Logger) (*embed.Etcd, erro
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case <-etcd.Server.ReadyNotify():
+	if err = awaitReady(ctx, etcd, dir, log); err == nil {
 		if err = markMade(dir); err == nil {
 			return etcd, nil
 		}
-	case <-etcd.Server.StopNotify():
-		err = errors.New("it stopped")
-	case <-ctx.Done():
-		err = ctx.Err()
 	}
 	etcd.Close()
 	return nil, err
+}
+
+// readyTime is how long a start takes at most, but for damage.
+const readyTime = 15 * time.Second
+
+// awaitReady waits as long as it takes. A log that was cut off can lack entries
+// which the database says are committed: etcd waits for them from other members,
+// for ever.
+func awaitReady(ctx context.Context, etcd *embed.Etcd, dir string, log *slog.Logger) error {
+	late := time.NewTimer(readyTime)
+	defer late.Stop()
+	for {
+		select {
+		case <-etcd.Server.ReadyNotify():
+			return nil
+		case <-etcd.Server.StopNotify():
+			return errors.New("it stopped")
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late.C:
+			if log != nil {
+				log.Error("the store is not ready yet; if it stays so its files are damaged: end this server, and put the folder back from a backup, or move it away and start again: nodes keep what they have until the store is recovered",
+					"folder", dir)
+			}
+		}
+	}
 }
 
 // segment sizes are a variable of etcd's, to be set before the first start.
