@@ -33,8 +33,8 @@ func (s *Server) caller(r *http.Request) (identity.Identity, error) {
 }
 
 // admitted returns who made the request, if that role may use the route.
-func (s *Server) admitted(r *http.Request, roles []overlay.Role) (identity.Identity, error) {
-	if roles == nil {
+func (s *Server) admitted(r *http.Request, to route) (identity.Identity, error) {
+	if to.roles == nil {
 		return identity.Identity{}, nil
 	}
 	id, err := s.caller(r)
@@ -43,10 +43,17 @@ func (s *Server) admitted(r *http.Request, roles []overlay.Role) (identity.Ident
 		return id, err
 	case id.Role == "":
 		return id, Forbidden("join or log in with a token from weft token create", "%s %s: a certificate is needed", r.Method, r.URL.Path)
-	case !slices.Contains(roles, id.Role):
+	case !slices.Contains(to.roles, id.Role):
 		return id, Forbidden("", "%s may not %s %s", id, r.Method, r.URL.Path)
 	}
-	return id, nil
+	// Before the server knows its store it does not know who was revoked.
+	if to.early {
+		return id, nil
+	}
+	if err := s.closed(r.Context(), s.index.loaded); err != nil {
+		return id, err
+	}
+	return id, s.revoked(id)
 }
 
 // mayPut reports why the caller may not replace old, or nothing if that is nil,
@@ -54,8 +61,11 @@ func (s *Server) admitted(r *http.Request, roles []overlay.Role) (identity.Ident
 // their own endpoints.
 func mayPut(id identity.Identity, r, old overlay.Resource, node *overlay.Node) error {
 	k := r.Key()
-	if k.Kind == overlay.KindBlock {
+	switch k.Kind {
+	case overlay.KindBlock:
 		return Forbidden("attach an endpoint: that makes its node's block", "%s: only servers make blocks", k)
+	case overlay.KindRevocation:
+		return Forbidden("weft node rm and weft token rm --certificates revoke", "%s: only servers make revocations", k)
 	}
 	if id.Role == overlay.RoleAdmin {
 		return nil
@@ -90,8 +100,11 @@ func mayPutEndpoint(id identity.Identity, r *overlay.Endpoint, old overlay.Resou
 
 // mayDelete reports why the caller may not delete old, which may be nil.
 func mayDelete(id identity.Identity, k overlay.Key, old overlay.Resource, node *overlay.Node) error {
-	if k.Kind == overlay.KindBlock {
+	switch k.Kind {
+	case overlay.KindBlock:
 		return Forbidden("it goes with its node or network", "%s: only servers remove blocks", k)
+	case overlay.KindRevocation:
+		return Forbidden("who was revoked comes back with a new token", "%s: only servers remove revocations", k)
 	}
 	if id.Role == overlay.RoleAdmin {
 		return nil

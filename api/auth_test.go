@@ -331,7 +331,7 @@ func TestTwoHostsOfOneName(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = third.Renew(t.Context())
-	w.refusal(t, err, CodeForbidden, "node ubuntu was removed")
+	w.refusal(t, err, CodeRevoked, "node ubuntu was removed at", "weftd agent --join TOKEN")
 }
 
 func isForbidden(err error) bool {

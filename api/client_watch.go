@@ -29,11 +29,11 @@ func (c *Client) Watch(ctx context.Context, in store.Interest, from overlay.Revi
 	}
 }
 
-// readable are the kinds that everybody may read.
+// readable are the kinds that are given to who names none.
 func readable() []overlay.Kind {
 	var kinds []overlay.Kind
 	for _, k := range overlay.Kinds() {
-		if k != overlay.KindToken {
+		if !k.OnlyNamed() {
 			kinds = append(kinds, k)
 		}
 	}

@@ -21,6 +21,8 @@ const (
 	CodeInvalid Code = "invalid"
 	// CodeForbidden: who asks is unknown, or may not.
 	CodeForbidden Code = "forbidden"
+	// CodeRevoked: the certificate was revoked, that of a node by its removal.
+	CodeRevoked Code = "revoked"
 	// CodeNotFound: there is no such resource.
 	CodeNotFound Code = "not-found"
 	// CodeMissing: a resource which that one needs does not exist.
@@ -45,6 +47,7 @@ const (
 var codes = map[Code]int{
 	CodeInvalid:     http.StatusBadRequest,
 	CodeForbidden:   http.StatusForbidden,
+	CodeRevoked:     http.StatusForbidden,
 	CodeNotFound:    http.StatusNotFound,
 	CodeMissing:     http.StatusNotFound,
 	CodeConflict:    http.StatusConflict,
@@ -106,6 +109,8 @@ func (e *Error) Unwrap() error {
 		return &store.InUseError{Key: key, By: other}
 	case CodeRestored:
 		return store.ErrRestored
+	case CodeRevoked:
+		return store.ErrRevoked
 	case CodeUnavailable:
 		return store.ErrUnavailable
 	}

@@ -29,17 +29,22 @@ type index struct {
 	gone map[overlay.Key]int64
 	used used
 	// news is closed, and replaced, when something changes; ready is closed
-	// while the index is complete.
-	news, ready chan struct{}
+	// while the index is complete; loaded is once it was complete.
+	news, ready, loaded chan struct{}
+	// revoked is called with each revocation that the index hears of, or is nil.
+	// It must not call the index.
+	revoked func(*overlay.Revocation)
 }
 
-func newIndex() *index {
+func newIndex(revoked func(*overlay.Revocation)) *index {
 	return &index{
-		items: map[overlay.Key]overlay.Resource{},
-		gone:  map[overlay.Key]int64{},
-		used:  newUsed(),
-		news:  make(chan struct{}),
-		ready: make(chan struct{}),
+		revoked: revoked,
+		items:   map[overlay.Key]overlay.Resource{},
+		gone:    map[overlay.Key]int64{},
+		used:    newUsed(),
+		news:    make(chan struct{}),
+		ready:   make(chan struct{}),
+		loaded:  make(chan struct{}),
 	}
 }
 
@@ -143,6 +148,11 @@ func (x *index) apply(b store.Batch) {
 	if !x.complete() {
 		close(x.ready)
 	}
+	select {
+	case <-x.loaded:
+	default:
+		close(x.loaded)
+	}
 }
 
 // reset drops what a complete batch does not have, but for what was noted since.
@@ -195,6 +205,9 @@ func (x *index) set(k overlay.Key, r overlay.Resource) {
 	if r != nil {
 		x.items[k] = r
 		x.used.add(r)
+	}
+	if r, ok := r.(*overlay.Revocation); ok && x.revoked != nil {
+		x.revoked(r)
 	}
 }
 
@@ -257,7 +270,16 @@ func (x *index) reach(ctx context.Context, k overlay.Key, at int64, patience tim
 	})
 }
 
-func (x *index) wait(ctx context.Context, patience time.Duration, until func() bool) {
+// passed waits until the index knows all that the store had at a revision, or the
+// patience is over.
+func (x *index) passed(ctx context.Context, at overlay.Revision, patience time.Duration) {
+	x.wait(ctx, patience, func() bool {
+		return x.revision.Incarnation != at.Incarnation || x.revision.Number >= at.Number
+	})
+}
+
+// wait waits until something is so, or the patience is over, and reports whether it is so.
+func (x *index) wait(ctx context.Context, patience time.Duration, until func() bool) bool {
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	for {
@@ -265,14 +287,14 @@ func (x *index) wait(ctx context.Context, patience time.Duration, until func() b
 		done, news := until(), x.news
 		x.mu.Unlock()
 		if done {
-			return
+			return true
 		}
 		select {
 		case <-news:
 		case <-late.C:
-			return
+			return false
 		case <-ctx.Done():
-			return
+			return false
 		}
 	}
 }

@@ -35,12 +35,19 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request, _ identity.Identit
 	} else if request.Node != "" {
 		return Forbidden("make a node token: weft token create", "token %s is for a person (%s), not for a node", name, spec.Role)
 	}
+	id.Epoch = s.epoch(id)
 	cert, err := s.sign(request.CSR, id)
 	if err != nil {
 		return err
 	}
 	if spec.Role == overlay.RoleNode {
 		if err := s.handOver(r.Context(), id); err != nil {
+			return err
+		}
+	}
+	if now := s.epoch(id); now != id.Epoch { // revoked meanwhile
+		id.Epoch = now
+		if cert, err = s.sign(request.CSR, id); err != nil {
 			return err
 		}
 	}

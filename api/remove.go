@@ -20,7 +20,13 @@ func (s *Server) remove(ctx context.Context, id identity.Identity, c request, _ 
 		err = nil // it is gone already, if the store says so too
 	}
 	if err == nil {
+		err = s.revoked(id)
+	}
+	if err == nil {
 		err = mayDelete(id, k, old, s.nodeOf(id))
+	}
+	if err == nil && c.Force && k.Kind == overlay.KindToken && k.Name == id.Name {
+		err = Forbidden("another administrator can", "%s would revoke its own certificate", id)
 	}
 	if err == nil && old != nil && !c.Force {
 		err = s.index.unused(k)
@@ -28,7 +34,15 @@ func (s *Server) remove(ctx context.Context, id identity.Identity, c request, _ 
 	if err != nil {
 		return nil, overlay.Revision{}, err
 	}
-	at, err := s.removeAll(ctx, k, have, c.Force && k.Kind == overlay.KindNode)
+	var at overlay.Revision
+	switch k.Kind {
+	case overlay.KindNode:
+		at, err = s.removeNode(ctx, c, c.Expect)
+	case overlay.KindToken:
+		at, err = s.removeToken(ctx, c, c.Expect)
+	default:
+		at, err = s.removeAll(ctx, k, have, false)
+	}
 	if errors.As(err, &conflict) && c.Expect == store.Any {
 		s.index.changed(ctx, k, have, s.patience)
 		return nil, at, errOvertaken

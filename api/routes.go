@@ -18,6 +18,8 @@ type route struct {
 	summary string
 	// roles are who may use it; nil is everybody, also without a certificate.
 	roles []overlay.Role
+	// early: also before the server knows its store, and whom that refuses.
+	early bool
 	// query are the parameters that it takes; others are refused.
 	query []parameter
 	// body and reply are of the types that go in and out; nil for none.
@@ -53,7 +55,7 @@ var (
 	expectParameter = parameter{"expect", "the resource's revision that the writer has seen: a number, absent or any [any]"}
 	revisionAfter   = []parameter{{revisionHeader, "the store's revision after the write, INCARNATION@NUMBER"}}
 	watchParameters = []parameter{
-		{"kinds", "kinds to watch, separated by commas [all but tokens]"},
+		{"kinds", "kinds to watch, separated by commas [all but tokens and revocations]"},
 		{"networks", "networks to watch, with what belongs to them, separated by commas [all]"},
 		{"node", "only this node's endpoints and blocks [all]"},
 		{"incarnation", "the store's incarnation of the revision to go on from [from the beginning]"},
@@ -74,7 +76,7 @@ func routes() []route {
 		{id: "renew", method: "POST", path: "/v1/renew", summary: "Get another certificate of the same identity", roles: members, body: RenewRequest{}, reply: Certificate{}, serve: (*Server).renew},
 		{id: "createToken", method: "POST", path: "/v1/token", summary: "Make a token", roles: admins, body: TokenRequest{}, reply: NewToken{}, serve: (*Server).createToken},
 		{id: "whoAmI", method: "GET", path: "/v1/whoami", summary: "Whom the server takes the caller for", roles: members, reply: WhoAmI{}, serve: (*Server).whoAmI},
-		{id: "getStatus", method: "GET", path: "/v1/status", summary: "How this server is", roles: members, reply: ServerStatus{}, serve: (*Server).status},
+		{id: "getStatus", method: "GET", path: "/v1/status", summary: "How this server is", roles: members, early: true, reply: ServerStatus{}, serve: (*Server).status},
 		{
 			id: "watch", method: "GET", path: "/v1/watch", summary: "What is there and what changes, a line of JSON for each batch; an empty object says that the server is still there",
 			roles: members, query: watchParameters, reply: watchLine[overlay.Resource]{}, media: "application/x-ndjson", serve: (*Server).watch,
@@ -103,7 +105,10 @@ func resourceRoutes(kind overlay.Kind) []route {
 		id: "delete" + string(kind), method: "DELETE", path: one, summary: "Delete a " + noun + "; deleting what is absent succeeds", roles: writers,
 		query: []parameter{expectParameter}, header: revisionAfter, serve: serveDelete(kind),
 	}
-	if kind == overlay.KindNode {
+	switch kind {
+	case overlay.KindToken:
+		remove.query = append(remove.query, parameter{"force", "1 revokes the certificates too that people got with it"})
+	case overlay.KindNode:
 		remove.query = append(remove.query, parameter{"force", "1 removes the node's endpoints and blocks too; for a node that is gone for good"})
 	}
 	all := []route{

@@ -52,10 +52,11 @@ type Options struct {
 // be running beside it; Serve does both over TLS.
 type Server struct {
 	Options
-	log     *slog.Logger
-	mux     *http.ServeMux
-	index   *index
-	started time.Time
+	log      *slog.Logger
+	mux      *http.ServeMux
+	index    *index
+	sessions *sessions
+	started  time.Time
 	// patience is how long a request waits for the index to catch up.
 	patience time.Duration
 	// readyPatience is how long a request waits for the index to be there.
@@ -82,9 +83,10 @@ func NewServer(o Options) *Server {
 	}
 	o.KeepAlive = cmp.Or(o.KeepAlive, 10*time.Second)
 	s := &Server{
-		Options: o, log: o.Logger, mux: http.NewServeMux(), index: newIndex(), started: o.Now(),
+		Options: o, log: o.Logger, mux: http.NewServeMux(), sessions: newSessions(), started: o.Now(),
 		patience: indexLag, readyPatience: storePatience, stopping: make(chan struct{}),
 	}
+	s.index = newIndex(s.cut)
 	s.write = s.change
 	for _, r := range routes() {
 		s.mux.Handle(r.method+" "+r.path, s.handle(r))
@@ -93,10 +95,13 @@ func NewServer(o Options) *Server {
 	return s
 }
 
-// Run keeps the server's view of its store up to date until ctx ends.
+// Run keeps the server's view of its store up to date, and removes what has ended
+// in the store, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
-	s.index.run(ctx, s.Store, s.log)
-	return nil
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { s.sweep(ctx); return nil })
+	group.Go(func() error { s.index.run(ctx, s.Store, s.log); return nil })
+	return group.Wait()
 }
 
 const (
@@ -162,7 +167,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 // everybody else a refusal.
 func (s *Server) handle(to route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, err := s.admitted(r, to.roles)
+		id, err := s.admitted(r, to)
 		if err == nil {
 			err = to.knows(r)
 		}
@@ -184,6 +189,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, id identity.Iden
 		level = slog.LevelWarn
 	case CodeInternal:
 		level = slog.LevelError
+	case CodeRevoked:
+		level = s.revokedLevel(id)
 	}
 	s.log.Log(r.Context(), level, "refused", "request", r.Method+" "+r.URL.Path, "from", r.RemoteAddr, "who", id.String(), "code", e.Code, "error", e)
 	if err := WriteError(w, e); err != nil {
@@ -197,9 +204,16 @@ func (s *Server) unknown(_ http.ResponseWriter, r *http.Request, _ identity.Iden
 
 // ready waits until the server knows what is in its store.
 func (s *Server) ready(ctx context.Context) error {
-	ready, complete := s.index.state()
-	if complete {
+	indexed, _ := s.index.state()
+	return s.closed(ctx, indexed)
+}
+
+// closed waits until the channel is closed.
+func (s *Server) closed(ctx context.Context, ready <-chan struct{}) error {
+	select {
+	case <-ready:
 		return nil
+	default:
 	}
 	select {
 	case <-ready:

@@ -89,7 +89,7 @@ func TestRestoredStore(t *testing.T) {
 // The index takes news in any order, and ends with the newest.
 func TestIndexOrder(t *testing.T) {
 	t.Parallel()
-	x := newIndex()
+	x := newIndex(nil)
 	at := func(n int64) overlay.Revision { return overlay.Revision{Incarnation: "x", Number: n} }
 	e := func(revision int64, address string) *overlay.Endpoint {
 		e := endpoint("blue", "web", "a", address)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -34,12 +35,28 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, id identity.Ident
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := &stream{w: w, control: http.NewResponseController(w)}
-	ctx, cancel := s.untilExpiry(r.Context(), id)
+	ctx, cancel := s.session(r.Context(), id)
 	defer cancel()
 	stop := out.keepAlive(ctx, s.KeepAlive, s.stopping, cancel)
-	err = s.Store.Watch(ctx, in, from, out.batch)
+	err = s.Store.Watch(ctx, in, from, func(b store.Batch) error {
+		if id.Role == overlay.RoleNode && len(b.Deletes) > 0 {
+			// Whoever is removed hears of that, and not of what is removed
+			// with it: its host would take it for detached.
+			s.index.passed(ctx, b.Revision, s.patience)
+			if err := s.revoked(id); err != nil {
+				return err
+			}
+		}
+		return out.batch(b)
+	})
 	stop()
+	if cause := context.Cause(ctx); errors.Is(cause, store.ErrRevoked) {
+		err = cause
+	}
+	level := slog.LevelInfo
 	switch {
+	case errors.Is(err, store.ErrRevoked):
+		level = s.revokedLevel(id)
 	case errors.Is(context.Cause(ctx), identity.ErrExpired):
 		err = Forbidden("watch again with the renewed one", "%v", identity.ErrExpired)
 	case r.Context().Err() != nil || out.err != nil:
@@ -47,16 +64,11 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, id identity.Ident
 	case err == nil:
 		err = store.ErrUnavailable
 	}
-	s.log.Info("watch ended", "from", r.RemoteAddr, "who", id.String(), "error", err)
+	s.log.Log(r.Context(), level, "watch ended", "from", r.RemoteAddr, "who", id.String(), "error", err)
 	if err := out.write(watchLine[overlay.Resource]{Error: ErrorOf(err)}); err != nil {
 		s.log.Debug("answer", "from", r.RemoteAddr, "error", err)
 	}
 	return nil
-}
-
-// untilExpiry ends with the request, and when the certificate does.
-func (s *Server) untilExpiry(ctx context.Context, id identity.Identity) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, id.Expires.Sub(s.CA.Now()), identity.ErrExpired)
 }
 
 // stream writes the lines of a watch. Batches and keep-alives come from

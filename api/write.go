@@ -14,7 +14,8 @@ import (
 // request is a change that somebody asks for.
 type request struct {
 	store.Change
-	// Force has a node removed with all that it has.
+	// Force has a node removed with all that it has, and a token with the
+	// certificates that were got with it.
 	Force bool
 }
 
@@ -97,6 +98,9 @@ func revisionOf(r overlay.Resource) int64 {
 func (s *Server) put(ctx context.Context, id identity.Identity, c request, a avoid) (overlay.Resource, overlay.Revision, error) {
 	k := c.Put.Key()
 	old, have, err := s.judged(ctx, k, c.Expect)
+	if err == nil {
+		err = s.revoked(id)
+	}
 	if err == nil {
 		err = mayPut(id, c.Put, old, s.nodeOf(id))
 	}

@@ -63,6 +63,8 @@ func appliable(r overlay.Resource) error {
 		return fmt.Errorf("%s: servers make blocks when a node first needs one; leave it out", k)
 	case overlay.KindToken:
 		return fmt.Errorf("%s: a token is made by weft token create", k)
+	case overlay.KindRevocation:
+		return fmt.Errorf("%s: servers make revocations, for weft node rm and weft token rm --certificates", k)
 	}
 	return desired(r, nil).Validate()
 }

@@ -70,7 +70,7 @@ func refusedCode(c api.Code) int {
 	switch c {
 	case api.CodeInvalid:
 		return exitUsage
-	case api.CodeForbidden:
+	case api.CodeForbidden, api.CodeRevoked:
 		return exitRefused
 	case api.CodeNotFound, api.CodeMissing:
 		return exitNotFound

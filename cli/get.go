@@ -14,8 +14,8 @@ func newGet(a *app) *cobra.Command {
 		Use:   "get KIND [NAME...]",
 		Short: "Print resources as the store has them",
 		Long: `Print resources as the store has them: all of some kinds, or those with the given
-names. KIND is node, network, block, endpoint or token; blocks and endpoints are
-named NETWORK/NAME. What is printed as yaml or json can be applied again.`,
+names. KIND is node, network, block, endpoint, token or revocation; blocks and
+endpoints are named NETWORK/NAME. What is printed as yaml or json can be applied again.`,
 		Example: `  weft get network,endpoint -o yaml > weft.yaml
   weft get endpoint --network blue --node a
   weft get endpoint blue/web -o json`,

@@ -13,8 +13,10 @@ func newNodeRm(a *app) *cobra.Command {
 		Short: "Remove nodes that are gone for good",
 		Long: `Remove nodes that are gone for good, with their blocks. One that still has endpoints
 is refused: detach those first or, when the host will not come back, use --force.
-A node whose agent still runs cannot write any more, and keeps what it has on its
-host: run "weft down" there.`,
+The servers refuse a removed node from then on, also if its agent still runs: the
+other nodes drop its endpoints, and its host keeps what it has until "weft down" is
+run there. It comes back as a new node by joining again with a token; one that is
+still good ("weft token ls") will do.`,
 		Example: `  weft node rm a
   weft node rm a --force`,
 		SuggestFor:        []string{"remove", "delete"},

@@ -74,6 +74,8 @@ func (a *app) printKind(f output.Format, k overlay.Kind, all []overlay.Resource)
 		return table(a.stdout, f, all, a.endpointColumns())
 	case overlay.KindToken:
 		return table(a.stdout, f, all, a.tokenColumns())
+	case overlay.KindRevocation:
+		return table(a.stdout, f, all, a.revocationColumns())
 	}
 	return fmt.Errorf("print resources: kind %q has no columns", k)
 }
@@ -100,6 +102,17 @@ func (a *app) blockColumns() []output.Column[*overlay.Block] {
 	}
 }
 
+func (a *app) revocationColumns() []output.Column[*overlay.Revocation] {
+	type r = *overlay.Revocation
+	return []output.Column[r]{
+		{Title: "Name", Cell: func(r r) string { return r.Name }},
+		{Title: "Of", Cell: func(r r) string { return string(r.Spec.Of) }},
+		{Title: "Holder", Cell: func(r r) string { return r.Spec.Holder }},
+		{Title: "Since", Cell: func(r r) string { return timeText(r.Spec.Since) }},
+		{Title: "Until", Cell: func(r r) string { return timeText(r.Spec.Until) }},
+	}
+}
+
 // keysOf are the keys of resources of a kind that belongs to no network.
 func keysOf(kind overlay.Kind, names []string) []overlay.Key {
 	keys := make([]overlay.Key, len(names))
@@ -110,13 +123,17 @@ func keysOf(kind overlay.Kind, names []string) []overlay.Key {
 }
 
 // remove deletes resources that have to exist; all are looked up before the
-// first one is deleted. By force a node goes with all that it has.
+// first one is deleted. By force a node goes with all that it has, and a token, or
+// one that was, with the certificates that were got with it.
 func (a *app) remove(ctx context.Context, keys []overlay.Key, force bool) error {
 	server, err := a.server(ctx)
 	if err != nil {
 		return err
 	}
 	for _, k := range keys {
+		if k.Kind == overlay.KindToken && force {
+			continue
+		}
 		if _, err := server.Get(ctx, k); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ func newToken(a *app) *cobra.Command {
 		Long: `Create, list and revoke tokens. A token lets a host join (role node) or a person log
 in (roles admin and reader) until it expires or is removed. It holds the fingerprint
 of the cluster's CA and the servers' addresses. Certificates that were got with it
-stay good after it is removed.`,
+stay good after it is removed, unless "weft token rm --certificates" revokes them.`,
 		Example: `  weft token create
   weft token ls
   weft token rm t-4f2k9q`,

@@ -16,10 +16,14 @@ const (
 	KindEndpoint Kind = "Endpoint"
 	// KindToken is a join or login token; only servers and administrators see it.
 	KindToken Kind = "Token"
+	// KindRevocation refuses certificates; servers make it.
+	KindRevocation Kind = "Revocation"
 )
 
 // Kinds lists all kinds, in the order in which they can be created.
-func Kinds() []Kind { return []Kind{KindNode, KindToken, KindNetwork, KindBlock, KindEndpoint} }
+func Kinds() []Kind {
+	return []Kind{KindNode, KindToken, KindRevocation, KindNetwork, KindBlock, KindEndpoint}
+}
 
 // ParseKind reads a kind's name in any case, singular or plural.
 func ParseKind(s string) (Kind, error) {
@@ -28,8 +32,12 @@ func ParseKind(s string) (Kind, error) {
 			return k, nil
 		}
 	}
-	return "", fmt.Errorf("kind %q is unknown: want node, network, block, endpoint or token", s)
+	return "", fmt.Errorf("kind %q is unknown: want node, network, block, endpoint, token or revocation", s)
 }
+
+// OnlyNamed reports whether the kind concerns only those who ask for it by name:
+// it is about who may do what, and no network.
+func (k Kind) OnlyNamed() bool { return k == KindToken || k == KindRevocation }
 
 // Networked reports whether resources of the kind belong to a network.
 func (k Kind) Networked() bool { return k == KindBlock || k == KindEndpoint }
@@ -76,7 +84,7 @@ func (m *Meta) Header() *Meta { return m }
 // the same transaction: that is what makes duplicates impossible.
 type Claim string
 
-// Resource is a Node, Network, Block, Endpoint or Token, by pointer.
+// Resource is a Node, Network, Block, Endpoint, Token or Revocation, by pointer.
 type Resource interface {
 	Key() Key
 	Header() *Meta
@@ -102,6 +110,8 @@ func New(kind Kind) Resource {
 		return &Endpoint{Meta: Meta{Kind: kind}}
 	case KindToken:
 		return &Token{Meta: Meta{Kind: kind}}
+	case KindRevocation:
+		return &Revocation{Meta: Meta{Kind: kind}}
 	}
 	return nil
 }

@@ -43,6 +43,9 @@ func full() map[string]Resource {
 		"station": &Endpoint{Meta: meta(KindEndpoint, "blue", "station-020000000009"), Spec: EndpointSpec{
 			Node: "a", Port: PortStation, MAC: MAC{2, 0, 0, 0, 0, 9}, Via: "docker",
 		}},
+		"revocation": &Revocation{Meta: meta(KindRevocation, "", "node-a"), Spec: RevocationSpec{
+			Of: HolderNode, Holder: "a", Epoch: "e-1", Since: at, Until: at.Add(31 * 24 * time.Hour),
+		}},
 		"token": &Token{Meta: meta(KindToken, "", "t1"), Spec: TokenSpec{Role: RoleNode, Expires: at, Hash: strings.Repeat("0a", 32), Node: "a"}},
 	}
 }
@@ -135,7 +138,7 @@ func TestKinds(t *testing.T) {
 		t.Error("New of an unknown kind is something")
 	}
 	_, err := ParseKind("pod")
-	check(t, err, `kind "pod" is unknown: want node, network, block, endpoint or token`)
+	check(t, err, `kind "pod" is unknown: want node, network, block, endpoint, token or revocation`)
 }
 
 func TestKeyString(t *testing.T) {

@@ -12,6 +12,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrRestored: the store was wiped or restored since the given revision.
 	ErrRestored = errors.New("the store was restored or replaced; what it lacks may not be deleted")
+	// ErrRevoked: who asks was removed, and its certificate with it.
+	ErrRevoked = errors.New("the certificate was revoked")
 	// ErrUnavailable: the store cannot be reached or has no leader; try again.
 	ErrUnavailable = errors.New("the store is not available")
 )

@@ -40,7 +40,8 @@ type Store interface {
 
 // Interest says which resources a watch covers: all that pass each field.
 type Interest struct {
-	// Kinds; empty means every kind but tokens, which are only given when named.
+	// Kinds; empty means every kind but those that are only given when named
+	// (overlay.Kind.OnlyNamed), tokens and revocations.
 	Kinds []overlay.Kind `json:"kinds,omitempty"`
 	// Networks limits networks (by name) and what belongs to them; empty means all.
 	// It does not limit nodes and tokens.
@@ -111,7 +112,7 @@ func (in Interest) Covers(r overlay.Resource) bool {
 // CoversKey reports whether resources with the key can be included.
 func (in Interest) CoversKey(k overlay.Key) bool {
 	if len(in.Kinds) == 0 {
-		if k.Kind == overlay.KindToken {
+		if k.Kind.OnlyNamed() {
 			return false
 		}
 	} else if !contains(in.Kinds, k.Kind) {

@@ -17,6 +17,9 @@ type Identity struct {
 	// Instance tells hosts of one name apart: it is new at every join and kept
 	// by renewals. Two hosts that were both called "ubuntu" differ in it.
 	Instance string
+	// Epoch is that of the last revocation before the join: servers refuse the
+	// certificates of other epochs. Empty when nothing was revoked.
+	Epoch string
 	// Expires is when the certificate does; ignored when one is issued.
 	Expires time.Time
 }
@@ -25,14 +28,18 @@ type Identity struct {
 func (id Identity) String() string { return string(id.Role) + " " + id.Name }
 
 // subject puts the identity into a certificate: the name as common name, the
-// role as organisational unit, the instance as serial number of the subject
-// (RFC 5280 section 4.1.2.6, X.520 section 6.2.9).
+// role as organisational unit, the instance as serial number of the subject, the
+// epoch as organisation (RFC 5280 section 4.1.2.6, X.520 sections 6.2.9 and 6.4.1).
 func (id Identity) subject() pkix.Name {
-	return pkix.Name{
+	name := pkix.Name{
 		CommonName:         id.Name,
 		OrganizationalUnit: []string{string(id.Role)},
 		SerialNumber:       id.Instance,
 	}
+	if id.Epoch != "" {
+		name.Organization = []string{id.Epoch}
+	}
+	return name
 }
 
 // Of reads the identity out of a certificate, which it does not verify.
@@ -46,6 +53,9 @@ func Of(cert *x509.Certificate) (Identity, error) {
 		Role:     overlay.Role(s.OrganizationalUnit[0]),
 		Instance: s.SerialNumber,
 		Expires:  cert.NotAfter,
+	}
+	if len(s.Organization) > 0 {
+		id.Epoch = s.Organization[0]
 	}
 	if err := id.check(); err != nil {
 		return Identity{}, err

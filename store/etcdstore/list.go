@@ -114,7 +114,7 @@ func (l *lister) ranges() []string {
 // covers reports whether the interest has the kind at all.
 func covers(in store.Interest, kind overlay.Kind) bool {
 	if len(in.Kinds) == 0 {
-		return kind != overlay.KindToken
+		return !kind.OnlyNamed()
 	}
 	return slices.Contains(in.Kinds, kind)
 }
