@@ -23,10 +23,7 @@ func forNamed(self overlay.NodeName, s *overlay.Snapshot, name func(portKey, int
 	everyone := make(map[overlay.NetworkName]places, len(s.Endpoints))
 	keys := map[portKey]struct{}{}
 	for network, endpoints := range s.Endpoints {
-		at := places{}
-		for _, e := range endpoints {
-			at.add(e)
-		}
+		at := placesOf(endpoints)
 		everyone[network] = at
 		for _, e := range at.on(self) {
 			// Also in networks that are held or cannot be built: their devices

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 
 	"weft/overlay"
@@ -16,6 +17,24 @@ type place struct {
 	ports     int
 }
 
+// placesOf sorts endpoints by node. It reads some hundred of them before it
+// looks for their places: why, see tables.
+func placesOf(endpoints map[overlay.EndpointName]*overlay.Endpoint) places {
+	at := places{}
+	var nodes []overlay.NodeName
+	all := slices.AppendSeq(make([]*overlay.Endpoint, 0, len(endpoints)), maps.Values(endpoints))
+	for some := range slices.Chunk(all, 256) {
+		nodes = nodes[:0]
+		for _, e := range some {
+			nodes = append(nodes, e.Spec.Node)
+		}
+		for i, node := range nodes {
+			at.at(node).add(some[i])
+		}
+	}
+	return at
+}
+
 func (p places) takesPart(node overlay.NodeName) bool {
 	return p[node] != nil && p[node].ports > 0
 }
@@ -28,15 +47,22 @@ func (p places) on(node overlay.NodeName) []*overlay.Endpoint {
 	return p[node].endpoints
 }
 
-func (p places) add(e *overlay.Endpoint) {
-	at := p[e.Spec.Node]
+func (p places) add(e *overlay.Endpoint) { p.at(e.Spec.Node).add(e) }
+
+// at is a node's place, a new one if it had none.
+func (p places) at(node overlay.NodeName) *place {
+	at := p[node]
 	if at == nil {
 		at = &place{}
-		p[e.Spec.Node] = at
+		p[node] = at
 	}
-	at.endpoints = append(at.endpoints, e)
+	return at
+}
+
+func (p *place) add(e *overlay.Endpoint) {
+	p.endpoints = append(p.endpoints, e)
 	if isPort(e) {
-		at.ports++
+		p.ports++
 	}
 }
 

@@ -57,51 +57,31 @@ func (f *frame) isGateway(a address) bool {
 	return false
 }
 
-// stations makes the FDB and the neighbours of a bridged network. Nearly all
-// MACs and addresses have one claimant; who has the others is decided in a
-// second pass.
+// stations makes the FDB and the neighbours of a bridged network. Nearly always
+// each MAC and each address has one claimant, and nothing is to be decided.
 func (f *frame) stations(at places) (map[overlay.MAC]overlay.NodeName, map[address]overlay.MAC) {
 	size := 0
 	for _, p := range at {
 		size += len(p.endpoints)
 	}
-	remotes := make(map[overlay.MAC]overlay.NodeName, size)
-	neighbors := make(map[address]overlay.MAC, size*(1+len(f.Gateways)))
-	crowded := map[address]struct{}{}
+	t := newTables(size, size*(1+len(f.Gateways)))
 	for node, p := range at {
-		known, remote := f.standing(node)
-		if !known {
-			continue
-		}
-		for _, e := range p.endpoints {
-			if !f.hasMAC(e) {
-				continue
-			}
-			if remote {
-				remotes[e.Spec.MAC] = node
-			}
-			for a := range ips(e) {
-				before := len(neighbors)
-				neighbors[a] = e.Spec.MAC
-				if len(neighbors) == before {
-					crowded[a] = struct{}{}
-				}
-			}
+		if known, remote := f.standing(node); known {
+			t.enter(f, node, remote, p.endpoints)
 		}
 	}
-	if len(crowded) > 0 {
-		f.decide(at, crowded, remotes, neighbors)
+	if t.contested() {
+		f.decide(at, t)
 	}
 	for _, g := range f.Gateways {
-		delete(neighbors, g.Addr())
+		delete(t.neighbors, g.Addr())
 	}
-	return remotes, neighbors
+	return t.remotes, t.neighbors
 }
 
-// decide gives the addresses that several claim to the last that was written.
-// A MAC that several have shows by its link-local address.
-func (f *frame) decide(at places, crowded map[address]struct{}, remotes map[overlay.MAC]overlay.NodeName, neighbors map[address]overlay.MAC) {
-	holders, macHolders := map[address]*overlay.Endpoint{}, map[overlay.MAC]*overlay.Endpoint{}
+// decide gives what several claim to the last that was written.
+func (f *frame) decide(at places, t *tables) {
+	macs, addresses := map[overlay.MAC]*overlay.Endpoint{}, map[address]*overlay.Endpoint{}
 	for node, p := range at {
 		if known, _ := f.standing(node); !known {
 			continue
@@ -110,24 +90,20 @@ func (f *frame) decide(at places, crowded map[address]struct{}, remotes map[over
 			if !f.hasMAC(e) {
 				continue
 			}
+			take(macs, e.Spec.MAC, e)
 			for a := range ips(e) {
-				if _, ok := crowded[a]; !ok {
-					continue
-				}
-				take(holders, a, e)
-				if a == e.Spec.MAC.LinkLocal() {
-					take(macHolders, e.Spec.MAC, e)
-				}
+				take(addresses, a, e)
 			}
 		}
 	}
-	for a, e := range holders {
-		neighbors[a] = e.Spec.MAC
+	for a, e := range addresses {
+		t.neighbors[a] = e.Spec.MAC
 	}
-	for m, e := range macHolders {
-		delete(remotes, m)
+	for m, e := range macs {
 		if _, remote := f.standing(e.Spec.Node); remote {
-			remotes[m] = e.Spec.Node
+			t.remotes[m] = e.Spec.Node
+		} else {
+			delete(t.remotes, m)
 		}
 	}
 }
