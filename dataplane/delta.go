@@ -97,6 +97,10 @@ func equal[V comparable](a, b V) bool { return a == b }
 
 func between[K comparable, V any](old, next map[K]V, same func(a, b V) bool) Changes[K, V] {
 	var c Changes[K, V]
+	if len(old) == 0 && len(next) > 0 {
+		c.Set = maps.Clone(next) // all of it, as for a network that is new
+		return c
+	}
 	for k, v := range next {
 		if was, ok := old[k]; !ok || !same(was, v) {
 			if c.Set == nil {

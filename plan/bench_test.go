@@ -79,6 +79,24 @@ func BenchmarkFor(b *testing.B) {
 	}
 }
 
+// BenchmarkStart is what an agent's start costs: all is put, and planned once.
+func BenchmarkStart(b *testing.B) {
+	for _, kind := range []overlay.NetworkKind{overlay.Bridged, overlay.Routed} {
+		all := resources(large(kind, "10.0.0.0/8", "fd07::/48"))
+		b.Run(string(kind), func(b *testing.B) {
+			for b.Loop() {
+				p := NewPlanner("node-0")
+				for _, r := range all {
+					p.Put(r)
+				}
+				if _, changed := p.Plan(); !changed {
+					b.Fatal("nothing changed")
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkPlanner changes one endpoint of 100,000 at a time.
 func BenchmarkPlanner(b *testing.B) {
 	for _, kind := range []overlay.NetworkKind{overlay.Bridged, overlay.Routed} {

@@ -66,7 +66,7 @@ func (n *network) deleteEndpoint(e *overlay.Endpoint, self overlay.NodeName) {
 }
 
 // claim enters or leaves the contests for all that an endpoint claims, and
-// lists it as changed.
+// lists it.
 func (n *network) claim(e *overlay.Endpoint, mac func(contest[overlay.MAC], overlay.MAC, *overlay.Endpoint), ip func(contest[address], address, *overlay.Endpoint)) {
 	if e.Spec.MAC.IsZero() {
 		return
@@ -78,7 +78,12 @@ func (n *network) claim(e *overlay.Endpoint, mac func(contest[overlay.MAC], over
 	n.list(e)
 }
 
+// list notes what an endpoint claims as changed. A network that is going to be
+// built as a whole needs no list: an agent that starts puts them all.
 func (n *network) list(e *overlay.Endpoint) {
+	if n.rebuild || n.frame == nil {
+		return
+	}
 	n.changedMACs[e.Spec.MAC] = struct{}{}
 	for a := range ips(e) {
 		n.changedAddresses[a] = struct{}{}
