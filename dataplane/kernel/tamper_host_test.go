@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"weft/dataplane"
+	"weft/internal/netns"
 	"weft/overlay"
 )
 
@@ -65,7 +66,8 @@ func TestTamperingOnTheHost(t *testing.T) {
 	}
 }
 
-// A veth that was lent may be moved, renamed and used: that is what it is for.
+// A veth that was lent may be moved, renamed and used: that is what it is for. When it
+// goes with the namespace that it was moved to, it is made again on the host.
 func TestLentVethIsItsUsers(t *testing.T) {
 	t.Parallel()
 	n := newTestNet(t, 1, overlay.Bridged, overlay.V4)
@@ -83,4 +85,23 @@ func TestLentVethIsItsUsers(t *testing.T) {
 	h.apply(s)
 	h.silence()
 	ping(t, n.workloads[0], n.spec.Gateways[0].Addr().String())
+	h.shown(t)
+	if err := netns.Delete(n.workloads[0]); err != nil {
+		t.Fatal(err)
+	}
+	for e := h.event(); e.Kind != dataplane.EventChanged; e = h.event() {
+		t.Log(e.Kind, e.What)
+	}
+	h.apply(s)
+	h.run("ip", "link", "show", "web0")
+	h.shown(t)
+}
+
+// shown fails the test unless the host's plane shows everything of blue as wanted.
+func (h *bedHost) shown(t *testing.T) {
+	t.Helper()
+	seen, err := h.plane.Observe(t.Context(), "blue")
+	if v := seen.Networks["blue"]; err != nil || v.Present != v.Wanted || len(v.Differs) > 0 {
+		t.Errorf("%d of %d are as wanted, %q, %v", v.Present, v.Wanted, v.Differs, err)
+	}
 }

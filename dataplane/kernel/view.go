@@ -119,15 +119,27 @@ func (v *viewer) read(ns NS) error {
 	return nil
 }
 
-// matching counts the objects of o that have has just so.
+// matching counts the objects of o that have has just so. A link that is lent is its
+// user's: wherever it is, and however set, it is as wanted while its other end is there.
 func (o Objects) matching(have Objects) int {
 	n := 0
 	for ns, r := range o.Filters {
 		n += r.Matching(have.Filters[ns])
 	}
-	return n + same(o.Namespaces, have.Namespaces) + same(o.Links, have.Links) + same(o.Sysctls, have.Sysctls) +
+	return n + same(o.Namespaces, have.Namespaces) + sameLinks(o.Links, have.Links) + same(o.Sysctls, have.Sysctls) +
 		same(o.Addresses, have.Addresses) + same(o.Tunnels, have.Tunnels) + same(o.Stations, have.Stations) +
 		same(o.Neighbors, have.Neighbors) + same(o.Routes, have.Routes) + same(o.Redirects, have.Redirects)
+}
+
+func sameLinks(want, have map[LinkID]Link) int {
+	n := same(want, have)
+	for id, l := range want {
+		_, otherEnd := have[l.Peer]
+		if l.Lent && otherEnd && have[id] != l {
+			n++
+		}
+	}
+	return n
 }
 
 func same[K, V comparable](want, have map[K]V) int {

@@ -25,14 +25,14 @@ func TestRepair(t *testing.T) {
 	s.settled()
 	h := &damaged{host: s.b, workloads: map[string]*workload{"web": blue[1], "db": green[1]}, far: blue[0].Endpoint.Spec.MAC}
 	h.before = h.look(t)
-	for _, damage := range h.damages() {
+	for _, damage := range slices.Concat(h.damages(), inside()) {
 		t.Run(damage, func(t *testing.T) { h.repairs(t, damage) })
 	}
-	t.Run("inside, at the agent's next start", func(t *testing.T) {
+	t.Run("inside, while there is no agent", func(t *testing.T) {
+		h.kill()
 		for _, damage := range inside() {
 			h.does(t, damage)
 		}
-		h.kill()
 		h.restart()
 		h.becomes(t, patience)
 	})
@@ -97,12 +97,14 @@ func (h *damaged) damages() []string {
 	}
 }
 
-// inside are damages inside workloads, of which the kernel tells nobody outside.
+// inside are damages inside workloads, which nothing of Weft is in to see.
 func inside() []string {
 	return []string{
 		"in web: ip link set eth0 down; ip link set eth0 up",
 		"in web: ip link set eth0 mtu 1400",
 		"in web: ip link set eth0 address 02:00:00:00:00:99",
+		"in web: ip -4 address flush dev eth0",
+		"in db: ip route flush default",
 		"in db: ip -6 route flush default",
 		"in db: ip address flush dev eth0",
 	}
