@@ -70,20 +70,23 @@ func TestEndpointOf(t *testing.T) {
 
 func TestSatisfies(t *testing.T) {
 	t.Parallel()
-	have := &overlay.Endpoint{Spec: overlay.EndpointSpec{
+	have := &overlay.Endpoint{Meta: overlay.Meta{Name: "web"}, Spec: overlay.EndpointSpec{
 		MAC: overlay.MAC{2, 0, 0, 0, 0, 1}, Addresses: []netip.Addr{netip.MustParseAddr("10.7.0.5")}, Lifetime: overlay.Bound,
 	}}
 	for name, tt := range map[string]struct {
 		want overlay.EndpointSpec
+		name overlay.EndpointName
 		ok   bool
 	}{
-		"nothing asked":  {overlay.EndpointSpec{}, true},
-		"same address":   {overlay.EndpointSpec{Addresses: have.Spec.Addresses}, true},
-		"other address":  {overlay.EndpointSpec{Addresses: []netip.Addr{netip.MustParseAddr("10.7.0.6")}}, false},
-		"other MAC":      {overlay.EndpointSpec{MAC: overlay.MAC{2, 0, 0, 0, 0, 2}}, false},
-		"other lifetime": {overlay.EndpointSpec{Lifetime: overlay.Kept}, false},
+		"nothing asked":  {overlay.EndpointSpec{}, "", true},
+		"same name":      {overlay.EndpointSpec{}, "web", true},
+		"other name":     {overlay.EndpointSpec{}, "db", false},
+		"same address":   {overlay.EndpointSpec{Addresses: have.Spec.Addresses}, "", true},
+		"other address":  {overlay.EndpointSpec{Addresses: []netip.Addr{netip.MustParseAddr("10.7.0.6")}}, "", false},
+		"other MAC":      {overlay.EndpointSpec{MAC: overlay.MAC{2, 0, 0, 0, 0, 2}}, "", false},
+		"other lifetime": {overlay.EndpointSpec{Lifetime: overlay.Kept}, "", false},
 	} {
-		if got := satisfies(have, &overlay.Endpoint{Spec: tt.want}); got != tt.ok {
+		if got := satisfies(have, &overlay.Endpoint{Spec: tt.want}, tt.name); got != tt.ok {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

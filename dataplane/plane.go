@@ -81,8 +81,7 @@ type NetworkView struct {
 	Neighbors []Neighbor  `json:"neighbors"`
 	Routes    []HostRoute `json:"routes"`
 	// Wanted and Present count the plane's objects; Differs describes those
-	// that are missing, different or too many, a line each. What the last Apply could
-	// not make is not among them: its error says why.
+	// that are missing, different or too many, a line each.
 	Wanted  int      `json:"wanted"`
 	Present int      `json:"present"`
 	Differs []string `json:"differs,omitempty"`
