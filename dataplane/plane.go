@@ -81,7 +81,8 @@ type NetworkView struct {
 	Neighbors []Neighbor  `json:"neighbors"`
 	Routes    []HostRoute `json:"routes"`
 	// Wanted and Present count the plane's objects; Differs describes those
-	// that are missing, different or too many, a line each.
+	// that are missing, different or too many, a line each. What the last Apply could
+	// not make is not among them: its error says why.
 	Wanted  int      `json:"wanted"`
 	Present int      `json:"present"`
 	Differs []string `json:"differs,omitempty"`

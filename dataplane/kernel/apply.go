@@ -106,12 +106,16 @@ func (p *Plane) applyNetwork(ctx context.Context, h *hand, n dataplane.Network) 
 		}
 	}
 	out := p.findGone(n, n.Ports)
+	delete(p.failed, n.Name)
 	var errs []error
 	for {
 		err := p.applyPorts(ctx, h, out.without(n))
 		name, ok := portOf(n, err)
 		if err == nil || !ok {
 			p.out[n.Name] = out
+			if err != nil {
+				p.failed[n.Name] = struct{}{}
+			}
 			return errors.Join(append(errs, err)...)
 		}
 		errs = append(errs, &PortError{Network: n.Name, Port: name, Err: err})
@@ -177,6 +181,7 @@ func (p *Plane) remove(ctx context.Context, h *hand, name overlay.NetworkName) e
 	p.expect(name, nil)
 	delete(p.out, name)
 	delete(p.gone, name)
+	delete(p.failed, name)
 	have, err := h.observe(name, DomainNS(p.NetnsDir, name), NewObjects())
 	if err != nil {
 		return err

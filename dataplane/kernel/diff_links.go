@@ -82,7 +82,7 @@ func (d *differ) setLink(id LinkID, want, have Link) {
 		d.add(setBridgePort{id, want.Port})
 	}
 	if want.Up != have.Up {
-		d.ups = append(d.ups, setUp{id, want.Up})
+		d.ups = append(d.ups, setUp{id, want.Up, want.VXLAN})
 	}
 	if odd {
 		d.ups = append(d.ups, resetBridgePort{id})

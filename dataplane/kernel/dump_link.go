@@ -184,6 +184,9 @@ func parseBridgePort(data []byte, running bool) BridgePort {
 	return p
 }
 
+// vxlanGPE is IFLA_VXLAN_GPE (linux/if_link.h).
+const vxlanGPE = 27
+
 func (l *hostLink) parseVXLAN(data []byte) {
 	x, d := &l.link.VXLAN, &l.vxlan
 	attributes(data, func(kind uint16, v []byte) {
@@ -199,8 +202,11 @@ func (l *hostLink) parseVXLAN(data []byte) {
 		case nl.IFLA_VXLAN_UDP_ZERO_CSUM6_RX:
 			x.ZeroChecksum6 = number(v) != 0
 		case nl.IFLA_VXLAN_GROUP, nl.IFLA_VXLAN_GROUP6, nl.IFLA_VXLAN_FLOWBASED, nl.IFLA_VXLAN_LINK,
-			nl.IFLA_VXLAN_PROXY, nl.IFLA_VXLAN_RSC, nl.IFLA_VXLAN_L2MISS, nl.IFLA_VXLAN_L3MISS, nl.IFLA_VXLAN_TOS:
+			nl.IFLA_VXLAN_PROXY, nl.IFLA_VXLAN_RSC, nl.IFLA_VXLAN_L2MISS, nl.IFLA_VXLAN_L3MISS, nl.IFLA_VXLAN_TOS,
+			nl.IFLA_VXLAN_REMCSUM_RX:
 			x.Odd = x.Odd || slices.ContainsFunc(v, func(b byte) bool { return b != 0 })
+		case nl.IFLA_VXLAN_GBP, vxlanGPE: // flags, without a value
+			x.Odd = true
 		case nl.IFLA_VXLAN_TTL:
 			d.ttl = number(v)
 			x.Odd = x.Odd || d.ttl != 0

@@ -194,6 +194,8 @@ func (o resetBridge) String() string {
 type setUp struct {
 	ID LinkID
 	Up bool
+	// VXLAN is set on vxlan links, which need their UDP port now.
+	VXLAN VXLAN
 }
 
 func (o setUp) String() string {

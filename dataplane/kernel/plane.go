@@ -60,6 +60,8 @@ type Plane struct {
 	// out are the ports that the last Apply had to leave out, gone those whose
 	// namespace has gone and has been announced so.
 	out, gone map[overlay.NetworkName]portSet
+	// failed are the networks that the last Apply could not make.
+	failed map[overlay.NetworkName]struct{}
 }
 
 var _ dataplane.Plane = (*Plane)(nil)
@@ -76,6 +78,7 @@ func New(o Options) (*Plane, error) {
 		Options: o, events: make(chan dataplane.Event), outbox: newOutbox(), suspicions: newSuspicions(), stop: stop,
 		watches: watches{host: host, domains: map[overlay.NetworkName]*watch{}},
 		out:     map[overlay.NetworkName]portSet{}, gone: map[overlay.NetworkName]portSet{},
+		failed: map[overlay.NetworkName]struct{}{},
 	}
 	p.stations = newStations(p.outbox.put)
 	p.wanted.Store(&wanted{})

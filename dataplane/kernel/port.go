@@ -20,6 +20,10 @@ type OpError struct {
 }
 
 func (e *OpError) Error() string {
+	var why *reason
+	if errors.As(e.Err, &why) {
+		return fmt.Sprintf("network %s: %v", e.Network, why)
+	}
 	return fmt.Sprintf("network %s: %v (%q, after %d of %d changes)", e.Network, e.Err, e.Op, e.Done, e.Total)
 }
 
@@ -56,6 +60,16 @@ func (s portSet) without(n dataplane.Network) dataplane.Network {
 		maps.DeleteFunc(n.Ports, func(name overlay.EndpointName, _ dataplane.Port) bool { _, out := s[name]; return out })
 	}
 	return n
+}
+
+// refused are the ports that the last Apply could not make although their workload's
+// namespace is there.
+func (p *Plane) refused(name overlay.NetworkName) portSet {
+	refused := maps.Clone(p.out[name])
+	for port := range p.gone[name] {
+		delete(refused, port)
+	}
+	return refused
 }
 
 // findGone returns those of the ports whose workload's namespace has gone, and

@@ -51,7 +51,8 @@ func (p *Plane) watchNames() (err error) {
 }
 
 // verify looks whether a network under suspicion is as wanted, and announces it if it
-// is not.
+// is not. What the last Apply could not make is no news: whoever called it has the
+// error, and tries again when he thinks fit.
 func (p *Plane) verify(ctx context.Context, name overlay.NetworkName) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,10 +64,13 @@ func (p *Plane) verify(ctx context.Context, name overlay.NetworkName) {
 	if !ok || ctx.Err() != nil {
 		return
 	}
-	out := p.findGone(n, n.Ports)
+	refused := p.refused(name)
+	left := refused.without(p.findGone(n, n.Ports).without(n))
+	if _, failed := p.failed[name]; failed {
+		return
+	}
 	h := newHand(p.Host)
 	defer h.Close()
-	left := out.without(n)
 	if err := p.listen(h, name, left.Ports); err != nil {
 		p.Log.Error("a workload's namespace cannot be listened to", "err", err)
 	}

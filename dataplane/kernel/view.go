@@ -65,8 +65,14 @@ func (p *Plane) view(h *hand, net dataplane.Network) (dataplane.NetworkView, err
 		return v.NetworkView, err
 	}
 	v.Wanted, v.Present = v.want.Len()+len(away), v.want.matching(v.have)
-	for _, op := range Diff(v.want, v.have) {
-		v.Differs = append(v.Differs, "not as wanted; repaired by: "+op.String())
+	if _, failed := p.failed[net.Name]; !failed {
+		possible := v.want
+		if refused := p.refused(net.Name); len(refused) > 0 {
+			possible = LowerNetwork(refused.without(there), p.NetnsDir)
+		}
+		for _, op := range Diff(possible, v.have) {
+			v.Differs = append(v.Differs, "not as wanted; repaired by: "+op.String())
+		}
 	}
 	v.Differs = append(v.Differs, away...)
 	if _, ok := v.have.Namespaces[ns]; !ok {

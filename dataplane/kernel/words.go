@@ -9,24 +9,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// reason is why an op failed, in the user's words, which stand for the kernel's.
+type reason struct {
+	words string
+	err   error
+}
+
+func (r *reason) Error() string { return r.words }
+
+// Unwrap returns the cause, which the words say better.
+func (r *reason) Unwrap() error { return r.err }
+
 // inWords says in the user's words why an op failed, where the kernel's are not
 // enough. The error stays what it is.
 func inWords(h *hand, op Op, err error) error {
+	words := ""
 	switch o := op.(type) {
 	case addLink:
-		if reason := o.inWords(h, err); reason != "" {
-			return fmt.Errorf("%s: %w", reason, err)
-		}
+		words = o.inWords(h, err)
 	case setUp:
-		if errors.Is(err, unix.EADDRINUSE) && o.ID.Name == tunnelName {
-			return fmt.Errorf("the tunnel's UDP port is in use on this host: stop what uses it, or give the network another port: %w", err)
+		if errors.Is(err, unix.EADDRINUSE) && o.VXLAN.VNI != 0 {
+			words = o.VXLAN.portTaken(h, o.ID)
 		}
 	case setLink:
 		if errors.Is(err, fs.ErrNotExist) && o.Want.Master != o.Have.Master && o.ID.NS == Host {
-			return fmt.Errorf("there is no bridge %s on this host: %w", o.Want.Master, err)
+			words = fmt.Sprintf("there is no bridge %s on this host", o.Want.Master)
 		}
 	}
-	return err
+	if words == "" {
+		return err
+	}
+	return &reason{words, err}
 }
 
 func (o addLink) inWords(h *hand, err error) string {
@@ -35,7 +48,7 @@ func (o addLink) inWords(h *hand, err error) string {
 	case o.Link.Kind == KindTap && (errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EINVAL) || exists):
 		return fmt.Sprintf("this host has a device %s already: remove it, or choose another name", o.ID.Name)
 	case o.Link.Kind == KindVXLAN && exists:
-		return fmt.Sprintf("another vxlan device on this host has VNI %s on port %d", o.Link.VXLAN.VNI, o.Link.VXLAN.Port)
+		return o.Link.VXLAN.taken(h, o.ID)
 	case o.Link.Kind == KindVeth && exists:
 		far := o.Link.Peer
 		if s, e := h.in(far.NS); e == nil {

@@ -3,9 +3,15 @@ package kernel
 import (
 	"context"
 	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
+	"weft/internal/netns"
 	"weft/internal/testenv"
 	"weft/overlay"
 )
@@ -54,6 +60,12 @@ func TestPortThatCannotBeMade(t *testing.T) {
 			if after := testenv.Output(t, ns, "ip", "-br", "link"); after != before {
 				t.Errorf("before:\n%s\nafter:\n%s", before, after)
 			}
+			seen, err := h.plane.Observe(t.Context(), "blue")
+			if v := seen.Networks["blue"]; err != nil || len(v.Differs) > 0 || v.Present >= v.Wanted {
+				t.Errorf("%d of %d, differs %q, %v", v.Present, v.Wanted, v.Differs, err)
+			}
+			h.plane.suspicions.raise("blue", lost{aboutNamespace{}})
+			h.silence()
 			delete(net.Ports, "e0")
 			h.plane.want = s
 			h.settled()
@@ -61,14 +73,82 @@ func TestPortThatCannotBeMade(t *testing.T) {
 	}
 }
 
-// Two networks of a host cannot have one VNI and port: the second says so.
+// What holds a network's VNI or UDP port is named, with where it is and what to do; the
+// network's other objects are not listed as differing, nothing is announced while nothing
+// changes, and when the holder has gone all is made.
 func TestTunnelThatIsTaken(t *testing.T) {
+	t.Parallel()
+	const theirs = "ip link add theirs type vxlan dstport 4789 "
+	for name, c := range map[string]struct {
+		before []string // {X} is another namespace
+		want   string
+	}{
+		"VNI": {
+			[]string{theirs + "id 4097 local 192.0.2.1"},
+			"vxlan device theirs has VNI 4097 on port 4789 already: remove it (ip link delete theirs), or give the network another VNI or port",
+		},
+		"VNI, by a device elsewhere": {
+			[]string{theirs + "id 4097 local 192.0.2.1", "ip link set theirs netns {X}"},
+			"vxlan device theirs in namespace {X} has VNI 4097 on port 4789 already: remove it (ip -n {X} link delete theirs), or give the network another VNI or port",
+		},
+		"port": {
+			[]string{theirs + "external", "ip link set theirs up"},
+			"UDP port 4789 of this host is held by vxlan device theirs, whose settings do not go with Weft's: remove it (ip link delete theirs), or give the network another port",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newTestNet(t, 1, overlay.Bridged, overlay.V4)
+			h := n.bed.hosts[0]
+			there := strings.NewReplacer("{X}", filepath.Base(testenv.Namespace(t)))
+			for _, command := range c.before {
+				h.run(strings.Fields(there.Replace(command))...)
+			}
+			n.isRefused(t, there.Replace(c.want))
+			remove := regexp.MustCompile(`\(([^)]*theirs)\)`).FindStringSubmatch(there.Replace(c.want))[1]
+			h.run(strings.Fields(remove)...)
+			h.apply(n.state(0))
+			h.settled()
+		})
+	}
+}
+
+func TestPortThatAProcessHolds(t *testing.T) {
 	t.Parallel()
 	n := newTestNet(t, 1, overlay.Bridged, overlay.V4)
 	h := n.bed.hosts[0]
-	h.run("ip", "link", "add", "theirs", "type", "vxlan", "id", n.spec.VNI.String(), "dstport", "4789", "local", "192.0.2.1")
-	err := h.plane.Apply(context.Background(), n.state(0), nil)
-	if err == nil || !strings.Contains(err.Error(), "another vxlan device on this host has VNI 4097 on port 4789") {
-		t.Errorf("error %v", err)
+	var theirs *net.UDPConn
+	if err := netns.Do(h.ns, func() (err error) {
+		theirs, err = net.ListenUDP("udp4", &net.UDPAddr{Port: overlay.DefaultVXLANPort})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	pid := strconv.Itoa(os.Getpid())
+	n.isRefused(t, "UDP port 4789 of this host is held by process "+pid+commandOf(pid)+": stop it, or give the network another port")
+	if err := theirs.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.apply(n.state(0))
+	h.settled()
+}
+
+// isRefused applies the first host's State, which must fail for one reason.
+func (n testNet) isRefused(t *testing.T, want string) {
+	t.Helper()
+	h := n.bed.hosts[0]
+	for range 2 {
+		err := h.plane.Apply(t.Context(), n.state(0), nil)
+		if err == nil || err.Error() != "network blue: "+want {
+			t.Fatalf("error %v, want %q", err, want)
+		}
+	}
+	h.silence()
+	seen, err := h.plane.Observe(t.Context(), "blue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := seen.Networks["blue"]; len(v.Differs) > 0 || v.Present >= v.Wanted {
+		t.Errorf("%d of %d, differs %q", v.Present, v.Wanted, v.Differs)
 	}
 }

@@ -146,3 +146,20 @@ func TestPace(t *testing.T) {
 	check(2*pace, 1, 0)
 	check(4*pace, 0, 0)
 }
+
+// When more happened than could be kept, the plane looks, and listens anew.
+func TestDeaf(t *testing.T) {
+	t.Parallel()
+	n := newTestNet(t, 1, overlay.Bridged, overlay.V4)
+	h := n.bed.hosts[0]
+	h.apply(n.state(0))
+	h.silence()
+	h.plane.deaf()
+	h.silence()
+	n.do(t, h, []string{"ip -n {W} link set eth0 mtu 1400"})
+	if e := h.event(); e.Kind != dataplane.EventChanged {
+		t.Errorf("want a change, got %v", e)
+	}
+	h.apply(n.state(0))
+	h.settled()
+}
