@@ -32,7 +32,9 @@ way changes nothing.
   --netns   a network namespace gets an interface (eth0) with MAC, addresses and
             default routes: a container's or one of "ip netns"
   --tap     a tap device is made for a virtual machine
-  --veth    a veth device is made, and left to the caller
+  --veth    a veth device is made, and left to the caller, who may move, rename and
+            use it; if it goes with the namespace that it was moved to, it is made
+            again on this host
   --bridge  a bridge that exists already joins as a segment: what is behind it is
             learnt, and only Weft's own port is added to it
 
