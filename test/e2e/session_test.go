@@ -24,9 +24,9 @@ type session struct {
 const patience = 10 * time.Second
 
 // begin starts Weft on the three hosts.
-func begin(t *testing.T) *session {
+func begin(t *testing.T, changes ...func(*lab.Topology)) *session {
 	t.Helper()
-	s := hosts(t)
+	s := hosts(t, changes...)
 	s.a.startServer()
 	for _, h := range []*host{s.b, s.c} {
 		h.startAgent(s.token())
@@ -34,12 +34,17 @@ func begin(t *testing.T) *session {
 	return s
 }
 
-// hosts makes the hosts, with Docker's firewall on each and nothing of Weft.
-func hosts(t *testing.T) *session {
+// hosts makes the hosts, on an underlay that may be changed, with Docker's firewall on
+// each and nothing of Weft.
+func hosts(t *testing.T, changes ...func(*lab.Topology)) *session {
 	t.Helper()
 	testenv.NeedRoot(t)
 	testenv.Need(t, "ip", "bridge", "ping", "iptables", "ip6tables")
-	l, err := lab.Build(t.Context(), lab.Demo(testenv.Name(t, "e2e")))
+	topology := lab.Demo(testenv.Name(t, "e2e"))
+	for _, change := range changes {
+		change(&topology)
+	}
+	l, err := lab.Build(t.Context(), topology)
 	if err != nil {
 		t.Fatal(err)
 	}
