@@ -45,7 +45,6 @@ func settle(network *overlay.Network, self overlay.NodeName, nodes map[overlay.N
 		Kind:          spec.Kind,
 		Encapsulation: spec.Encapsulation,
 		Port:          spec.Port,
-		Plane:         planeOf(spec.Plane, f.self),
 		UnderlayMTU:   f.self.Spec.UnderlayMTU,
 		BUM:           spec.BUM,
 		GatewayMAC:    spec.VNI.GatewayMAC(),
@@ -96,19 +95,13 @@ func familyOf(want overlay.Family, nodes []*overlay.Node) overlay.Family {
 	return overlay.V4
 }
 
-// planeOf resolves the plane: auto is the node's best.
-func planeOf(want overlay.PlaneName, self *overlay.Node) overlay.PlaneName {
-	switch {
-	case want != overlay.PlaneAuto:
-		return want
-	case len(self.Spec.Planes) > 0:
-		return self.Spec.Planes[0]
-	}
-	return overlay.PlaneKernel
-}
-
 // join gives this node its place in the network; false when it cannot have one.
 func (f *frame) join() bool {
+	plane, err := planeOn(f.self, f.spec.Plane)
+	if err != nil {
+		f.refuse("this node, %s, %v: the network is not built here", f.self.Name, err)
+		return false
+	}
 	local, ok := f.vtep(f.self)
 	if !ok {
 		f.refuse("this node, %s, has no %s underlay address, and the network's underlay is %[2]s: it is not built here", f.self.Name, f.family)
@@ -118,12 +111,16 @@ func (f *frame) join() bool {
 		f.refuse("this node, %s: %v: the network is not built here", f.self.Name, err)
 		return false
 	}
-	f.Local = local
+	f.Local, f.Plane = local, plane
 	return true
 }
 
 // admit makes another node a member, or says why it is left out.
 func (f *frame) admit(n *overlay.Node) {
+	if _, err := planeOn(n, f.spec.Plane); err != nil {
+		f.refuse("node %s %v: it is left out", n.Name, err)
+		return
+	}
 	vtep, ok := f.vtep(n)
 	if !ok {
 		f.refuse("node %s has no %s underlay address, and the network's underlay is %[2]s: it is left out", n.Name, f.family)

@@ -137,6 +137,9 @@ func anyNodeSpec(t *rapid.T, name overlay.NodeName) overlay.NodeSpec {
 		UnderlayMTU: rapid.SampledFrom([]int{1500, 1500, 1500, 1400, 1300, 600}).Draw(t, "mtu"),
 		VTEPMAC:     overlay.VTEPMACFor(name),
 	}
+	if rapid.IntRange(0, 5).Draw(t, "planes") == 0 {
+		s.Planes = []overlay.PlaneName{"other", overlay.PlaneKernel}
+	}
 	switch rapid.IntRange(0, 4).Draw(t, "families") {
 	case 0:
 		s.Underlay = []netip.Prefix{v6}
@@ -165,6 +168,7 @@ func anyNetworkSpec(t *rapid.T) overlay.NetworkSpec {
 			s.Encapsulation = overlay.EncapNone
 		}
 	}
+	s.Plane = rapid.SampledFrom([]overlay.PlaneName{"", "", "", overlay.PlaneAuto, overlay.PlaneKernel, "other"}).Draw(t, "plane")
 	s.Underlay = rapid.SampledFrom([]overlay.Family{overlay.FamilyAuto, overlay.FamilyAuto, overlay.V4, overlay.V6}).Draw(t, "underlay")
 	return s
 }
