@@ -1,5 +1,6 @@
 // Package bench measures what Weft promises of its speed and memory, with the
-// real programs on a lab's hosts. Nothing in it runs without -bench.
+// real programs on a lab's hosts. Without -bench it only tests that the probes of
+// forwarding find their way.
 //
 //	make bench PKG=./test/bench
 package bench
