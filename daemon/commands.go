@@ -25,12 +25,19 @@ import (
 
 // serve runs the server alone.
 func (d *daemon) serve(ctx context.Context) error {
-	s, err := d.openServer(ctx)
+	s, err := d.openServer(ctx, d.ready)
 	if err != nil {
 		return err
 	}
 	err = s.Run(ctx)
 	return errors.Join(err, s.Close())
+}
+
+// ready says that weftd answers, to whoever started it.
+func (d *daemon) ready() {
+	if err := ready(); err != nil {
+		d.logger().Warn("nobody knows that weftd is ready", "err", err)
+	}
 }
 
 // agentGC is the garbage collector's target for an agent, in percent of what is
@@ -44,7 +51,9 @@ func (d *daemon) follow(ctx context.Context) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(agentGC)
 	}
-	return agent.Run(ctx, d.agentOptions())
+	o := d.agentOptions()
+	o.Ready = d.ready
+	return agent.Run(ctx, o)
 }
 
 // localTokenTime is how long the token is good that a first host joins itself with.
@@ -56,7 +65,7 @@ const firstTokenTime = 24 * time.Hour
 // both runs a server and this node's agent. The first time it prints how
 // other hosts join.
 func (d *daemon) both(ctx context.Context) error {
-	s, err := d.openServer(ctx)
+	s, err := d.openServer(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -85,6 +94,7 @@ func (d *daemon) localAgent(ctx context.Context, s *server.Server) error {
 		o.Join = token
 	}
 	o.Ready = func() {
+		d.ready()
 		if !first {
 			return
 		}
@@ -120,7 +130,7 @@ func (d *daemon) membership(log *slog.Logger) (first, again bool, err error) {
 	return false, false, err
 }
 
-func (d *daemon) openServer(ctx context.Context) (*server.Server, error) {
+func (d *daemon) openServer(ctx context.Context, ready func()) (*server.Server, error) {
 	c := d.config
 	advertise := c.advertise
 	if len(advertise) == 0 {
@@ -137,7 +147,7 @@ func (d *daemon) openServer(ctx context.Context) (*server.Server, error) {
 		Etcd: server.Etcd{
 			Endpoints: c.etcd.endpoints, CA: c.etcd.ca, Certificate: c.etcd.cert, Key: c.etcd.key, Prefix: c.etcd.prefix,
 		},
-		Version: release.Version(), Log: d.logger().With("program", "server"),
+		Version: release.Version(), Log: d.logger().With("program", "server"), Ready: ready,
 	})
 }
 

@@ -42,6 +42,8 @@ type Options struct {
 	Etcd    Etcd
 	Version string
 	Log     *slog.Logger
+	// Ready is called when the server answers [nothing].
+	Ready func()
 }
 
 // Etcd says how to reach an existing etcd cluster; without endpoints etcd is embedded.
@@ -136,6 +138,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.keepAdmin(ctx, admin) })
 	g.Go(func() error { return s.backend.watch(ctx) })
 	s.options.Log.Info("server ready", "listen", s.listener.Addr(), "store", s.backend.name)
+	if s.options.Ready != nil {
+		s.options.Ready()
+	}
 	return g.Wait()
 }
 
