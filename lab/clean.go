@@ -55,7 +55,19 @@ func clean(name string) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	return os.RemoveAll(dir)
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	return removeEmpty(Root)
+}
+
+// removeEmpty removes a folder unless something is in it.
+func removeEmpty(dir string) error {
+	err := os.Remove(dir)
+	if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // namespacesOf finds the lab's namespaces: those of its names, also such as a

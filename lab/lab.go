@@ -59,14 +59,19 @@ func Build(ctx context.Context, t Topology) (*Lab, error) {
 
 // claim makes the lab's folder, which must not be there.
 func claim(dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	for {
+		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+			return err
+		}
+		err := os.Mkdir(dir, 0o755)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue // the last other lab has just taken Root with it
+		case errors.Is(err, fs.ErrExist):
+			return fmt.Errorf("there is one already (if nobody uses it, clean it up): %w", err)
+		}
 		return err
 	}
-	err := os.Mkdir(dir, 0o755)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("there is one already (if nobody uses it, clean it up): %w", err)
-	}
-	return err
 }
 
 // Name returns the lab's name.

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"weft/internal/netns"
 )
 
 // Weft runs Weft's programs on the hosts of a lab: each host has state and run
@@ -108,8 +111,25 @@ func (w *Weft) await(ctx context.Context, h *Host, p *Process) error {
 // Run runs a weft command on the host and returns its standard output. The
 // error has the command and what it wrote to standard error.
 func (w *Weft) Run(ctx context.Context, h *Host, args ...string) (string, error) {
-	argv := append([]string{"env"}, w.Environment(h)...)
-	return h.Namespace.Run(ctx, append(append(argv, w.Program("weft")), args...)...)
+	return w.run(ctx, h, "weft", args)
+}
+
+func (w *Weft) run(ctx context.Context, h *Host, program string, args []string) (string, error) {
+	cmd := exec.CommandContext(ctx, w.Program(program), args...)
+	cmd.Env = append(os.Environ(), w.Environment(h)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := netns.Start(h.Path(), cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
+		err = fmt.Errorf("%s %s on host %s: %w", program, strings.Join(args, " "), h.Name(), err)
+		if said := strings.TrimSpace(stderr.String()); said != "" {
+			err = fmt.Errorf("%w: %s", err, strings.TrimPrefix(said, program+": "))
+		}
+	}
+	return stdout.String(), err
 }
 
 // Token makes a token for a node to join with.
@@ -120,7 +140,6 @@ func (w *Weft) Token(ctx context.Context, server *Host) (string, error) {
 
 // Down removes all that Weft made on the host.
 func (w *Weft) Down(ctx context.Context, h *Host) error {
-	argv := append([]string{"env"}, w.Environment(h)...)
-	_, err := h.Namespace.Run(ctx, append(argv, w.Program("weftd"), "down")...)
+	_, err := w.run(ctx, h, "weftd", []string{"down"})
 	return err
 }
