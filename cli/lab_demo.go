@@ -34,7 +34,7 @@ ten seconds and removes everything at its end, also when it is interrupted.`,
 		if err != nil {
 			return fmt.Errorf("find the folder of weft and weftd: %w", err)
 		}
-		return demo.Run(cmd.Context(), demo.Options{Bin: filepath.Dir(program), Out: a.stdout, Keep: keep, Lab: name})
+		return demo.Run(cmd.Context(), demo.Options{Bin: filepath.Dir(program), Out: a.stdout, Keep: keep, Lab: name, Sudo: os.Getenv("SUDO_USER") != ""})
 	}
 	return cmd
 }

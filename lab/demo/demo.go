@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -29,6 +30,8 @@ type Options struct {
 	Out io.Writer
 	// Keep leaves everything running at the end.
 	Keep bool
+	// Sudo has the commands that are told to go on with begin with sudo.
+	Sudo bool
 	// Lab is the lab's name ["demo"].
 	Lab string
 	// Networks are a bridged one, a routed one, and a second tenant with the
@@ -99,6 +102,9 @@ func (d *demo) run(ctx context.Context) error {
 // buildHosts makes three hosts, two on a segment and one behind a router.
 func (d *demo) buildHosts(ctx context.Context) error {
 	l, err := lab.Build(ctx, lab.Demo(d.Lab))
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("lab %s is there already, kept or left by a demo that was killed; remove it with: %s", d.Lab, d.cleaning())
+	}
 	if err != nil {
 		return err
 	}
@@ -112,11 +118,24 @@ func (d *demo) buildHosts(ctx context.Context) error {
 			addresses = append(addresses, a.String())
 		}
 		d.note("%s  %s  (namespace %s)", h.Name(), strings.Join(addresses, "  "), netnsName(h.Path()))
-		if err := h.LikeDocker(ctx); err != nil {
+	}
+	return d.buildFirewalls(ctx)
+}
+
+// buildFirewalls gives the hosts what Docker would. A machine without br_netfilter, as
+// one without Docker may be, can filter no bridges, and is shown the rest.
+func (d *demo) buildFirewalls(ctx context.Context) error {
+	bridges := "bridges filtered, "
+	for _, h := range d.lab.Hosts() {
+		err := h.LikeDocker(ctx)
+		if errors.Is(err, fs.ErrNotExist) {
+			bridges, err = "", nil
+		}
+		if err != nil {
 			return err
 		}
 	}
-	d.step("a firewall like Docker's on each: FORWARD policy DROP, bridges filtered, all that leaves masqueraded")
+	d.step("a firewall like Docker's on each: FORWARD policy DROP, %sall that leaves masqueraded", bridges)
 	return nil
 }
 
@@ -162,26 +181,5 @@ func (d *demo) clean(ctx context.Context) error {
 		return fmt.Errorf("clean up: %w", err)
 	}
 	d.step("cleaned up: hosts, networks, processes")
-	return nil
-}
-
-// showNext says how to go on.
-func (d *demo) showNext() error {
-	if d.Keep {
-		d.title("It keeps running")
-		d.text("Look around on a host (a, b or c):\n")
-		for _, h := range d.lab.Hosts()[:1] {
-			d.text("  sudo nsenter --net=%s env %s bash\n", h.Path(), strings.Join(append(d.weft.Environment(h), "PATH="+d.Bin+":$PATH"), " "))
-		}
-		d.text("then: weft status, weft fdb %s, weft explain %s, tcpdump -ni eth0 udp port 4789\n", d.Networks[0].Name, d.Networks[0].Name)
-		d.text("or ping from a workload: sudo ip netns exec %s ping %s\n", netnsName(d.workloads[0].ns.Path()), d.onHost("b", d.workloads[0].network).addresses[0])
-		d.text("Remove it all: sudo %s lab clean %s\n", d.weft.Program("weft"), d.Lab)
-		return nil
-	}
-	d.title("Where to go next")
-	d.text("make demo KEEP=1   the same, left running to look around\n")
-	d.text("README.md          the same on your own hosts: weftd on the first, weftd agent --join on the others\n")
-	d.text("examples/          networks and endpoints as YAML, for weft apply -f\n")
-	d.text("docs/              architecture, command reference, exit codes, performance\n")
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"weft/overlay"
@@ -85,7 +86,24 @@ func carries(layers []trace.Layer, vni overlay.VNI, to netip.Addr) bool {
 	return false
 }
 
-// showCommands prints the commands that would have built a's part by hand.
+// showCommands prints the commands that would have built a's part by hand. Those of the
+// filters are as many as all others: who wants to see them is told how.
 func (d *demo) showCommands(ctx context.Context) error {
-	return d.show(ctx, d.first, "The same by hand: what Weft did on host a for "+d.Networks[0].Name, "explain", d.Networks[0].Name)
+	name := d.Networks[0].Name
+	out, err := d.weft.Run(ctx, d.first, "explain", name)
+	if err != nil {
+		return err
+	}
+	d.title("The same by hand: what Weft did on host a for " + name)
+	d.text("a$ weft explain %s | grep -v nft\n", name)
+	filters := 0
+	for line := range strings.Lines(out) {
+		if strings.Contains(line, "nft") {
+			filters++
+			continue
+		}
+		d.text("%s", line)
+	}
+	d.text("(without grep it prints the %d nft commands of the filters, too)\n", filters)
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -228,3 +229,22 @@ func (d *demonstration) tellsThePacket() {
 }
 
 var pingID = regexp.MustCompile(`echo request, id (0x[0-9a-f]+)`)
+
+// tellsWhatWorks: each command with which to go on, as it is pasted.
+func (d *demonstration) tellsWhatWorks() {
+	_, hints, _ := strings.Cut(d.story.String(), "\nIt keeps running\n")
+	tried := 0
+	for line := range strings.Lines(hints) {
+		command, pasted := strings.CutPrefix(line, "  ")
+		if !pasted || strings.Contains(command, "lab clean") { // which comes at the end
+			continue
+		}
+		if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
+			d.t.Errorf("%s%v: %s", command, err, out)
+		}
+		tried++
+	}
+	if clean := filepath.Join(bin, "weft") + " lab clean " + d.lab + "\n"; tried != 4 || !strings.HasSuffix(hints, clean) {
+		d.t.Errorf("want 4 commands that work, and %q at last; tried %d of\n%s", clean, tried, hints)
+	}
+}

@@ -38,6 +38,7 @@ func TestDemoTellsWhatIs(t *testing.T) {
 	d.tellsTheNeighbours()
 	d.tellsTheRoutes()
 	d.tellsThePacket()
+	d.tellsWhatWorks()
 }
 
 // randomNetworks are of the demonstration's shape: the third has the first one's
