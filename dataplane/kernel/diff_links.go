@@ -73,6 +73,9 @@ func (d *differ) setLink(id LinkID, want, have Link) {
 	if set := (setLink{id, have, want}); !set.empty() {
 		d.add(set)
 	}
+	if want.NoIPv6 && !have.NoIPv6 {
+		d.add(setSysctl{SysctlID{id.NS, "net/ipv6/conf/" + id.Name + "/disable_ipv6"}, "1"})
+	}
 	if have.Bridge != want.Bridge {
 		d.add(resetBridge{id, have.Bridge})
 	}

@@ -90,26 +90,35 @@ func parseLink(m []byte) hostLink {
 		case unix.IFLA_PROTINFO:
 			l.flags = parseBridgePort(v, l.running)
 		case unix.IFLA_AF_SPEC:
-			l.link.NoLinkLocal = parseAddrGenMode(v) == addrGenModeNone
+			l.parseFamilies(v)
 		}
 	})
 	return l
 }
 
-func parseAddrGenMode(spec []byte) int {
-	mode := -1
+// parseFamilies reads what is IPv6's of a link. One whose MTU is too small for IPv6
+// (RFC 8200 section 5) has nothing of it.
+func (l *hostLink) parseFamilies(spec []byte) {
+	l.link.NoLinkLocal, l.link.NoIPv6 = true, true
 	attributes(spec, func(family uint16, v []byte) {
 		if family != unix.AF_INET6 {
 			return
 		}
 		attributes(v, func(kind uint16, v []byte) {
-			if kind == unix.IFLA_INET6_ADDR_GEN_MODE {
-				mode = number(v)
+			switch kind {
+			case unix.IFLA_INET6_ADDR_GEN_MODE:
+				l.link.NoLinkLocal = number(v) == addrGenModeNone
+			case unix.IFLA_INET6_CONF:
+				const at = 4 * devconfDisableIPv6
+				l.link.NoIPv6 = len(v) >= at+4 && number(v[at:at+4]) != 0
 			}
 		})
 	})
-	return mode
 }
+
+// devconfDisableIPv6 is the place of disable_ipv6 among a link's settings
+// (linux/ipv6.h, DEVCONF_DISABLE_IPV6).
+const devconfDisableIPv6 = 26
 
 func (l *hostLink) parseInfo(info []byte) {
 	var kind, slave string

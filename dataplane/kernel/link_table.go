@@ -58,6 +58,9 @@ func (t linkTable) link(l hostLink, want Link) Link {
 	if want.MTU == 0 {
 		have.MTU = 0
 	}
+	if !want.NoIPv6 {
+		have.NoIPv6 = false
+	}
 	if l.master != 0 {
 		have.Master = t.links[l.master].name
 	}

@@ -46,10 +46,24 @@ func (l lowering) farEnd(p dataplane.Port) (LinkID, Link) {
 		// A smaller MTU would become the bridge's, which is not ours to change
 		// (net/bridge/br_if.c, br_mtu_auto_adjust), and swallow what a station sends
 		// too large, where the tunnel answers.
-		return LinkID{Host, p.Device},
-			Link{Alias: alias, MTU: l.n.UnderlayMTU, Up: true, NoLinkLocal: true, Master: p.Attach.Target}
+		return LinkID{Host, p.Device}, Link{
+			Alias: alias, MAC: l.highMAC(p), MTU: l.n.UnderlayMTU, Up: true, NoLinkLocal: true, NoIPv6: true,
+			Master: p.Attach.Target,
+		}
 	}
-	return LinkID{Host, p.Device}, Link{Alias: alias, MTU: l.n.UnderlayMTU, Up: true, NoLinkLocal: true}
+	return LinkID{Host, p.Device}, Link{Alias: alias, MTU: l.n.UnderlayMTU, Up: true, NoLinkLocal: true, NoIPv6: true}
+}
+
+// highMAC is the MAC of a port of somebody else's bridge. A bridge without a MAC of its
+// own has the lowest of its ports' (net/bridge/br_stp_if.c,
+// br_stp_recalculate_bridge_id): that must not be Weft's, which comes and goes. libvirt's
+// ports begin with fe for the same reason.
+func (l lowering) highMAC(p dataplane.Port) overlay.MAC {
+	h := fnv.New64a()
+	h.Write([]byte(l.n.VNI.String() + p.Device)) // never fails (hash.Hash)
+	m := overlay.MAC{0xfe}
+	copy(m[1:], h.Sum(nil))
+	return m
 }
 
 // interfaceOf is the interface's name inside the workload's namespace.
@@ -61,7 +75,7 @@ func interfaceOf(p dataplane.Port) string { return cmp.Or(p.Attach.Interface, "e
 func (l lowering) tap(p dataplane.Port, veth LinkID) {
 	tap := LinkID{Host, p.Attach.Target}
 	l.Links[tap] = Link{
-		Kind: KindTap, Alias: aliasOf(l.n.Name, p.Name), MTU: l.n.MTU, Up: true, NoLinkLocal: true,
+		Kind: KindTap, Alias: aliasOf(l.n.Name, p.Name), MTU: l.n.MTU, Up: true, NoLinkLocal: true, NoIPv6: true,
 	}
 	l.Redirects[tap] = veth.Name
 	l.Redirects[veth] = tap.Name

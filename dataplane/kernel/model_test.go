@@ -41,6 +41,13 @@ func (m model) do(op Op) error {
 	case setFilters:
 		m.Filters[o.NS] = o.Want
 	case setSysctl:
+		if device, ok := strings.CutPrefix(o.ID.Name, "net/ipv6/conf/"); ok && strings.HasSuffix(device, "/disable_ipv6") {
+			id := LinkID{o.ID.NS, strings.TrimSuffix(device, "/disable_ipv6")}
+			l := m.Links[id]
+			l.NoIPv6 = o.Value == "1"
+			m.Links[id] = l
+			return m.exists(id)
+		}
 		m.Sysctls[o.ID] = o.Value
 	case addLink:
 		return m.addLink(o)

@@ -28,6 +28,9 @@ type Link struct {
 	Up  bool
 	// NoLinkLocal keeps the kernel from giving the link a link-local address.
 	NoLinkLocal bool
+	// NoIPv6 keeps the host's own IPv6 off the link: it would report the groups that it
+	// listens to into the network (RFC 3810), though it has no address there.
+	NoIPv6 bool
 	// Master is the bridge that it is a port of, in the same namespace.
 	Master string
 	// Port is set on the ports of Weft's own bridges.

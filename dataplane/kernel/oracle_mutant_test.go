@@ -170,7 +170,7 @@ type trial struct {
 // trials are all; a command has the first that is for it.
 var trials = []trial{
 	{regexp.MustCompile(`nft '`), regexp.MustCompile(`^ip (netns|link|tuntap) add |nft '`), []tool{nftTool}},
-	{regexp.MustCompile(`sysctl -qw`), regexp.MustCompile(`^ip netns add |sysctl -qw`), []tool{settingsTool}},
+	{regexp.MustCompile(`sysctl -qw`), regexp.MustCompile(`^ip (netns|link|tuntap) add |sysctl -qw`), []tool{settingsTool}},
 	{regexp.MustCompile(`^tc `), regexp.MustCompile(`^(ip|bridge) |^tc `), []tool{tcTool}},
 	{regexp.MustCompile(`^bridge `), regexp.MustCompile(`^(ip|bridge) `), []tool{bridgeTool, ipTool}},
 	{regexp.MustCompile(`^ip `), regexp.MustCompile(`^(ip|bridge) `), []tool{ipTool, bridgeTool}},
@@ -191,9 +191,9 @@ func (t trial) of(commands []string) []string {
 }
 
 var (
-	// settingsTool reads those that do not come with a link of Weft's.
+	// settingsTool reads those that Weft sets, and none that only a link as Weft sets it has.
 	settingsTool = tool{name: "sysctl", text: true, command: []string{
-		"sysctl", "-a", "--pattern", `^net\.(ipv4\.ip_forward$|ipv[46]\.conf\.(all|default|far0)\.)`,
+		"sysctl", "-a", "--pattern", `^net\.(ipv4\.ip_forward$|ipv[46]\.conf\.(all|default|far0)\.|ipv6\.conf\..*\.disable_ipv6$)`,
 	}}
 	allMutantTools = []tool{ipTool, bridgeTool, tcTool, nftTool, settingsTool}
 	whileSettling  = slices.Concat(incidental, background)

@@ -2,9 +2,11 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,4 +136,54 @@ func TestSegmentMove(t *testing.T) {
 func say(ns string) {
 	// Nobody answers, so it fails.
 	_, _ = netns.Output(context.Background(), ns, "ping", "-c1", "-W0.1", "10.7.99.99")
+}
+
+// Joining somebody else's bridge changes nothing about it: its MAC stays.
+func TestJoinedBridgeKeepsItsMAC(t *testing.T) {
+	t.Parallel()
+	n := newTestNet(t, 1, overlay.Bridged, overlay.V4)
+	s, _ := n.withSegment(t, 0, overlay.MAC{2, 0, 0, 0, 1, 1}, "10.7.0.200/16")
+	h := n.bed.hosts[0]
+	h.run("ip", "link", "set", "st0", "address", "fc:ff:ff:ff:ff:ff") // the bridge's, too
+	before := testenv.Output(t, h.ns, "ip", "-br", "link", "show", "virbr0")
+	if !strings.Contains(before, "fc:ff:ff:ff:ff:ff") {
+		t.Fatalf("the bridge has no MAC of its port's: %s", before)
+	}
+	h.apply(s)
+	if after := testenv.Output(t, h.ns, "ip", "-br", "link", "show", "virbr0"); after != before {
+		t.Errorf("before %s, after %s", before, after)
+	}
+}
+
+// The host's own stack has nothing to say on Weft's links, though it routes and so
+// reports the routers' groups everywhere else: no port counts its frames as spoofed.
+func TestHostSaysNothing(t *testing.T) {
+	t.Parallel()
+	n := newTestNet(t, 1, overlay.Bridged, overlay.V4)
+	h := n.bed.hosts[0]
+	h.run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+	s := n.state(0)
+	net := s.Networks["blue"]
+	attached(overlay.AttachTap, "tap0")(&net)
+	h.apply(s)
+	h.settled()
+	h.run("ip", "link", "add", "x0", "type", "veth", "peer", "name", "x1")
+	h.run("ip", "link", "set", "x1", "up")
+	h.run("ip", "link", "set", "x0", "up")
+	sent := func(device string) string {
+		return testenv.Output(t, h.ns, "awk", "$1 == \""+device+":\" { print $11 }", "/proc/net/dev")
+	}
+	testenv.Eventually(t, 10*time.Second, func() error {
+		if sent("x0") == "0\n" {
+			return errors.New("nothing")
+		}
+		return nil
+	}, "the host reports its groups on a link that is not Weft's")
+	if n := sent("we0"); n != "0\n" {
+		t.Errorf("the host has sent %s packets by Weft's link", n)
+	}
+	seen, err := h.plane.Observe(t.Context(), "blue")
+	if err != nil || seen.Networks["blue"].Drops[overlay.DropSpoofedMAC] != 0 {
+		t.Errorf("drops %v, %v", seen.Networks["blue"].Drops, err)
+	}
 }
