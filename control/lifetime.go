@@ -14,8 +14,25 @@ import (
 // lives in it.
 const namespaceEvery = time.Second
 
-// event takes what the plane announces.
+// event takes what the plane announces, and what else it has announced by now: when
+// a hundred workloads end at once, one look and one Apply do.
 func (l *Loop) event(e dataplane.Event) {
+	gone := false
+	for waits := true; waits; {
+		l.take(e)
+		gone = gone || e.Kind == dataplane.EventPortGone
+		select {
+		case e, waits = <-l.Plane.Events():
+		default:
+			waits = false
+		}
+	}
+	if gone {
+		l.checkNamespaces()
+	}
+}
+
+func (l *Loop) take(e dataplane.Event) {
 	switch e.Kind {
 	case dataplane.EventChanged:
 		l.Log.Info("something changed on the host; repairing", "network", e.Network, "what", e.What)
@@ -23,7 +40,6 @@ func (l *Loop) event(e dataplane.Event) {
 	case dataplane.EventPortGone:
 		l.Log.Info("a port has gone", "network", e.Network, "endpoint", e.Port)
 		l.applying.full = true
-		l.checkNamespaces()
 	case dataplane.EventStation:
 		l.stationSeen(e)
 	case dataplane.EventStationGone:

@@ -98,6 +98,22 @@ func TestTamperedPortStays(t *testing.T) {
 	})
 }
 
+// TestManyPortsGoAtOnce: one Apply answers all that the plane has announced.
+func TestManyPortsGoAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		put(t, s, web("blue", "web", "a", 5))
+		n := start(t, s, cachePath(t), nil)
+		n.expect("full blue[web]")
+		n.do(n.ctx, func(context.Context) { // the loop itself, so it takes none before all are there
+			for range 10 {
+				n.hands.events <- dataplane.Event{Kind: dataplane.EventPortGone, Network: "blue", Port: "web"}
+			}
+		})
+		n.expect("full blue[web]")
+	})
+}
+
 func TestKeptEndpointComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := world(t)
