@@ -56,6 +56,9 @@ func FindUnderlay(wanted []string) (Underlay, error) {
 		if i < 0 {
 			return Underlay{}, fmt.Errorf("--underlay %s: no interface of this host has that address; it has %s", w, listAddresses(present))
 		}
+		if j := slices.IndexFunc(u.Addresses, func(p netip.Prefix) bool { return overlay.FamilyOf(p.Addr()) == overlay.FamilyOf(a) }); j >= 0 {
+			return Underlay{}, fmt.Errorf("--underlay %s and %s: a node has at most one underlay address of each family", u.Addresses[j].Addr(), a)
+		}
 		u.add(present[i])
 	}
 	return u, nil

@@ -54,6 +54,9 @@ func TestFindUnderlayByDefaultRoute(t *testing.T) {
 func TestFindUnderlayByName(t *testing.T) {
 	t.Parallel()
 	ns := host(t, "ip addr add 192.0.2.11/24 dev eth0", "ip addr add 198.51.100.7/25 dev eth0")
+	if u, err := find(t, ns, "198.51.100.7", "192.0.2.11"); err == nil || !strings.Contains(err.Error(), "at most one underlay address of each family") {
+		t.Errorf("two of one family: %+v, %v", u, err)
+	}
 	u, err := find(t, ns, "198.51.100.7")
 	if err != nil || len(u.Addresses) != 1 || u.Addresses[0] != netip.MustParsePrefix("198.51.100.7/25") {
 		t.Errorf("%+v, %v", u, err)

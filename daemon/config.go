@@ -1,10 +1,15 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,12 +76,32 @@ func (c *config) agentFlags(f *pflag.FlagSet) {
 func (c *config) serverFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.listen, "listen", defaultListen, "address and port of the API (TLS only)")
 	f.StringSliceVar(&c.advertise, "advertise", nil, "addresses under which others reach this server, for tokens and its certificate (default: the underlay addresses)")
-	f.DurationVar(&c.lifetime, "certificate-lifetime", identity.DefaultLifetime, "how long the certificates live that this server issues; holders renew them after two thirds")
+	c.lifetime = identity.DefaultLifetime
+	f.Var((*duration)(&c.lifetime), "certificate-lifetime", "how long the certificates live that this server issues; holders renew them after two thirds")
 	f.StringSliceVar(&c.etcd.endpoints, "etcd-endpoints", nil, "an existing etcd cluster to use instead of the embedded one")
 	f.StringVar(&c.etcd.ca, "etcd-ca", "", "the cluster's CA certificates (PEM file)")
 	f.StringVar(&c.etcd.cert, "etcd-cert", "", "the client certificate for the cluster (PEM file)")
 	f.StringVar(&c.etcd.key, "etcd-key", "", "the client certificate's key (PEM file)")
 	f.StringVar(&c.etcd.prefix, "etcd-prefix", "/weft", "the key prefix in the store")
+}
+
+// duration is a flag's value; its errors say what is wanted.
+type duration time.Duration
+
+// String returns what was given.
+func (d *duration) String() string { return time.Duration(*d).String() }
+
+// Type names the value in help texts.
+func (d *duration) Type() string { return "duration" }
+
+// Set reads the text.
+func (d *duration) Set(s string) error {
+	v, err := time.ParseDuration(s)
+	if err != nil {
+		return errors.New("want a length of time such as 90s, 30m or 720h")
+	}
+	*d = duration(v)
+	return nil
 }
 
 // environment fills in flags that were not given from their variables.
@@ -88,7 +113,7 @@ func environment(f *pflag.FlagSet) error {
 			return
 		}
 		if e := f.Set(flag.Name, value); e != nil {
-			err = fmt.Errorf("%s=%q: %w", variables[flag.Name], value, e)
+			err = fmt.Errorf("%s=%q: %w", variables[flag.Name], value, reason(e))
 		}
 	})
 	return err
@@ -117,6 +142,9 @@ func (c *config) complete() error {
 			return fmt.Errorf("folder %q: want an absolute path", dir)
 		}
 	}
+	if err := c.checkAddresses(); err != nil {
+		return err
+	}
 	if c.lifetime != 0 && c.lifetime < minLifetime {
 		return fmt.Errorf("--certificate-lifetime %s: want %s or more", c.lifetime, minLifetime)
 	}
@@ -127,6 +155,35 @@ func (c *config) complete() error {
 		return fmt.Errorf("--etcd-ca and --etcd-cert are for --etcd-endpoints, which is missing")
 	}
 	return nil
+}
+
+// hostName is a DNS name (RFC 1123 section 2.1), as far as letters go.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
+
+// checkAddresses checks what the server listens on and goes by, as far as it can
+// be told without looking at the host.
+func (c *config) checkAddresses() error {
+	if _, port, err := net.SplitHostPort(c.listen); err != nil || !isPort(port, 0) {
+		return fmt.Errorf("--listen %q: want an address and a port, or a port alone, such as 192.0.2.11:7411 or :7411", c.listen)
+	}
+	for _, a := range c.advertise {
+		host := a
+		if _, err := netip.ParseAddr(a); err == nil {
+			continue
+		}
+		if h, port, err := net.SplitHostPort(a); err == nil && isPort(port, 1) {
+			host = h
+		}
+		if _, err := netip.ParseAddr(host); err != nil && !hostName.MatchString(host) {
+			return fmt.Errorf("--advertise %q: want an address or a name, with a port or without, such as 192.0.2.11 or weft.example.net:7411", a)
+		}
+	}
+	return nil
+}
+
+func isPort(s string, low int) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n >= low && n <= 65535
 }
 
 func (c *config) level() (slog.Level, error) {

@@ -57,7 +57,7 @@ Several daemons on one machine need only their own network namespace, --state-di
 		Example: `  weftd                              # the first host: server and agent
   weftd agent --join weft1.…         # every other host
   weftd server --etcd-endpoints https://10.0.0.5:2379 --etcd-ca ca.pem`,
-		Args:          cobra.NoArgs,
+		Args:          noArguments,
 		SilenceErrors: true, SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return d.both(cmd.Context()) },
 	}
@@ -65,6 +65,9 @@ Several daemons on one machine need only their own network namespace, --state-di
 	d.config.hostFlags(root.PersistentFlags())
 	d.config.agentFlags(root.Flags())
 	d.config.serverFlags(root.Flags())
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; %s --help lists the flags", flagError(err), cmd.CommandPath())
+	})
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return d.begin(cmd) }
 	root.AddCommand(d.serverCommand(), d.agentCommand(), d.downCommand(), versionCommand())
 	return root
@@ -72,7 +75,7 @@ Several daemons on one machine need only their own network namespace, --state-di
 
 func (d *daemon) serverCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "server", Short: "Run the server alone: the API over the store", Args: cobra.NoArgs,
+		Use: "server", Short: "Run the server alone: the API over the store", Args: noArguments,
 		Example: "  weftd server --listen 192.0.2.11:7411",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return d.serve(cmd.Context()) },
 	}
@@ -85,7 +88,7 @@ func (d *daemon) serverCommand() *cobra.Command {
 
 func (d *daemon) agentCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "agent", Short: "Run the agent alone: make this node match what the servers say", Args: cobra.NoArgs,
+		Use: "agent", Short: "Run the agent alone: make this node match what the servers say", Args: noArguments,
 		Example: "  weftd agent --join weft1.…\n  WEFT_JOIN=weft1.… weftd agent --underlay 192.0.2.12",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return d.follow(cmd.Context()) },
 	}
@@ -95,7 +98,7 @@ func (d *daemon) agentCommand() *cobra.Command {
 
 func (d *daemon) downCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "down", Short: "Remove all that Weft made on this host", Args: cobra.NoArgs,
+		Use: "down", Short: "Remove all that Weft made on this host", Args: noArguments,
 		Long: `Down removes every link, namespace, route, filter and setting that Weft made on
 this host, and nothing else. It needs no server, is refused while an agent runs, and may be
 repeated. The node's keys and its place in the store stay: weftd agent brings it back.`,

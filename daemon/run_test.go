@@ -19,8 +19,17 @@ func TestUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"unknown flag", nil, []string{"--undrlay", "192.0.2.1"}, "weftd: unknown flag: --undrlay"},
-		{"unknown command", nil, []string{"servr"}, `weftd: unknown command "servr" for "weftd"`},
+		{"unknown flag", nil, []string{"--undrlay", "192.0.2.1"}, "weftd: unknown flag --undrlay; weftd --help lists the flags"},
+		{"unknown short flag", nil, []string{"agent", "-x"}, "weftd: unknown flag -x; weftd agent --help lists the flags"},
+		{"no value", nil, []string{"agent", "--node"}, "weftd: --node needs a value; weftd agent --help lists the flags"},
+		{"no duration", nil, []string{"--certificate-lifetime", "5"}, `weftd: --certificate-lifetime "5": want a length of time such as 90s, 30m or 720h; weftd --help lists the flags`},
+		{"no duration in the environment", map[string]string{"WEFT_CERTIFICATE_LIFETIME": "long"}, nil, `weftd: WEFT_CERTIFICATE_LIFETIME="long": want a length of time such as 90s, 30m or 720h`},
+		{"token as an argument", nil, []string{"agent", "weft1.x"}, `weftd: agent: unexpected argument "weft1.x"; weftd agent --help lists the flags`},
+		{"port alone", nil, []string{"--listen", "7411"}, `weftd: --listen "7411": want an address and a port, or a port alone, such as 192.0.2.11:7411 or :7411`},
+		{"no port", nil, []string{"server", "--listen", ":70000"}, `weftd: --listen ":70000": want an address and a port, or a port alone, such as 192.0.2.11:7411 or :7411`},
+		{"no address", nil, []string{"--advertise", "a b"}, `weftd: --advertise "a b": want an address or a name, with a port or without, such as 192.0.2.11 or weft.example.net:7411`},
+		{"no port to go by", nil, []string{"--advertise", "weft.example.net:0"}, `weftd: --advertise "weft.example.net:0": want an address or a name, with a port or without, such as 192.0.2.11 or weft.example.net:7411`},
+		{"unknown command", nil, []string{"servr"}, `weftd: unknown command "servr"; want none or one of agent, down, server, version`},
 		{"node name", nil, []string{"--node", "Web_1"}, `weftd: --node "Web_1": a name has lower-case letters, digits and dashes only`},
 		{"node name from the environment", map[string]string{"WEFT_NODE": "-a"}, []string{"agent"}, `weftd: --node "-a": a name neither begins nor ends with a dash`},
 		{"relative folder", nil, []string{"--state-dir", "weft"}, `weftd: folder "weft": want an absolute path`},

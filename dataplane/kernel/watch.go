@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weft/internal/netns"
-	"weft/internal/nlmsg"
 	"weft/overlay"
 )
 
@@ -105,7 +104,7 @@ func (c *conn) receive(notice func(from int, h unix.NlMsghdr, message []byte), l
 		case err != nil:
 			lost()
 		}
-		nlmsg.Messages(b, func(h unix.NlMsghdr, m []byte) { notice(from, h, m) })
+		messages(b, func(h unix.NlMsghdr, m []byte) { notice(from, h, m) })
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"weft/internal/nlmsg"
 )
 
 // canonical writes an expression in words of our own, equal for equal expressions:
@@ -15,10 +13,10 @@ import (
 // bytes that end names, and some that stand for nothing.
 func canonical(expression []byte) string {
 	var name, data string
-	nlmsg.Attributes(expression, func(kind uint16, v []byte) {
+	each(expression, func(kind int, v []byte) {
 		switch kind {
 		case unix.NFTA_EXPR_NAME:
-			name = nlmsg.Text(v)
+			name = text(v)
 		case unix.NFTA_EXPR_DATA:
 			data = canonicalData(name, v)
 		}
@@ -28,25 +26,25 @@ func canonical(expression []byte) string {
 
 // nested says which attributes of an expression hold attributes; those of "data"
 // and "verdict" are in them.
-var nested = map[string]map[uint16]string{
+var nested = map[string]map[int]string{
 	"cmp":       {unix.NFTA_CMP_DATA: "data"},
 	"immediate": {unix.NFTA_IMMEDIATE_DATA: "data"},
 	"data":      {unix.NFTA_DATA_VERDICT: "verdict"},
 }
 
 // names says which hold names.
-var names = map[string]uint16{
+var names = map[string]int{
 	"lookup": unix.NFTA_LOOKUP_SET, "objref": unix.NFTA_OBJREF_IMM_NAME, "verdict": unix.NFTA_VERDICT_CHAIN,
 }
 
 func canonicalData(in string, b []byte) string {
 	var parts []string
-	nlmsg.Attributes(b, func(kind uint16, v []byte) {
+	each(b, func(kind int, v []byte) {
 		switch inner, ok := nested[in][kind]; {
 		case ok:
 			parts = append(parts, fmt.Sprintf("%d:(%s)", kind, canonicalData(inner, v)))
 		case names[in] == kind:
-			parts = append(parts, fmt.Sprintf("%d:%q", kind, nlmsg.Text(v)))
+			parts = append(parts, fmt.Sprintf("%d:%q", kind, text(v)))
 		case in == "lookup" && (kind == unix.NFTA_LOOKUP_SET_ID || kind == unix.NFTA_LOOKUP_FLAGS && number(v) == 0):
 			// the set has a name; no flags are none
 		default:
@@ -69,7 +67,7 @@ func code(expressions [][]byte) string {
 // expressionsOf splits the attribute of a rule that has them.
 func expressionsOf(b []byte) [][]byte {
 	var list [][]byte
-	nlmsg.Attributes(b, func(_ uint16, v []byte) { list = append(list, v) })
+	each(b, func(_ int, v []byte) { list = append(list, v) })
 	return list
 }
 
@@ -78,11 +76,11 @@ func soleVerdict(expressions [][]byte) (v Verdict, ok bool) {
 	if len(expressions) != 1 {
 		return "", false
 	}
-	nlmsg.Attributes(expressions[0], func(kind uint16, b []byte) {
+	each(expressions[0], func(kind int, b []byte) {
 		if kind != unix.NFTA_EXPR_DATA {
 			return
 		}
-		nlmsg.Attributes(b, func(kind uint16, b []byte) {
+		each(b, func(kind int, b []byte) {
 			if kind == unix.NFTA_IMMEDIATE_DATA {
 				v = verdictOf(b)
 			}
@@ -93,18 +91,18 @@ func soleVerdict(expressions [][]byte) (v Verdict, ok bool) {
 
 // verdictOf is the verdict in an attribute of data; empty if it is none of Weft's.
 func verdictOf(b []byte) (v Verdict) {
-	nlmsg.Attributes(b, func(kind uint16, b []byte) {
+	each(b, func(kind int, b []byte) {
 		if kind != unix.NFTA_DATA_VERDICT {
 			return
 		}
 		var number32 int32
 		var chain string
-		nlmsg.Attributes(b, func(kind uint16, b []byte) {
+		each(b, func(kind int, b []byte) {
 			switch kind {
 			case unix.NFTA_VERDICT_CODE:
 				number32 = int32(number(b))
 			case unix.NFTA_VERDICT_CHAIN:
-				chain = nlmsg.Text(b)
+				chain = text(b)
 			}
 		})
 		for word, n := range verdicts {

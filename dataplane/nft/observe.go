@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
-
-	"weft/internal/nlmsg"
 )
 
 // Observe reads Weft's tables. want is what should be there, or empty: what is
@@ -65,7 +63,7 @@ func (o *observer) all() error {
 // generation counts the namespace's transactions, everybody's.
 func (o *observer) generation() (n uint32, err error) {
 	err = o.ask(unix.NFT_MSG_GETGEN, func(_ Family, attrs []byte) {
-		nlmsg.Attributes(attrs, func(kind uint16, v []byte) {
+		each(attrs, func(kind int, v []byte) {
 			if kind == unix.NFTA_GEN_ID {
 				n = number(v)
 			}
@@ -78,10 +76,10 @@ func (o *observer) tables() error {
 	return o.dump(unix.NFT_MSG_GETTABLE, 0, nil, func(f Family, attrs []byte) {
 		var name string
 		var flags uint32
-		nlmsg.Attributes(attrs, func(kind uint16, v []byte) {
+		each(attrs, func(kind int, v []byte) {
 			switch kind {
 			case unix.NFTA_TABLE_NAME:
-				name = nlmsg.Text(v)
+				name = text(v)
 			case unix.NFTA_TABLE_FLAGS:
 				flags = number(v)
 			}
@@ -107,7 +105,7 @@ func (o *observer) inTables(kind, table int, f func(f Family, attrs []byte)) err
 		filter.text(table, TableName)
 		err := o.dump(kind, family, filter, func(_ Family, attrs []byte) {
 			ours := false
-			nlmsg.Attributes(attrs, func(kind uint16, v []byte) { ours = ours || int(kind) == table && nlmsg.Text(v) == TableName })
+			each(attrs, func(kind int, v []byte) { ours = ours || kind == table && text(v) == TableName })
 			if ours {
 				f(family, attrs)
 			}
@@ -124,14 +122,14 @@ func (o *observer) counters() error {
 		var name string
 		var typ uint32
 		var packets uint64
-		nlmsg.Attributes(attrs, func(kind uint16, v []byte) {
+		each(attrs, func(kind int, v []byte) {
 			switch kind {
 			case unix.NFTA_OBJ_NAME:
-				name = nlmsg.Text(v)
+				name = text(v)
 			case unix.NFTA_OBJ_TYPE:
 				typ = number(v)
 			case unix.NFTA_OBJ_DATA:
-				nlmsg.Attributes(v, func(kind uint16, v []byte) {
+				each(v, func(kind int, v []byte) {
 					if kind == unix.NFTA_COUNTER_PACKETS {
 						packets = number64(v)
 					}
@@ -153,12 +151,12 @@ func (o *observer) chains() error {
 		var name, typ string
 		var hook []byte
 		policy := uint32(acceptCode)
-		nlmsg.Attributes(attrs, func(kind uint16, v []byte) {
+		each(attrs, func(kind int, v []byte) {
 			switch kind {
 			case unix.NFTA_CHAIN_NAME:
-				name = nlmsg.Text(v)
+				name = text(v)
 			case unix.NFTA_CHAIN_TYPE:
-				typ = nlmsg.Text(v)
+				typ = text(v)
 			case unix.NFTA_CHAIN_POLICY:
 				policy = number(v)
 			case unix.NFTA_CHAIN_HOOK:
@@ -180,7 +178,7 @@ const hookDevices = 4
 func hookOf(f Family, b []byte) Hook {
 	h := Hook{Odd: true}
 	var devices []string
-	nlmsg.Attributes(b, func(kind uint16, v []byte) {
+	each(b, func(kind int, v []byte) {
 		switch kind {
 		case unix.NFTA_HOOK_HOOKNUM:
 			for name, n := range hooks[f] {
@@ -191,9 +189,9 @@ func hookOf(f Family, b []byte) Hook {
 		case unix.NFTA_HOOK_PRIORITY:
 			h.Priority = int(int32(number(v)))
 		case hookDevices:
-			nlmsg.Attributes(v, func(_ uint16, v []byte) { devices = append(devices, nlmsg.Text(v)) })
+			each(v, func(_ int, v []byte) { devices = append(devices, text(v)) })
 		case unix.NFTA_HOOK_DEV:
-			h.Device = nlmsg.Text(v)
+			h.Device = text(v)
 		}
 	})
 	switch len(devices) {
@@ -223,10 +221,10 @@ func (o *observer) rules() error {
 	return o.inTables(unix.NFT_MSG_GETRULE, unix.NFTA_RULE_TABLE, func(f Family, attrs []byte) {
 		var chain string
 		var expressions [][]byte
-		nlmsg.Attributes(attrs, func(kind uint16, v []byte) {
+		each(attrs, func(kind int, v []byte) {
 			switch kind {
 			case unix.NFTA_RULE_CHAIN:
-				chain = nlmsg.Text(v)
+				chain = text(v)
 			case unix.NFTA_RULE_EXPRESSIONS:
 				expressions = expressionsOf(v)
 			}
