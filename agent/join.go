@@ -22,8 +22,13 @@ type member struct {
 	client *api.Client
 }
 
+// askTime is how long an agent that was given a token may take to find out whether
+// it needs it.
+const askTime = 3 * time.Second
+
 // join returns the node's membership: that of an earlier run, or a new one by
-// the token. A token is not used when the node has joined already.
+// the token. A token is not used when the node has joined already, unless it was
+// removed since.
 func join(ctx context.Context, o Options) (*member, error) {
 	file := filepath.Join(o.StateDir, "node.json")
 	c, err := identity.LoadCredentials(file)
@@ -43,6 +48,10 @@ func join(ctx context.Context, o Options) (*member, error) {
 			"weftd agent --join TOKEN, with a token from weft token create --node %s", err, o.Node)
 	case err != nil:
 		return nil, err
+	case o.Join != "":
+		if c, err = joinAgain(ctx, o, c, file); err != nil {
+			return nil, err
+		}
 	}
 	if who, err := c.Identity(); err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
@@ -54,6 +63,29 @@ func join(ctx context.Context, o Options) (*member, error) {
 		return nil, err
 	}
 	return &member{file: file, client: client}, nil
+}
+
+// joinAgain returns new credentials if the servers refuse the ones that are there
+// because the node was removed. If the token does not help, the host goes on as it
+// is: a token that stayed in the settings must not keep it from that.
+func joinAgain(ctx context.Context, o Options, c identity.Credentials, file string) (identity.Credentials, error) {
+	client, err := api.NewClient(c)
+	if err != nil {
+		return c, err
+	}
+	defer client.Close()
+	asking, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	if _, err := client.WhoAmI(asking); !errors.Is(err, store.ErrRevoked) {
+		return c, nil
+	}
+	fresh, err := api.Join(ctx, o.Join, o.Node)
+	if err != nil {
+		o.Log.Error("this node was removed and could not join again", "node", o.Node, "err", err)
+		return c, nil
+	}
+	o.Log.Info("joined again", "node", o.Node, "servers", fresh.Servers)
+	return fresh, fresh.Save(file)
 }
 
 // rotate keeps the node's certificate fresh until ctx ends.
@@ -109,7 +141,11 @@ func write(ctx context.Context, o Options, u Underlay, client *api.Client, chang
 		if err == nil || ctx.Err() != nil {
 			return u, false
 		}
-		o.Log.Warn("this node could not be registered; trying again", "err", err, "retry", wait)
+		level := slog.LevelWarn
+		if errors.Is(err, store.ErrRevoked) {
+			level = slog.LevelDebug // the loop says it once
+		}
+		o.Log.Log(ctx, level, "this node could not be registered; trying again", "err", err, "retry", wait)
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:

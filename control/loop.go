@@ -66,6 +66,8 @@ type Loop struct {
 	connected       bool
 	connectedSince  time.Time
 	connectionError string
+	// refused: the store knows this node as one that was removed.
+	refused bool
 	// started: planning has begun, from the store or from the cache.
 	started bool
 	// begun is closed when started is set.

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -270,6 +271,32 @@ func TestLoopForgetsWhatCameAndWent(t *testing.T) {
 		endpoints, err := n.Endpoints(n.ctx, "")
 		if err != nil || len(endpoints) > 0 {
 			t.Errorf("endpoints %v, %v: want none", endpoints, err)
+		}
+	})
+}
+
+// A node that was removed keeps what it has, and says so once.
+func TestLoopOfRemovedNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		put(t, s, web("blue", "web", "a", 2))
+		var log strings.Builder
+		n := start(t, s, cachePath(t), func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+		n.expect("full blue[web]")
+		n.gate.cutOff(store.ErrRevoked)
+		pass(30 * time.Second)
+		n.expect("")
+		status, err := n.Status(n.ctx)
+		if err != nil || status.Connected || !strings.Contains(status.ConnectionError, "what this host forwards stays as it is") || len(status.Networks) != 1 {
+			t.Errorf("%+v, %v", status, err)
+		}
+		if got := strings.Count(log.String(), "revoked"); got != 1 {
+			t.Errorf("said %d times: %s", got, &log)
+		}
+		n.gate.restore()
+		pass(time.Minute)
+		if status, err = n.Status(n.ctx); err != nil || !status.Connected || status.ConnectionError != "" {
+			t.Errorf("taken back: %+v, %v", status, err)
 		}
 	})
 }

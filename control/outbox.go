@@ -72,6 +72,8 @@ func (o *outbox) run(ctx context.Context) {
 			}
 			wait = min(2*wait, retryMost)
 			continue
+		case errors.Is(err, store.ErrRevoked): // which the loop says once
+			o.log.Debug("a change was not taken", "resource", k.String(), "err", err)
 		case err != nil && c.Status:
 			o.log.Warn("the status of this node was not taken", "err", err)
 		case err != nil:

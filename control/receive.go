@@ -39,6 +39,7 @@ func (l *Loop) receive(ctx context.Context, d delivery) {
 	}
 	if !l.connected {
 		l.connected, l.connectedSince, l.connectionError = true, time.Now().UTC(), ""
+		l.refused = false
 		l.reports.dirty()
 		l.Log.Info("the store answers", "revision", d.batch.Revision)
 	}
@@ -67,11 +68,26 @@ func (l *Loop) interrupted(err error) {
 		return
 	}
 	l.connectionError = err.Error()
+	if errors.Is(err, store.ErrRevoked) {
+		l.removed()
+		return
+	}
 	if l.connected || l.connectedSince.IsZero() {
 		l.connected, l.connectedSince = false, time.Now().UTC()
 		l.reports.dirty()
 		l.Log.Warn("the store does not answer; traffic is not affected", "err", err)
 	}
+}
+
+// removed notes that the servers refuse this node. They are still asked, but who
+// was removed comes back by joining again.
+func (l *Loop) removed() {
+	l.connectionError += "; what this host forwards stays as it is"
+	if l.refused {
+		return
+	}
+	l.refused, l.connected, l.connectedSince = true, false, time.Now().UTC()
+	l.Log.Error("the servers refuse this node, which was removed", "err", l.connectionError)
 }
 
 // change tells the planner what is new.
