@@ -96,8 +96,9 @@ func (tr *traffic) send(ctx context.Context, self int) error {
 	}
 }
 
-// receive counts packets; the next one has the next number.
+// receive counts packets, each once.
 func (tr *traffic) receive(self int) error {
+	seen := map[[10]byte]bool{}
 	packet := make([]byte, 64)
 	for {
 		n, err := tr.sockets[self].Read(packet)
@@ -109,9 +110,9 @@ func (tr *traffic) receive(self int) error {
 		case n != 10 || int(packet[0]) >= len(tr.all) || packet[1] > 1:
 			return fmt.Errorf("%s: a packet that nobody sent: %x", tr.all[self].name, packet[:n])
 		}
-		count := &tr.received[packet[0]][self][packet[1]]
-		if number := binary.BigEndian.Uint64(packet[2:]); number != count.Add(1) {
-			return fmt.Errorf("%s to %s: packet %d, want %d", tr.all[packet[0]].name, tr.all[self].name, number, count.Load())
+		if which := [10]byte(packet); !seen[which] {
+			seen[which] = true
+			tr.received[packet[0]][self][packet[1]].Add(1)
 		}
 	}
 }
