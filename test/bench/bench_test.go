@@ -220,7 +220,7 @@ func BenchmarkMemory(b *testing.B) {
 		b.Fatal(err)
 	}
 	manifest := filepath.Join(b.TempDir(), "endpoints.yaml")
-	if err := os.WriteFile(manifest, endpoints(remoteEndpoints), 0o600); err != nil {
+	if err := os.WriteFile(manifest, endpoints("c", remoteEndpoints), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	w.run(b, "a", "apply", "-f", manifest)
@@ -239,11 +239,11 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// endpoints is a manifest of n endpoints on host c.
-func endpoints(n int) []byte {
+// endpoints is a manifest of n endpoints on a host.
+func endpoints(host string, n int) []byte {
 	var text bytes.Buffer
 	for i := range n {
-		fmt.Fprintf(&text, "---\nkind: Endpoint\nnetwork: blue\nname: v%[1]d\nspec: {node: c, port: single, attach: {type: veth, target: v%[1]d}}\n", i)
+		fmt.Fprintf(&text, "---\nkind: Endpoint\nnetwork: blue\nname: v%[1]d\nspec: {node: %[2]s, port: single, attach: {type: veth, target: v%[1]d}}\n", i, host)
 	}
 	return text.Bytes()
 }
