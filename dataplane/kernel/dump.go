@@ -8,24 +8,9 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"weft/internal/nlmsg"
 	"weft/overlay"
 )
-
-// attributes calls f with each netlink attribute in b. What does not parse ends it:
-// the kernel does not send such.
-func attributes(b []byte, f func(kind uint16, value []byte)) {
-	for len(b) >= unix.SizeofRtAttr {
-		size := int(binary.NativeEndian.Uint16(b))
-		if size < unix.SizeofRtAttr || size > len(b) {
-			return
-		}
-		f(binary.NativeEndian.Uint16(b[2:])&nlaTypeMask, b[unix.SizeofRtAttr:size])
-		b = b[min((size+3)&^3, len(b)):]
-	}
-}
-
-// nlaTypeMask takes the nested and byte order bits off an attribute's type (linux/netlink.h).
-const nlaTypeMask = 0x3fff
 
 func number(b []byte) int {
 	switch len(b) {
@@ -50,8 +35,6 @@ func mac(b []byte) (m overlay.MAC) {
 	}
 	return m
 }
-
-func text(b []byte) string { return nl.BytesToString(append(b[:len(b):len(b)], 0)) }
 
 // fdbEntry is an FDB or neighbour entry as the kernel tells it.
 type fdbEntry struct {
@@ -87,7 +70,7 @@ func parseEntry(m []byte) fdbEntry {
 	e := fdbEntry{
 		family: m[0], link: number(m[4:8]), state: binary.NativeEndian.Uint16(m[8:]), flags: m[10],
 	}
-	attributes(m[sizeofNdmsg:], func(kind uint16, v []byte) {
+	nlmsg.Attributes(m[sizeofNdmsg:], func(kind uint16, v []byte) {
 		switch int(kind) {
 		case netlink.NDA_DST:
 			e.ip = address(v)
@@ -128,7 +111,7 @@ func parseAddress(m []byte) hostAddress {
 		return hostAddress{}
 	}
 	var local, peer netip.Addr
-	attributes(m[unix.SizeofIfAddrmsg:], func(kind uint16, v []byte) {
+	nlmsg.Attributes(m[unix.SizeofIfAddrmsg:], func(kind uint16, v []byte) {
 		switch kind {
 		case unix.IFA_LOCAL:
 			local = address(v)
@@ -185,7 +168,7 @@ func parseRoute(m []byte) hostRoute {
 	if m[0] == unix.AF_INET6 {
 		dst = netip.IPv6Unspecified()
 	}
-	attributes(m[unix.SizeofRtMsg:], func(kind uint16, v []byte) {
+	nlmsg.Attributes(m[unix.SizeofRtMsg:], func(kind uint16, v []byte) {
 		switch kind {
 		case unix.RTA_DST:
 			dst = address(v)
@@ -198,7 +181,7 @@ func parseRoute(m []byte) hostRoute {
 		case unix.RTA_PRIORITY:
 			r.metric = number(v)
 		case unix.RTA_METRICS:
-			attributes(v, func(kind uint16, v []byte) {
+			nlmsg.Attributes(v, func(kind uint16, v []byte) {
 				if kind == unix.RTAX_MTU {
 					r.mtu = number(v)
 				}

@@ -7,6 +7,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"weft/internal/nlmsg"
 	"weft/overlay"
 )
 
@@ -68,17 +69,17 @@ func parseLink(m []byte) hostLink {
 	if h.Type == unix.ARPHRD_LOOPBACK {
 		l.link.Kind = KindLoopback
 	}
-	attributes(m[unix.SizeofIfInfomsg:], func(kind uint16, v []byte) {
+	nlmsg.Attributes(m[unix.SizeofIfInfomsg:], func(kind uint16, v []byte) {
 		switch kind {
 		case unix.IFLA_IFNAME:
-			l.name = text(v)
+			l.name = nlmsg.Text(v)
 		case unix.IFLA_ADDRESS:
 			l.hwaddr = mac(v)
 			l.link.MAC = l.hwaddr
 		case unix.IFLA_MTU:
 			l.link.MTU = number(v)
 		case unix.IFLA_IFALIAS:
-			l.link.Alias = text(v)
+			l.link.Alias = nlmsg.Text(v)
 		case unix.IFLA_MASTER:
 			l.master = number(v)
 		case unix.IFLA_LINK:
@@ -100,11 +101,11 @@ func parseLink(m []byte) hostLink {
 // (RFC 8200 section 5) has nothing of it.
 func (l *hostLink) parseFamilies(spec []byte) {
 	l.link.NoLinkLocal, l.link.NoIPv6 = true, true
-	attributes(spec, func(family uint16, v []byte) {
+	nlmsg.Attributes(spec, func(family uint16, v []byte) {
 		if family != unix.AF_INET6 {
 			return
 		}
-		attributes(v, func(kind uint16, v []byte) {
+		nlmsg.Attributes(v, func(kind uint16, v []byte) {
 			switch kind {
 			case unix.IFLA_INET6_ADDR_GEN_MODE:
 				l.link.NoLinkLocal = number(v) == addrGenModeNone
@@ -123,14 +124,14 @@ const devconfDisableIPv6 = 26
 func (l *hostLink) parseInfo(info []byte) {
 	var kind, slave string
 	var data, slaveData []byte
-	attributes(info, func(a uint16, v []byte) {
+	nlmsg.Attributes(info, func(a uint16, v []byte) {
 		switch a {
 		case nl.IFLA_INFO_KIND:
-			kind = text(v)
+			kind = nlmsg.Text(v)
 		case nl.IFLA_INFO_DATA:
 			data = v
 		case nl.IFLA_INFO_SLAVE_KIND:
-			slave = text(v)
+			slave = nlmsg.Text(v)
 		case nl.IFLA_INFO_SLAVE_DATA:
 			slaveData = v
 		}
@@ -150,7 +151,7 @@ func (l *hostLink) parseInfo(info []byte) {
 }
 
 func (l *hostLink) parseBridge(data []byte) {
-	attributes(data, func(kind uint16, v []byte) {
+	nlmsg.Attributes(data, func(kind uint16, v []byte) {
 		switch kind {
 		case nl.IFLA_BR_STP_STATE:
 			l.link.Bridge.STP = number(v) != 0
@@ -168,7 +169,7 @@ func (l *hostLink) parseBridge(data []byte) {
 func parseBridgePort(data []byte, running bool) BridgePort {
 	p := BridgePort{Owned: true}
 	multicast, broadcast := false, false
-	attributes(data, func(kind uint16, v []byte) {
+	nlmsg.Attributes(data, func(kind uint16, v []byte) {
 		on := number(v) != 0
 		switch kind {
 		case nl.IFLA_BRPORT_LEARNING:
@@ -198,7 +199,7 @@ const vxlanGPE = 27
 
 func (l *hostLink) parseVXLAN(data []byte) {
 	x, d := &l.link.VXLAN, &l.vxlan
-	attributes(data, func(kind uint16, v []byte) {
+	nlmsg.Attributes(data, func(kind uint16, v []byte) {
 		switch kind {
 		case nl.IFLA_VXLAN_ID:
 			x.VNI = overlay.VNI(number(v))

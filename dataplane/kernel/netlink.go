@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"weft/internal/nlmsg"
 )
 
 // conn is a netlink socket of one family in the namespace it was opened in. Unlike
@@ -139,14 +140,14 @@ func (c *conn) answers(f func(uint16, []byte)) (done bool, err error) {
 		return false, err
 	}
 	var interrupted bool
-	messages(b, func(h unix.NlMsghdr, m []byte) {
+	nlmsg.Messages(b, func(h unix.NlMsghdr, m []byte) {
 		if h.Seq != c.seq {
 			return // of a request that was given up
 		}
 		interrupted = interrupted || h.Flags&unix.NLM_F_DUMP_INTR != 0
 		switch h.Type {
 		case unix.NLMSG_DONE, unix.NLMSG_ERROR:
-			done, err = true, answerError(h, m)
+			done, err = true, nlmsg.Error(h, m)
 		default:
 			f(h.Type, m)
 			done = h.Flags&unix.NLM_F_MULTI == 0
@@ -161,45 +162,3 @@ func (c *conn) answers(f func(uint16, []byte)) (done bool, err error) {
 // errInterrupted: something changed during a dump, so that entries may be missing
 // or double.
 var errInterrupted = errors.New("the host changed while it was read")
-
-// messages calls f with each message of a datagram.
-func messages(b []byte, f func(h unix.NlMsghdr, message []byte)) {
-	for len(b) >= unix.SizeofNlMsghdr {
-		h := unix.NlMsghdr{
-			Len: binary.NativeEndian.Uint32(b), Type: binary.NativeEndian.Uint16(b[4:]),
-			Flags: binary.NativeEndian.Uint16(b[6:]), Seq: binary.NativeEndian.Uint32(b[8:]), Pid: binary.NativeEndian.Uint32(b[12:]),
-		}
-		if h.Len < unix.SizeofNlMsghdr || int(h.Len) > len(b) {
-			return
-		}
-		f(h, b[unix.SizeofNlMsghdr:h.Len])
-		b = b[min(int(h.Len+3)&^3, len(b)):]
-	}
-}
-
-// answerError reads the end of an answer: an error number, and if the kernel has
-// more to say, the request's header and attributes (linux/netlink.h, nlmsgerr).
-func answerError(h unix.NlMsghdr, m []byte) error {
-	if len(m) < 4 {
-		return nil
-	}
-	errno := int32(binary.NativeEndian.Uint32(m))
-	if errno == 0 {
-		return nil
-	}
-	var err error = syscall.Errno(-errno)
-	const capped = 4 + unix.SizeofNlMsghdr // with NLM_F_CAPPED, the request's payload is left out
-	skip := capped
-	if h.Flags&unix.NLM_F_CAPPED == 0 && len(m) >= capped {
-		skip = 4 + (int(binary.NativeEndian.Uint32(m[4:]))+3)&^3
-	}
-	if h.Type != unix.NLMSG_ERROR || h.Flags&unix.NLM_F_ACK_TLVS == 0 || skip > len(m) {
-		return err
-	}
-	attributes(m[skip:], func(kind uint16, v []byte) {
-		if kind == unix.NLMSGERR_ATTR_MSG {
-			err = fmt.Errorf("%w (%s)", err, text(v))
-		}
-	})
-	return err
-}

@@ -183,19 +183,10 @@ func (p *Plane) noticeHostRoute(w *watch, r hostRoute, gone bool) {
 
 // noticeRules looks at changes of Weft's nft tables that are not Weft's.
 func (p *Plane) noticeRules(w *watch, h unix.NlMsghdr, m []byte) {
-	if nft.Own(h.Pid) || len(m) < sizeofNfgenmsg {
-		return
+	if !nft.Own(h.Pid) && nft.Concerns(m) {
+		p.suspicions.raise(w.network, lost{aboutRules{}})
 	}
-	attributes(m[sizeofNfgenmsg:], func(kind uint16, v []byte) {
-		// The first attribute of all but NFT_MSG_NEWGEN is the table.
-		if kind == 1 && text(v) == nft.TableName {
-			p.suspicions.raise(w.network, lost{aboutRules{}})
-		}
-	})
 }
-
-// sizeofNfgenmsg is the size of struct nfgenmsg (linux/netfilter/nfnetlink.h).
-const sizeofNfgenmsg = 4
 
 // aboutRules is the key of a suspicion about a namespace's nft rules.
 type aboutRules struct{}

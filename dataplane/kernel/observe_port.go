@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weft/internal/netns"
+	"weft/internal/nlmsg"
 )
 
 // hostLinks reads the network's links in the host's own namespace.
@@ -162,7 +163,7 @@ func (s *space) numberOf(path string) (int, error) {
 	defer file.Close()
 	id := -1
 	err = s.get(unix.RTM_GETNSID, func(m []byte) {
-		attributes(m[min(sizeofRtgenmsg, len(m)):], func(kind uint16, v []byte) {
+		nlmsg.Attributes(m[min(sizeofRtgenmsg, len(m)):], func(kind uint16, v []byte) {
 			if kind == netlink.NETNSA_NSID {
 				id = number(v)
 			}

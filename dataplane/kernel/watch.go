@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weft/internal/netns"
+	"weft/internal/nlmsg"
 	"weft/overlay"
 )
 
@@ -104,7 +105,7 @@ func (c *conn) receive(notice func(from int, h unix.NlMsghdr, message []byte), l
 		case err != nil:
 			lost()
 		}
-		messages(b, func(h unix.NlMsghdr, m []byte) { notice(from, h, m) })
+		nlmsg.Messages(b, func(h unix.NlMsghdr, m []byte) { notice(from, h, m) })
 	}
 }
 

@@ -2,16 +2,14 @@ package nft
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"weft/internal/nlmsg"
 )
 
 // attributes is a list of netlink attributes in the making (linux/netlink.h, nlattr).
 type attributes []byte
-
-// The top bits of an attribute's type say how to read it, and not what it is.
-const typeMask = 0x3fff
 
 func (a *attributes) bytes(kind int, value ...byte) {
 	*a = binary.NativeEndian.AppendUint16(*a, uint16(unix.SizeofNlAttr+len(value)))
@@ -33,19 +31,6 @@ func (a *attributes) nest(kind int, f func(*attributes)) {
 	a.bytes(kind|unix.NLA_F_NESTED, inner...)
 }
 
-// each calls f with every attribute in b. What does not parse ends it: the kernel
-// does not send such.
-func each(b []byte, f func(kind int, value []byte)) {
-	for len(b) >= unix.SizeofNlAttr {
-		size := int(binary.NativeEndian.Uint16(b))
-		if size < unix.SizeofNlAttr || size > len(b) {
-			return
-		}
-		f(int(binary.NativeEndian.Uint16(b[2:])&typeMask), b[unix.SizeofNlAttr:size])
-		b = b[min(pad(size), len(b)):]
-	}
-}
-
 func number(b []byte) uint32 {
 	if len(b) != 4 {
 		return 0
@@ -60,16 +45,9 @@ func number64(b []byte) uint64 {
 	return binary.BigEndian.Uint64(b)
 }
 
-func text(b []byte) string {
-	if end := slices.Index(b, 0); end >= 0 {
-		b = b[:end]
-	}
-	return string(b)
-}
-
 // dataValue is the bytes inside an attribute of data (NFTA_DATA_VALUE).
 func dataValue(b []byte) (value string) {
-	each(b, func(kind int, v []byte) {
+	nlmsg.Attributes(b, func(kind uint16, v []byte) {
 		if kind == unix.NFTA_DATA_VALUE {
 			value = string(v)
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"weft/internal/nlmsg"
 )
 
 // canonical writes an expression in words of our own, equal for equal expressions:
@@ -13,10 +15,10 @@ import (
 // bytes that end names, and some that stand for nothing.
 func canonical(expression []byte) string {
 	var name, data string
-	each(expression, func(kind int, v []byte) {
+	nlmsg.Attributes(expression, func(kind uint16, v []byte) {
 		switch kind {
 		case unix.NFTA_EXPR_NAME:
-			name = text(v)
+			name = nlmsg.Text(v)
 		case unix.NFTA_EXPR_DATA:
 			data = canonicalData(name, v)
 		}
@@ -26,25 +28,25 @@ func canonical(expression []byte) string {
 
 // nested says which attributes of an expression hold attributes; those of "data"
 // and "verdict" are in them.
-var nested = map[string]map[int]string{
+var nested = map[string]map[uint16]string{
 	"cmp":       {unix.NFTA_CMP_DATA: "data"},
 	"immediate": {unix.NFTA_IMMEDIATE_DATA: "data"},
 	"data":      {unix.NFTA_DATA_VERDICT: "verdict"},
 }
 
 // names says which hold names.
-var names = map[string]int{
+var names = map[string]uint16{
 	"lookup": unix.NFTA_LOOKUP_SET, "objref": unix.NFTA_OBJREF_IMM_NAME, "verdict": unix.NFTA_VERDICT_CHAIN,
 }
 
 func canonicalData(in string, b []byte) string {
 	var parts []string
-	each(b, func(kind int, v []byte) {
+	nlmsg.Attributes(b, func(kind uint16, v []byte) {
 		switch inner, ok := nested[in][kind]; {
 		case ok:
 			parts = append(parts, fmt.Sprintf("%d:(%s)", kind, canonicalData(inner, v)))
 		case names[in] == kind:
-			parts = append(parts, fmt.Sprintf("%d:%q", kind, text(v)))
+			parts = append(parts, fmt.Sprintf("%d:%q", kind, nlmsg.Text(v)))
 		case in == "lookup" && (kind == unix.NFTA_LOOKUP_SET_ID || kind == unix.NFTA_LOOKUP_FLAGS && number(v) == 0):
 			// the set has a name; no flags are none
 		default:
@@ -67,7 +69,7 @@ func code(expressions [][]byte) string {
 // expressionsOf splits the attribute of a rule that has them.
 func expressionsOf(b []byte) [][]byte {
 	var list [][]byte
-	each(b, func(_ int, v []byte) { list = append(list, v) })
+	nlmsg.Attributes(b, func(_ uint16, v []byte) { list = append(list, v) })
 	return list
 }
 
@@ -76,11 +78,11 @@ func soleVerdict(expressions [][]byte) (v Verdict, ok bool) {
 	if len(expressions) != 1 {
 		return "", false
 	}
-	each(expressions[0], func(kind int, b []byte) {
+	nlmsg.Attributes(expressions[0], func(kind uint16, b []byte) {
 		if kind != unix.NFTA_EXPR_DATA {
 			return
 		}
-		each(b, func(kind int, b []byte) {
+		nlmsg.Attributes(b, func(kind uint16, b []byte) {
 			if kind == unix.NFTA_IMMEDIATE_DATA {
 				v = verdictOf(b)
 			}
@@ -91,18 +93,18 @@ func soleVerdict(expressions [][]byte) (v Verdict, ok bool) {
 
 // verdictOf is the verdict in an attribute of data; empty if it is none of Weft's.
 func verdictOf(b []byte) (v Verdict) {
-	each(b, func(kind int, b []byte) {
+	nlmsg.Attributes(b, func(kind uint16, b []byte) {
 		if kind != unix.NFTA_DATA_VERDICT {
 			return
 		}
 		var number32 int32
 		var chain string
-		each(b, func(kind int, b []byte) {
+		nlmsg.Attributes(b, func(kind uint16, b []byte) {
 			switch kind {
 			case unix.NFTA_VERDICT_CODE:
 				number32 = int32(number(b))
 			case unix.NFTA_VERDICT_CHAIN:
-				chain = text(b)
+				chain = nlmsg.Text(b)
 			}
 		})
 		for word, n := range verdicts {

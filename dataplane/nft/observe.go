@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"weft/internal/nlmsg"
 )
 
 // Observe reads Weft's tables. want is what should be there, or empty: what is
@@ -63,7 +65,7 @@ func (o *observer) all() error {
 // generation counts the namespace's transactions, everybody's.
 func (o *observer) generation() (n uint32, err error) {
 	err = o.ask(unix.NFT_MSG_GETGEN, func(_ Family, attrs []byte) {
-		each(attrs, func(kind int, v []byte) {
+		nlmsg.Attributes(attrs, func(kind uint16, v []byte) {
 			if kind == unix.NFTA_GEN_ID {
 				n = number(v)
 			}
@@ -76,10 +78,10 @@ func (o *observer) tables() error {
 	return o.dump(unix.NFT_MSG_GETTABLE, 0, nil, func(f Family, attrs []byte) {
 		var name string
 		var flags uint32
-		each(attrs, func(kind int, v []byte) {
+		nlmsg.Attributes(attrs, func(kind uint16, v []byte) {
 			switch kind {
 			case unix.NFTA_TABLE_NAME:
-				name = text(v)
+				name = nlmsg.Text(v)
 			case unix.NFTA_TABLE_FLAGS:
 				flags = number(v)
 			}
@@ -105,7 +107,7 @@ func (o *observer) inTables(kind, table int, f func(f Family, attrs []byte)) err
 		filter.text(table, TableName)
 		err := o.dump(kind, family, filter, func(_ Family, attrs []byte) {
 			ours := false
-			each(attrs, func(kind int, v []byte) { ours = ours || kind == table && text(v) == TableName })
+			nlmsg.Attributes(attrs, func(kind uint16, v []byte) { ours = ours || int(kind) == table && nlmsg.Text(v) == TableName })
 			if ours {
 				f(family, attrs)
 			}
@@ -122,14 +124,14 @@ func (o *observer) counters() error {
 		var name string
 		var typ uint32
 		var packets uint64
-		each(attrs, func(kind int, v []byte) {
+		nlmsg.Attributes(attrs, func(kind uint16, v []byte) {
 			switch kind {
 			case unix.NFTA_OBJ_NAME:
-				name = text(v)
+				name = nlmsg.Text(v)
 			case unix.NFTA_OBJ_TYPE:
 				typ = number(v)
 			case unix.NFTA_OBJ_DATA:
-				each(v, func(kind int, v []byte) {
+				nlmsg.Attributes(v, func(kind uint16, v []byte) {
 					if kind == unix.NFTA_COUNTER_PACKETS {
 						packets = number64(v)
 					}
@@ -151,12 +153,12 @@ func (o *observer) chains() error {
 		var name, typ string
 		var hook []byte
 		policy := uint32(acceptCode)
-		each(attrs, func(kind int, v []byte) {
+		nlmsg.Attributes(attrs, func(kind uint16, v []byte) {
 			switch kind {
 			case unix.NFTA_CHAIN_NAME:
-				name = text(v)
+				name = nlmsg.Text(v)
 			case unix.NFTA_CHAIN_TYPE:
-				typ = text(v)
+				typ = nlmsg.Text(v)
 			case unix.NFTA_CHAIN_POLICY:
 				policy = number(v)
 			case unix.NFTA_CHAIN_HOOK:
@@ -178,7 +180,7 @@ const hookDevices = 4
 func hookOf(f Family, b []byte) Hook {
 	h := Hook{Odd: true}
 	var devices []string
-	each(b, func(kind int, v []byte) {
+	nlmsg.Attributes(b, func(kind uint16, v []byte) {
 		switch kind {
 		case unix.NFTA_HOOK_HOOKNUM:
 			for name, n := range hooks[f] {
@@ -189,9 +191,9 @@ func hookOf(f Family, b []byte) Hook {
 		case unix.NFTA_HOOK_PRIORITY:
 			h.Priority = int(int32(number(v)))
 		case hookDevices:
-			each(v, func(_ int, v []byte) { devices = append(devices, text(v)) })
+			nlmsg.Attributes(v, func(_ uint16, v []byte) { devices = append(devices, nlmsg.Text(v)) })
 		case unix.NFTA_HOOK_DEV:
-			h.Device = text(v)
+			h.Device = nlmsg.Text(v)
 		}
 	})
 	switch len(devices) {
@@ -221,10 +223,10 @@ func (o *observer) rules() error {
 	return o.inTables(unix.NFT_MSG_GETRULE, unix.NFTA_RULE_TABLE, func(f Family, attrs []byte) {
 		var chain string
 		var expressions [][]byte
-		each(attrs, func(kind int, v []byte) {
+		nlmsg.Attributes(attrs, func(kind uint16, v []byte) {
 			switch kind {
 			case unix.NFTA_RULE_CHAIN:
-				chain = text(v)
+				chain = nlmsg.Text(v)
 			case unix.NFTA_RULE_EXPRESSIONS:
 				expressions = expressionsOf(v)
 			}

@@ -7,12 +7,14 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"weft/internal/nlmsg"
 )
 
 func (o *observer) sets() error {
 	err := o.inTables(unix.NFT_MSG_GETSET, unix.NFTA_SET_TABLE, func(f Family, attrs []byte) {
 		var d definition
-		each(attrs, d.attribute)
+		nlmsg.Attributes(attrs, d.attribute)
 		if d.flags&unix.NFT_SET_ANONYMOUS != 0 {
 			return // goes with the rule that it is of
 		}
@@ -44,10 +46,10 @@ type definition struct {
 	flags, keyType, keyLen, valueType, valueSize uint32
 }
 
-func (d *definition) attribute(kind int, v []byte) {
+func (d *definition) attribute(kind uint16, v []byte) {
 	switch kind {
 	case unix.NFTA_SET_NAME:
-		d.name = text(v)
+		d.name = nlmsg.Text(v)
 	case unix.NFTA_SET_FLAGS:
 		d.flags = number(v)
 	case unix.NFTA_SET_KEY_TYPE:
@@ -101,9 +103,9 @@ func (o *observer) elements(f Family, name string, s Set) error {
 	filter.text(unix.NFTA_SET_ELEM_LIST_SET, name)
 	var list []element
 	err := o.dump(unix.NFT_MSG_GETSETELEM, f, filter, func(_ Family, attrs []byte) {
-		each(attrs, func(kind int, v []byte) {
+		nlmsg.Attributes(attrs, func(kind uint16, v []byte) {
 			if kind == unix.NFTA_SET_ELEM_LIST_ELEMENTS {
-				each(v, func(_ int, v []byte) { list = append(list, elementOf(v)) })
+				nlmsg.Attributes(v, func(_ uint16, v []byte) { list = append(list, elementOf(v)) })
 			}
 		})
 	})
@@ -130,7 +132,7 @@ type element struct {
 }
 
 func elementOf(b []byte) (e element) {
-	each(b, func(kind int, v []byte) {
+	nlmsg.Attributes(b, func(kind uint16, v []byte) {
 		switch kind {
 		case unix.NFTA_SET_ELEM_KEY:
 			e.key = dataValue(v)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weft/internal/netns"
+	"weft/internal/nlmsg"
 )
 
 // socket is a netlink socket of nf_tables in one namespace. The kernel works while
@@ -69,9 +70,9 @@ func Own(port uint32) bool { return port&ownPortMask == ownPorts }
 func Concerns(notification []byte) bool {
 	ours := false
 	if len(notification) > 4 {
-		each(notification[4:], func(kind int, v []byte) { // behind struct nfgenmsg
+		nlmsg.Attributes(notification[4:], func(kind uint16, v []byte) { // behind struct nfgenmsg
 			// The table's name is the first attribute of all messages about one.
-			ours = ours || kind == unix.NFTA_TABLE_NAME && text(v) == TableName
+			ours = ours || kind == unix.NFTA_TABLE_NAME && nlmsg.Text(v) == TableName
 		})
 	}
 	return ours
@@ -127,7 +128,7 @@ func (s *socket) transact(messages []message) (failed int, err error) {
 			if h.Type != unix.NLMSG_ERROR || h.Seq < first-1 {
 				return // of a transaction before
 			}
-			if e := answer(h, m); e != nil && err == nil {
+			if e := nlmsg.Error(h, m); e != nil && err == nil {
 				failed, err = int(h.Seq)-int(first), e
 			}
 			last = last || h.Seq >= s.seq-1 || h.Seq < first
@@ -165,7 +166,7 @@ func (s *socket) answers(f func(family Family, attrs []byte)) error {
 			switch {
 			case h.Seq != s.seq: // of a question before
 			case h.Type == unix.NLMSG_ERROR, h.Type == unix.NLMSG_DONE:
-				done, err = true, errors.Join(err, answer(h, m))
+				done, err = true, errors.Join(err, nlmsg.Error(h, m))
 			case h.Flags&unix.NLM_F_DUMP_INTR != 0:
 				err = errInterrupted
 			case len(m) >= 4:
@@ -199,42 +200,6 @@ func (s *socket) receive(f func(h unix.NlMsghdr, message []byte)) error {
 	if err != nil {
 		return os.NewSyscallError("receive", err)
 	}
-	for b := s.buf[:n]; len(b) >= unix.SizeofNlMsghdr; {
-		h := unix.NlMsghdr{
-			Len: binary.NativeEndian.Uint32(b), Type: binary.NativeEndian.Uint16(b[4:]),
-			Flags: binary.NativeEndian.Uint16(b[6:]), Seq: binary.NativeEndian.Uint32(b[8:]),
-		}
-		if h.Len < unix.SizeofNlMsghdr || int(h.Len) > len(b) {
-			break
-		}
-		f(h, b[unix.SizeofNlMsghdr:h.Len])
-		b = b[min(pad(int(h.Len)), len(b)):]
-	}
+	nlmsg.Messages(s.buf[:n], f)
 	return nil
-}
-
-// answer is the error in an acknowledgement, with the kernel's words if it has any
-// (linux/netlink.h, nlmsgerr).
-func answer(h unix.NlMsghdr, m []byte) error {
-	if len(m) < 4 {
-		return nil
-	}
-	errno := int32(binary.NativeEndian.Uint32(m))
-	if errno == 0 {
-		return nil
-	}
-	var err error = unix.Errno(-errno)
-	skip := 4 + unix.SizeofNlMsghdr // the request's header, and all of it unless it is capped
-	if h.Type != unix.NLMSG_ERROR || h.Flags&unix.NLM_F_ACK_TLVS == 0 || len(m) < skip {
-		return err
-	}
-	if h.Flags&unix.NLM_F_CAPPED == 0 {
-		skip = 4 + pad(int(binary.NativeEndian.Uint32(m[4:])))
-	}
-	each(m[min(skip, len(m)):], func(kind int, v []byte) {
-		if kind == unix.NLMSGERR_ATTR_MSG {
-			err = fmt.Errorf("%w (%s)", err, text(v))
-		}
-	})
-	return err
 }

@@ -38,8 +38,8 @@ func arrowTable() map[string][]string {
 
 		"dataplane":               {"overlay", "encap"},
 		"dataplane/dataplanetest": {"overlay", "packet", "encap", "dataplane"},
-		"dataplane/nft":           {"overlay", "packet", "encap", "dataplane", "internal/netns"},
-		"dataplane/kernel":        {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "internal/files", "internal/netns"},
+		"dataplane/nft":           {"overlay", "packet", "encap", "dataplane", "internal/netns", "internal/nlmsg"},
+		"dataplane/kernel":        {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "internal/files", "internal/netns", "internal/nlmsg"},
 		"dataplane/ebpf":          {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "dataplane/kernel", "internal/netns"},
 		"dataplane/user":          {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "internal/netns"},
 		"plan":                    {"overlay", "encap", "ipam", "dataplane"},
@@ -77,6 +77,7 @@ func arrowTable() map[string][]string {
 
 		"internal/files":    {},
 		"internal/netns":    {},
+		"internal/nlmsg":    {},
 		"internal/release":  {},
 		"internal/testenv":  {"internal/netns"},
 		"internal/archtest": {},
