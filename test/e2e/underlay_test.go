@@ -66,6 +66,7 @@ func TestSmallUnderlay(t *testing.T) {
 			}[kind])
 			n.all = append(n.all, w)
 		}
+		s.settled()
 		n.reachesAll()
 		n.carriesTheLargest()
 		for _, w := range []*workload{near, far} {
