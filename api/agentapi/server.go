@@ -6,26 +6,45 @@ import (
 	"net/http"
 
 	"weft/api"
+	"weft/dataplane"
 	"weft/overlay"
 )
 
 // Handler serves a Service.
 func Handler(s Service, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/attach", body(log, s.Attach))
-	mux.HandleFunc("POST /v1/detach", body(log, func(ctx context.Context, r DetachRequest) (struct{}, error) {
-		return struct{}{}, s.Detach(ctx, r)
-	}))
-	mux.HandleFunc("GET /v1/status", query(log, func(ctx context.Context, _ overlay.NetworkName) (NodeReport, error) {
-		return s.Status(ctx)
-	}))
-	mux.HandleFunc("GET /v1/plan", query(log, func(ctx context.Context, _ overlay.NetworkName) ([]string, error) {
-		return s.Plan(ctx)
-	}))
-	mux.HandleFunc("GET /v1/view", query(log, s.View))
-	mux.HandleFunc("GET /v1/explain", query(log, s.Explain))
-	mux.HandleFunc("GET /v1/endpoints", query(log, s.Endpoints))
+	for _, r := range routes(s, log) {
+		mux.HandleFunc(r.method+" "+r.path, r.serve)
+	}
 	return mux
+}
+
+// route is one method of one path; body and reply are of the types that go in
+// and out, for the document.
+type route struct {
+	method, path, id, summary string
+	// network says what ?network=NAME does; empty: it is not read.
+	network     string
+	body, reply any
+	serve       http.HandlerFunc
+}
+
+func routes(s Service, log *slog.Logger) []route {
+	detach := func(ctx context.Context, r DetachRequest) (Done, error) { return Done{}, s.Detach(ctx, r) }
+	status := func(ctx context.Context, _ overlay.NetworkName) (NodeReport, error) { return s.Status(ctx) }
+	plan := func(ctx context.Context, _ overlay.NetworkName) ([]string, error) { return s.Plan(ctx) }
+	const network, all = "the network", "the network; without it, all of this node's"
+	return []route{
+		{http.MethodPost, "/v1/attach", "attach", "Make an endpoint, and answer when it works on this host; again, it changes nothing", "",
+			AttachRequest{}, Attachment{}, body(log, s.Attach)},
+		{http.MethodPost, "/v1/detach", "detach", "Remove an endpoint of this node, and answer when it is gone from this host", "",
+			DetachRequest{}, Done{}, body(log, detach)},
+		{http.MethodGet, "/v1/status", "status", "How far this node is from what is wanted", "", nil, NodeReport{}, query(log, status)},
+		{http.MethodGet, "/v1/plan", "plan", "The operations that would make this host match now", "", nil, []string{}, query(log, plan)},
+		{http.MethodGet, "/v1/view", "view", "One network as this host has it", network, nil, dataplane.NetworkView{}, query(log, s.View)},
+		{http.MethodGet, "/v1/explain", "explain", "The commands that would build it by hand", all, nil, []string{}, query(log, s.Explain)},
+		{http.MethodGet, "/v1/endpoints", "endpoints", "This node's endpoints", all, nil, []*overlay.Endpoint{}, query(log, s.Endpoints)},
+	}
 }
 
 // body answers requests that have one.

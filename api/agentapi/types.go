@@ -74,6 +74,9 @@ type DetachRequest struct {
 	Name    overlay.EndpointName `json:"name"`
 }
 
+// Done is the answer of what has nothing to tell but that it is done.
+type Done struct{}
+
 // NodeReport is one node as its agent sees it.
 type NodeReport struct {
 	Node    overlay.NodeName `json:"node"`

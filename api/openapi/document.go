@@ -13,6 +13,8 @@ import (
 type API struct {
 	Title, Description, Version string
 	Operations                  []Operation
+	// Local: whoever reaches the API may use all of it, without a certificate.
+	Local bool
 	// Error is a value of the type that refusals have.
 	Error any
 	// Choices are, for interface types, the types that values can have.
@@ -60,7 +62,7 @@ func Document(a API) ([]byte, error) {
 	}
 	paths := object{}
 	for _, o := range a.Operations {
-		operation, err := s.operation(o)
+		operation, err := s.operation(o, a.Local)
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", o.Method, o.Path, err)
 		}
@@ -72,15 +74,18 @@ func Document(a API) ([]byte, error) {
 		path[strings.ToLower(o.Method)] = operation
 	}
 	document := object{
-		"openapi":  "3.1.0",
-		"info":     object{"title": a.Title, "description": a.Description, "version": a.Version},
-		"paths":    paths,
-		"security": []object{{"certificate": []string{}}},
-		"components": object{
-			"schemas":         s.named,
-			"responses":       object{"refusal": response("A refusal: one line, its kind, and what to do", "application/json", refusal)},
-			"securitySchemes": object{"certificate": object{"type": "mutualTLS", "description": "A certificate from /v1/join, whose role says what its holder may do"}},
-		},
+		"openapi": "3.1.0",
+		"info":    object{"title": a.Title, "description": a.Description, "version": a.Version},
+		"paths":   paths,
+	}
+	components := object{
+		"schemas":   s.named,
+		"responses": object{"refusal": response("A refusal: one line, its kind, and what to do", "application/json", refusal)},
+	}
+	document["components"] = components
+	if !a.Local {
+		document["security"] = []object{{"certificate": []string{}}}
+		components["securitySchemes"] = object{"certificate": object{"type": "mutualTLS", "description": "A certificate from /v1/join, whose role says what its holder may do"}}
 	}
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
@@ -90,11 +95,14 @@ func Document(a API) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-func (s *schemas) operation(o Operation) (object, error) {
-	out := object{"operationId": o.ID, "summary": o.Summary, "description": "For everybody, also without a certificate."}
-	if len(o.Roles) > 0 {
+func (s *schemas) operation(o Operation, local bool) (object, error) {
+	out := object{"operationId": o.ID, "summary": o.Summary}
+	switch {
+	case local:
+	case len(o.Roles) > 0:
 		out["description"] = "For the roles " + strings.Join(o.Roles, ", ") + "."
-	} else {
+	default:
+		out["description"] = "For everybody, also without a certificate."
 		out["security"] = []object{}
 	}
 	if p := parameters(o); len(p) > 0 {

@@ -65,6 +65,9 @@ func (s *schemas) of(t reflect.Type) (object, error) {
 	case reflect.Slice:
 		items, err := s.of(t.Elem())
 		return object{"type": "array", "items": items}, err
+	case reflect.Array:
+		items, err := s.of(t.Elem())
+		return object{"type": "array", "items": items, "minItems": t.Len(), "maxItems": t.Len()}, err
 	case reflect.Map:
 		values, err := s.of(t.Elem())
 		return object{"type": "object", "additionalProperties": values}, err

@@ -1,0 +1,43 @@
+package agentapi
+
+import (
+	"log/slog"
+	"reflect"
+	"testing"
+
+	"weft/api"
+	"weft/api/openapi"
+	"weft/internal/testenv"
+	"weft/overlay"
+)
+
+// TestDocumentIsCurrent: the committed document is that of the routes and of the
+// types in them; go test -update in this folder makes it anew.
+func TestDocumentIsCurrent(t *testing.T) {
+	t.Parallel()
+	docs, err := openapi.ReadDocs(".", "..", "../../overlay", "../../dataplane")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := openapi.API{
+		Title: "Weft's agent", Version: "v1", Local: true,
+		Description: "What a node's agent does for root on that node: HTTP on the unix socket agent.sock in the run directory, which only root can open.",
+		Error:       api.Error{}, Docs: docs,
+		Special: map[reflect.Type]map[string]any{
+			reflect.TypeFor[overlay.MAC](): {"type": "string", "pattern": "^([0-9a-f]{2}(:[0-9a-f]{2}){5})?$"},
+			reflect.TypeFor[overlay.VNI](): {"type": "integer", "minimum": 1, "maximum": overlay.MaxVNI},
+		},
+	}
+	for _, r := range routes(&agent{}, slog.New(slog.DiscardHandler)) {
+		o := openapi.Operation{ID: r.id, Method: r.method, Path: r.path, Summary: r.summary, Body: r.body, Reply: r.reply}
+		if r.network != "" {
+			o.Query = []openapi.Parameter{{Name: "network", Description: r.network}}
+		}
+		a.Operations = append(a.Operations, o)
+	}
+	text, err := openapi.Document(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	testenv.Golden(t, "../openapi.json", string(text))
+}
