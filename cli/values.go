@@ -17,6 +17,8 @@ type value[T any] struct {
 	parse func(string) (T, error)
 	into  *T
 	text  string
+	// given: Set was called; many: it may be again.
+	given, many bool
 }
 
 // String returns what was given.
@@ -27,18 +29,21 @@ func (v *value[T]) Type() string { return v.name }
 
 // Set reads the text.
 func (v *value[T]) Set(s string) error {
+	if v.given && !v.many {
+		return fmt.Errorf("it is given twice, first as %q", v.text)
+	}
 	parsed, err := v.parse(s)
 	if err != nil {
 		return err
 	}
-	*v.into, v.text = parsed, s
+	*v.into, v.text, v.given = parsed, s, true
 	return nil
 }
 
 // several makes a flag that may be given several times, or several values with
 // commas between them.
 func several[T any](name string, parse func(string) (T, error), into *[]T) pflag.Value {
-	return &value[[]T]{name: name, into: into, parse: func(s string) ([]T, error) {
+	return &value[[]T]{name: name, into: into, many: true, parse: func(s string) ([]T, error) {
 		all := *into
 		for text := range strings.SplitSeq(s, ",") {
 			v, err := parse(strings.TrimSpace(text))
