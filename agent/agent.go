@@ -82,7 +82,7 @@ func Run(ctx context.Context, o Options) (err error) {
 // run starts what runs side by side, and ends when one of them fails or ctx ends.
 func run(ctx context.Context, o Options, underlay Underlay, m *member, plane *kernel.Plane) error {
 	loop := control.New(control.Options{
-		Node: o.Node, Store: m.client, Plane: plane, Log: o.Log,
+		Node: o.Node, Store: m.client, Recovery: m.client, Plane: plane, Log: o.Log,
 		CachePath: filepath.Join(o.StateDir, "cache.json"),
 		Namespace: namespace,
 		Version:   o.Version, Kernel: kernelRelease(),

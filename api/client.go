@@ -33,7 +33,10 @@ type Client struct {
 	unknown map[overlay.Key]string
 }
 
-var _ store.Store = (*Client)(nil)
+var (
+	_ store.Store    = (*Client)(nil)
+	_ store.Recovery = (*Client)(nil)
+)
 
 // NewClient returns a client that is whom the credentials say. It connects when
 // there is something to ask.
@@ -188,6 +191,24 @@ func (c *Client) WhoAmI(ctx context.Context) (who WhoAmI, err error) {
 func (c *Client) Status(ctx context.Context) (status ServerStatus, err error) {
 	_, err = c.call(ctx, http.MethodGet, "/v1/status", nil, nil, &status)
 	return status, err
+}
+
+// Standing is whether the store is relied upon.
+func (c *Client) Standing(ctx context.Context) (now store.Standing, err error) {
+	_, err = c.call(ctx, http.MethodGet, "/v1/store", nil, nil, &now)
+	return now, err
+}
+
+// Recover decides what becomes of a store that was wiped or restored.
+func (c *Client) Recover(ctx context.Context, r RecoverRequest) (now store.Standing, err error) {
+	_, err = c.call(ctx, http.MethodPost, "/v1/store/recover", nil, r, &now)
+	return now, err
+}
+
+// Report implements store.Recovery.
+func (c *Client) Report(ctx context.Context, r store.Report) (answer store.Answer, err error) {
+	_, err = c.call(ctx, http.MethodPost, "/v1/store/report", nil, r, &answer)
+	return answer, err
 }
 
 // Join gets credentials for a token's text. Nodes name themselves; people leave

@@ -28,6 +28,9 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request, _ identity.Identit
 	}
 	id := identity.Identity{Name: name, Role: spec.Role, Instance: rand.Text()}
 	if spec.Role == overlay.RoleNode {
+		if err := s.sound(); err != nil {
+			return err // a node of that name may be there, and its address in use
+		}
 		if err := s.mayBecome(request.Node, spec.Node); err != nil {
 			return err
 		}
@@ -120,7 +123,7 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request, id identity.Ident
 	}
 	if id.Role == overlay.RoleNode {
 		node := s.nodeOf(id)
-		if node == nil {
+		if node == nil && s.sound() == nil { // else its absence says nothing
 			return Forbidden("join again with a token from weft token create", "node %s was removed", id.Name)
 		}
 		if err := sameHost(id, node); err != nil {
@@ -212,5 +215,5 @@ func (s *Server) whoAmI(w http.ResponseWriter, _ *http.Request, id identity.Iden
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request, _ identity.Identity) error {
 	_, ready := s.index.state()
-	return WriteJSON(w, ServerStatus{Version: s.Version, Started: s.started, Ready: ready, Revision: s.index.at()})
+	return WriteJSON(w, ServerStatus{Version: s.Version, Started: s.started, Ready: ready, Revision: s.index.at(), Hold: s.holdReason()})
 }

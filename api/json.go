@@ -21,7 +21,12 @@ const (
 // that into does not: a misspelt or newer field is refused instead of dropped.
 // The error is an Error.
 func ReadJSON(w http.ResponseWriter, r *http.Request, into any) error {
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	return readJSON(w, r, into, maxBody)
+}
+
+// readJSON is ReadJSON of a body that may have so many bytes.
+func readJSON(w http.ResponseWriter, r *http.Request, into any, most int64) error {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, most))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		return bodyError(err)

@@ -16,7 +16,7 @@ import (
 // describe makes the document of the API.
 func describe(t *testing.T) string {
 	t.Helper()
-	docs, err := openapi.ReadDocs(".", "../overlay")
+	docs, err := openapi.ReadDocs(".", "../overlay", "../store")
 	if err != nil {
 		t.Fatal(err)
 	}

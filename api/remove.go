@@ -28,6 +28,9 @@ func (s *Server) remove(ctx context.Context, id identity.Identity, c request, _ 
 	if err == nil && c.Force && k.Kind == overlay.KindToken && k.Name == id.Name {
 		err = Forbidden("another administrator can", "%s would revoke its own certificate", id)
 	}
+	if err == nil {
+		err = s.allocates(id, c)
+	}
 	if err == nil && old != nil && !c.Force {
 		err = s.index.unused(k)
 	}

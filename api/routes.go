@@ -8,6 +8,7 @@ import (
 
 	"weft/api/identity"
 	"weft/overlay"
+	"weft/store"
 )
 
 // route is one entry of the table that makes the server and its document.
@@ -77,6 +78,15 @@ func routes() []route {
 		{id: "createToken", method: "POST", path: "/v1/token", summary: "Make a token", roles: admins, body: TokenRequest{}, reply: NewToken{}, serve: (*Server).createToken},
 		{id: "whoAmI", method: "GET", path: "/v1/whoami", summary: "Whom the server takes the caller for", roles: members, reply: WhoAmI{}, serve: (*Server).whoAmI},
 		{id: "getStatus", method: "GET", path: "/v1/status", summary: "How this server is", roles: members, early: true, reply: ServerStatus{}, serve: (*Server).status},
+		{id: "getStore", method: "GET", path: "/v1/store", summary: "Whether the store is relied upon, and what nodes told when it was not", roles: members, reply: store.Standing{}, serve: (*Server).getStanding},
+		{
+			id: "recoverStore", method: "POST", path: "/v1/store/recover", summary: "Decide what becomes of a store that was wiped or restored; answers when that is done",
+			roles: admins, body: RecoverRequest{}, reply: store.Standing{}, serve: (*Server).recoverStore,
+		},
+		{
+			id: "report", method: "POST", path: "/v1/store/report", summary: "Tell what a node on hold has, and ask what it is to do",
+			roles: []overlay.Role{overlay.RoleNode}, body: store.Report{}, reply: store.Answer{}, serve: (*Server).report,
+		},
 		{
 			id: "watch", method: "GET", path: "/v1/watch", summary: "What is there and what changes, a line of JSON for each batch; an empty object says that the server is still there",
 			roles: members, query: watchParameters, reply: watchLine[overlay.Resource]{}, media: "application/x-ndjson", serve: (*Server).watch,

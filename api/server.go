@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,6 +28,10 @@ const DefaultPort = 7411
 type Options struct {
 	// Store keeps the resources. Required.
 	Store store.Store
+	// Ledger is the store's, if it keeps its standing, and Seal where this server
+	// keeps how it knows the store; both or neither [what the store lacks is not there].
+	Ledger store.Ledger
+	Seal   Seal
 	// CA is the cluster's. Required.
 	CA *identity.CA
 	// Names are the addresses and DNS names by which others reach this server;
@@ -66,6 +71,11 @@ type Server struct {
 	// blocks is held while a block is made, so that two endpoints that come
 	// first to a node get one block between them.
 	blocks sync.Mutex
+	// standing is the store's as this server goes by; nil before the first look,
+	// after which looked is closed. The lock orders those who replace it.
+	standing     atomic.Pointer[store.Standing]
+	standingLock sync.Mutex
+	looked       chan struct{}
 	// stopping is closed when watches are to end.
 	stopping chan struct{}
 }
@@ -84,7 +94,7 @@ func NewServer(o Options) *Server {
 	o.KeepAlive = cmp.Or(o.KeepAlive, 10*time.Second)
 	s := &Server{
 		Options: o, log: o.Logger, mux: http.NewServeMux(), sessions: newSessions(), started: o.Now(),
-		patience: indexLag, readyPatience: storePatience, stopping: make(chan struct{}),
+		patience: indexLag, readyPatience: storePatience, looked: make(chan struct{}), stopping: make(chan struct{}),
 	}
 	s.index = newIndex(s.cut)
 	s.write = s.change
@@ -95,10 +105,11 @@ func NewServer(o Options) *Server {
 	return s
 }
 
-// Run keeps the server's view of its store up to date, and removes what has ended
-// in the store, until ctx ends.
+// Run keeps the server's view of its store, and of the store's standing, up to
+// date, and removes what has ended in the store, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.stand(ctx) })
 	group.Go(func() error { s.sweep(ctx); return nil })
 	group.Go(func() error { s.index.run(ctx, s.Store, s.log); return nil })
 	return group.Wait()
@@ -202,24 +213,38 @@ func (s *Server) unknown(_ http.ResponseWriter, r *http.Request, _ identity.Iden
 	return &Error{Code: CodeNotFound, Message: r.Method + " " + r.URL.Path + ": there is no such thing here", Hint: "see /v1/openapi.json"}
 }
 
-// ready waits until the server knows what is in its store.
+// ready waits until the server knows what is in its store, as that stands.
 func (s *Server) ready(ctx context.Context) error {
 	indexed, _ := s.index.state()
-	return s.closed(ctx, indexed)
+	if err := s.closed(ctx, indexed, s.looked); err != nil {
+		return err
+	}
+	now := s.standing.Load()
+	if now == nil || s.index.wait(ctx, s.readyPatience, func() bool { return s.index.revision.Incarnation == now.Revision.Incarnation }) {
+		return nil
+	}
+	return errNotReady
 }
 
-// closed waits until the channel is closed.
-func (s *Server) closed(ctx context.Context, ready <-chan struct{}) error {
-	select {
-	case <-ready:
-		return nil
-	default:
+// closed waits until all are closed.
+func (s *Server) closed(ctx context.Context, all ...<-chan struct{}) error {
+	late := time.NewTimer(s.readyPatience)
+	defer late.Stop()
+	for _, ready := range all {
+		select {
+		case <-ready:
+			continue
+		default:
+		}
+		select {
+		case <-ready:
+			continue
+		case <-late.C:
+		case <-ctx.Done():
+		}
+		return errNotReady
 	}
-	select {
-	case <-ready:
-		return nil
-	case <-time.After(s.readyPatience):
-	case <-ctx.Done():
-	}
-	return &Error{Code: CodeUnavailable, Message: "the server has not reached its store yet", Hint: "try again"}
+	return nil
 }
+
+var errNotReady = &Error{Code: CodeUnavailable, Message: "the server has not reached its store yet", Hint: "try again"}

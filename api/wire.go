@@ -76,6 +76,8 @@ type ServerStatus struct {
 	Ready bool `json:"ready"`
 	// Revision of the store that the server has seen.
 	Revision overlay.Revision `json:"revision"`
+	// Hold is why nothing is allocated; empty when it is.
+	Hold string `json:"hold,omitempty"`
 }
 
 // Duration is a time.Duration that is written like "90m".

@@ -104,6 +104,9 @@ func (s *Server) put(ctx context.Context, id identity.Identity, c request, a avo
 	if err == nil {
 		err = mayPut(id, c.Put, old, s.nodeOf(id))
 	}
+	if err == nil {
+		err = s.allocates(id, c)
+	}
 	if err != nil {
 		return nil, overlay.Revision{}, err
 	}

@@ -24,6 +24,7 @@ type worldKey struct{}
 //	tamper [OP...]   what "weft plan" says from now on
 //	stop server      the server ends
 //	stop agent       the agent ends
+//	restore          the store is restored, and the server notices
 //	foreign          foreign.json has credentials of another cluster
 //	code N CMD...    the command ends with exit code N
 //	tidy FILE        writes FILE (or stdout, stderr) to FILE.tidy, with what
@@ -42,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"tamper":  func(ts *testscript.TestScript, _ bool, args []string) { worldOf(ts).agent.tamper(args) },
 			"stop":    stop,
 			"foreign": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(worldOf(ts).foreign()) },
+			"restore": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(worldOf(ts).restore(t.Context())) },
 			"code":    code,
 			"tidy":    tidy,
 		},

@@ -50,21 +50,21 @@ tunnel packets that are of no network there (unknown-vni, malformed).`,
 	cmd.Flags().BoolVar(&local, "local", false, "only this host, without asking the servers")
 	format := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		nodes, err := a.nodeStates(cmd.Context(), local)
+		nodes, hold, err := a.nodeStates(cmd.Context(), local)
 		if err != nil {
 			return err
 		}
 		if format.Structured() {
 			return output.List(a.stdout, *format, nodes, nil)
 		}
-		return a.printStatus(*format, nodes)
+		return a.printStatus(*format, nodes, hold)
 	}
 	return cmd
 }
 
-// nodeStates asks this host's agent and the servers; one answer is enough.
-func (a *app) nodeStates(ctx context.Context, local bool) ([]nodeState, error) {
-	var nodes []nodeState
+// nodeStates asks this host's agent and the servers; one answer is enough. hold is
+// why the servers allocate nothing, if they do not.
+func (a *app) nodeStates(ctx context.Context, local bool) (nodes []nodeState, hold string, err error) {
 	report, agentErr := a.agent().Status(ctx)
 	if agentErr == nil {
 		nodes = append(nodes, nodeState{
@@ -73,18 +73,18 @@ func (a *app) nodeStates(ctx context.Context, local bool) ([]nodeState, error) {
 		})
 	}
 	if local {
-		return nodes, agentErr
+		return nodes, "", agentErr
 	}
-	others, serverErr := a.reported(ctx, report.Node)
+	others, hold, serverErr := a.reported(ctx, report.Node)
 	if agentErr != nil && serverErr != nil {
-		return nil, agentErr
+		return nil, "", agentErr
 	}
 	if err := cmp.Or(a.without("this host", agentErr), a.without("other nodes", serverErr)); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	nodes = append(nodes, others...)
 	slices.SortFunc(nodes, func(a, b nodeState) int { return strings.Compare(string(a.Node), string(b.Node)) })
-	return nodes, nil
+	return nodes, hold, nil
 }
 
 // without tells why a part of the answer is missing, if it is.
@@ -95,17 +95,17 @@ func (a *app) without(what string, why error) error {
 	return a.warn("without %s: %v", what, why)
 }
 
-// reported is what the nodes told the servers, but for one.
-func (a *app) reported(ctx context.Context, without overlay.NodeName) ([]nodeState, error) {
+// reported is what the nodes told the servers, but for one, and why the servers
+// allocate nothing.
+func (a *app) reported(ctx context.Context, without overlay.NodeName) (nodes []nodeState, hold string, err error) {
 	server, err := a.server(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	all, err := list(ctx, server, listing{kinds: []overlay.Kind{overlay.KindNode}})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var nodes []nodeState
 	for _, r := range all {
 		n, ok := r.(*overlay.Node)
 		if !ok || n.Name == string(without) {
@@ -113,5 +113,6 @@ func (a *app) reported(ctx context.Context, without overlay.NodeName) ([]nodeSta
 		}
 		nodes = append(nodes, nodeState{Node: overlay.NodeName(n.Name), Version: n.Status.Version, Seen: n.Status.Seen, Networks: n.Status.Networks, Drops: n.Status.Drops})
 	}
-	return nodes, nil
+	status, err := server.Status(ctx)
+	return nodes, status.Hold, err
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // printStatus prints the nodes, their networks, and what is wrong.
-func (a *app) printStatus(f output.Format, nodes []nodeState) error {
+func (a *app) printStatus(f output.Format, nodes []nodeState, hold string) error {
 	var networks []networkState
 	for _, n := range nodes {
 		for _, r := range n.Networks {
@@ -23,7 +23,7 @@ func (a *app) printStatus(f output.Format, nodes []nodeState) error {
 		output.List(a.stdout, f, nodes, a.nodeStateColumns()),
 		a.blankLine(),
 		output.List(a.stdout, f, networks, a.networkStateColumns()),
-		a.printTroubles(troubles(nodes)),
+		a.printTroubles(append(holdLines(hold), troubles(nodes)...)),
 	)
 }
 

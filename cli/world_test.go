@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -28,6 +29,7 @@ import (
 type world struct {
 	dir     string // state and run directory; short, for the socket's sake
 	store   *memstore.Store
+	seal    *memorySeal
 	ca      *identity.CA
 	address string // of the server
 	agent   *agent
@@ -38,7 +40,7 @@ type world struct {
 // newWorld starts both, registers nodes a and b, and writes credentials of an
 // administrator (admin.json) and a reader (reader.json).
 func newWorld(ctx context.Context) (w *world, err error) {
-	w = &world{store: memstore.New(memstore.Options{}), stopServer: nothing, stopAgent: nothing}
+	w = &world{store: memstore.New(memstore.Options{}), seal: &memorySeal{}, stopServer: nothing, stopAgent: nothing}
 	if w.dir, err = os.MkdirTemp("", "weft"); err != nil {
 		return nil, err
 	}
@@ -79,7 +81,7 @@ func (w *world) startServer(ctx context.Context) error {
 		return err
 	}
 	w.address = l.Addr().String()
-	server := api.NewServer(api.Options{Store: w.store, CA: w.ca, Addresses: []string{w.address}})
+	server := api.NewServer(api.Options{Store: w.store, Ledger: w.store, Seal: w.seal, CA: w.ca, Addresses: []string{w.address}})
 	ctx, cancel := context.WithCancel(ctx)
 	var group errgroup.Group
 	group.Go(func() error { return server.Serve(ctx, l) })
@@ -171,4 +173,50 @@ func (w *world) foreign() error {
 	other := *w
 	other.ca = ca
 	return other.credentials(identity.Identity{Name: "foreign", Role: overlay.RoleAdmin, Instance: rand.Text()})
+}
+
+// memorySeal keeps in memory where the store was.
+type memorySeal struct {
+	mu sync.Mutex
+	at overlay.Revision
+}
+
+func (s *memorySeal) Load() (overlay.Revision, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at, nil
+}
+
+func (s *memorySeal) Save(at overlay.Revision) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = at
+	return nil
+}
+
+// restore makes the store another one, and waits until the server has noticed.
+func (w *world) restore(ctx context.Context) error {
+	if err := w.store.Restore(ctx); err != nil {
+		return err
+	}
+	credentials, err := identity.LoadCredentials(filepath.Join(w.dir, "admin.json"))
+	if err != nil {
+		return err
+	}
+	client, err := api.NewClient(credentials)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	for {
+		status, err := client.Status(ctx)
+		if err != nil || status.Hold != "" && status.Ready {
+			return err
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

@@ -19,8 +19,11 @@ import (
 type Options struct {
 	Node  overlay.NodeName
 	Store store.Store
-	Plane dataplane.Plane
-	Log   *slog.Logger
+	// Recovery is where the node reports while it is on hold [a hold ends with
+	// the run, and AcceptStore].
+	Recovery store.Recovery
+	Plane    dataplane.Plane
+	Log      *slog.Logger
 	// CachePath is the file that remembers what was received.
 	CachePath string
 	// Namespace returns the identity of the namespace at a path, empty when

@@ -12,7 +12,8 @@ import (
 
 // outbox writes to the store what the loop wants written, one at a time and
 // away from the loop. What waits under a key is replaced by a newer wish for
-// it. While the store is away wishes wait; what it refuses is logged and dropped.
+// it. While the store is away or on hold wishes wait; what it refuses is logged and
+// dropped.
 type outbox struct {
 	store store.Store
 	log   *slog.Logger
@@ -65,7 +66,7 @@ func (o *outbox) run(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case errors.Is(err, store.ErrUnavailable):
+		case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrRestored):
 			o.putBack(k, c)
 			if !sleep(ctx, wait) {
 				return
@@ -96,7 +97,8 @@ func (o *outbox) next() (overlay.Key, store.Change, bool) {
 	return k, c, true
 }
 
-// putBack returns a change that could not be written, unless a newer one waits.
+// putBack returns a change that could not be written, unless a newer one waits. It
+// comes last: on hold a store takes some and not others.
 func (o *outbox) putBack(k overlay.Key, c store.Change) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -104,5 +106,5 @@ func (o *outbox) putBack(k overlay.Key, c store.Change) {
 		return
 	}
 	o.pending[k] = c
-	o.order = append([]overlay.Key{k}, o.order...)
+	o.order = append(o.order, k)
 }

@@ -30,12 +30,12 @@ func (l *Loop) watches() []*watch {
 
 // receive takes one delivery.
 func (l *Loop) receive(ctx context.Context, d delivery) {
-	if d.err != nil {
-		l.interrupted(d.err)
-		return
-	}
 	if !slices.Contains(l.watches(), d.watch) {
-		return // of a network that the node has left meanwhile
+		return // of a network that the node has left meanwhile, or of the store as it was
+	}
+	if d.err != nil {
+		l.interrupted(ctx, d.err)
+		return
 	}
 	if !l.connected {
 		l.connected, l.connectedSince, l.connectionError = true, time.Now().UTC(), ""
@@ -43,7 +43,9 @@ func (l *Loop) receive(ctx context.Context, d delivery) {
 		l.reports.dirty()
 		l.Log.Info("the store answers", "revision", d.batch.Revision)
 	}
-	l.held = ""
+	if l.Recovery == nil {
+		l.held = ""
+	}
 	d.watch.synced, d.watch.revision = true, d.batch.Revision
 	puts, deletes := l.table.merge(d.watch.source, d.watch.interest, d.batch)
 	l.change(puts, deletes)
@@ -57,14 +59,9 @@ func (l *Loop) receive(ctx context.Context, d delivery) {
 }
 
 // interrupted notes that a watch broke off; it is being tried again.
-func (l *Loop) interrupted(err error) {
+func (l *Loop) interrupted(ctx context.Context, err error) {
 	if errors.Is(err, store.ErrRestored) {
-		if l.held == "" {
-			l.Log.Error("the store is another one than before: everything here stays as it is; "+
-				"start the agent with --accept-store to follow the store again", "known", l.reached())
-			l.reports.dirty()
-		}
-		l.held = err.Error()
+		l.onHold(ctx, err)
 		return
 	}
 	l.connectionError = err.Error()

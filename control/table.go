@@ -1,6 +1,9 @@
 package control
 
 import (
+	"maps"
+	"slices"
+
 	"weft/overlay"
 	"weft/store"
 )
@@ -106,6 +109,38 @@ func (t *table) put(from source, r overlay.Resource) bool {
 	}
 	t.set(k, entry{resource: r, sources: old.sources | from})
 	return news
+}
+
+// doubt makes everything here older than whatever a watch says: it is of a store
+// that is no more. It stays until a watch does not list it.
+func (t *table) doubt() {
+	clear(t.dropped)
+	for _, k := range slices.Collect(maps.Keys(t.entries)) {
+		e := t.entries[k]
+		e.resource = copyOf(e.resource)
+		h := e.resource.Header()
+		h.Revision, h.UID = 0, ""
+		t.set(k, e)
+	}
+}
+
+// copyOf is a copy whose header can be changed.
+func copyOf(r overlay.Resource) overlay.Resource {
+	switch r := r.(type) {
+	case *overlay.Node:
+		c := *r
+		return &c
+	case *overlay.Network:
+		c := *r
+		return &c
+	case *overlay.Block:
+		c := *r
+		return &c
+	case *overlay.Endpoint:
+		c := *r
+		return &c
+	}
+	return r
 }
 
 // leave takes one source's cover away; the key is appended to deletes when that was the last.

@@ -14,10 +14,11 @@ import (
 
 // backend is where a server's resources are.
 type backend struct {
-	name  string
-	store store.Store
-	vault identity.Vault
-	close func() error
+	name   string
+	store  store.Store
+	ledger store.Ledger
+	vault  identity.Vault
+	close  func() error
 	// stopped is closed when the store ended by itself; nil: it cannot.
 	stopped <-chan struct{}
 }
@@ -37,13 +38,13 @@ func openBackend(ctx context.Context, o Options) (*backend, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &backend{name: name, store: s, vault: s, close: s.Close}, nil
+		return &backend{name: name, store: s, ledger: s, vault: s, close: s.Close}, nil
 	}
 	s, err := etcdstore.Embed(ctx, filepath.Join(o.StateDir, "etcd"), etcdstore.EmbedOptions{Options: options, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
-	return &backend{name: "embedded etcd", store: s, vault: s, close: s.Close, stopped: s.Stopped()}, nil
+	return &backend{name: "embedded etcd", store: s, ledger: s, vault: s, close: s.Close, stopped: s.Stopped()}, nil
 }
 
 // watch returns an error when the store ends by itself, and nil when ctx ends.

@@ -99,7 +99,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	}
 	s.ca.Lifetime = cmp.Or(o.Lifetime, s.ca.Lifetime)
 	s.api = api.NewServer(api.Options{
-		Store: s.backend.store, CA: s.ca, Names: names, Addresses: addresses, Version: o.Version, Logger: o.Log,
+		Store: s.backend.store, Ledger: s.backend.ledger, Seal: seal(filepath.Join(o.StateDir, sealFile)), CA: s.ca, Names: names, Addresses: addresses, Version: o.Version, Logger: o.Log,
 	})
 	return nil
 }

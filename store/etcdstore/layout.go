@@ -39,6 +39,7 @@ func (l layout) resource(k overlay.Key) string      { return l.root + path(k) }
 func (l layout) claim(c overlay.Claim) string       { return l.root + "claim/" + string(c) }
 func (l layout) need(needed, by overlay.Key) string { return l.users(needed) + path(by) }
 func (l layout) incarnation() string                { return l.root + "incarnation" }
+func (l layout) standing() string                   { return l.root + "standing" }
 func (l layout) kept(name string) string            { return l.root + "kept/" + name }
 
 // The following are prefixes, with a slash at their end: who needs a resource,

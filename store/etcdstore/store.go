@@ -8,6 +8,7 @@
 //	claim/CLAIM        the path of the resource that holds the claim
 //	need/PATH/PATH     empty: the second resource needs the first
 //	incarnation        minted when the store is made, and after a restore
+//	standing           which incarnations this one replaces, and whether it may be relied upon
 //	kept/NAME          what servers share: the CA's key
 //
 // An Update is one etcd transaction. It compares all that it relies on: the

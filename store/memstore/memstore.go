@@ -37,6 +37,7 @@ type Store struct {
 	// revision is the number of the last change; incarnation is what it counts in.
 	incarnation string
 	revision    int64
+	standing    store.Standing
 	// history has the changes after revision floor, oldest first.
 	history []change
 	floor   int64
