@@ -19,10 +19,13 @@ func (p *Plane) Apply(ctx context.Context, want dataplane.State, since *dataplan
 	defer p.mu.Unlock()
 	h := newHand(p.Host)
 	defer h.Close()
-	was, from := p.want, p.reached
+	from := p.reached
 	p.reached = 0
 	if since != nil && from != 0 && since.From == from && since.To == want.Generation {
-		p.want = was.With(*since)
+		was := before(p.want, *since)
+		p.changing.Lock()
+		p.want.Update(*since)
+		p.changing.Unlock()
 		p.wanted.Store(p.wanted.Load().onHost(LowerHost(p.want)))
 		err := p.applyDelta(ctx, h, was, *since)
 		if err == nil {
@@ -125,7 +128,7 @@ func (p *Plane) applyNetwork(ctx context.Context, h *hand, n dataplane.Network) 
 
 func (p *Plane) applyPorts(ctx context.Context, h *hand, n dataplane.Network) error {
 	ns := DomainNS(p.NetnsDir, n.Name)
-	p.expect(n.Name, wantNetwork(n, p.NetnsDir))
+	p.expect(n.Name, p.wantNetwork(n))
 	if err := p.watch(h, n.Name, ns); err != nil {
 		return err
 	}
@@ -153,7 +156,7 @@ func (p *Plane) applyChange(ctx context.Context, h *hand, old, next dataplane.Ne
 	if known := p.wanted.Load().networks[next.Name]; known != nil && onlyMany(d) {
 		p.expect(next.Name, known.after(next))
 	} else {
-		p.expect(next.Name, wantNetwork(next, p.NetnsDir))
+		p.expect(next.Name, p.wantNetwork(next))
 	}
 	if err := p.listen(h, next.Name, out.without(dataplane.Network{Ports: d.Ports.Set}).Ports); err != nil {
 		return err

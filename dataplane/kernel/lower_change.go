@@ -7,6 +7,35 @@ import (
 	"weft/overlay"
 )
 
+// before is what applying a delta has to know of the State that the delta is about to
+// change in place: of the networks that it names everything, but of remote stations
+// and their neighbours, which are very many, only those that it can concern.
+func before(s dataplane.State, d dataplane.Delta) dataplane.State {
+	was := dataplane.State{Networks: map[overlay.NetworkName]dataplane.Network{}}
+	for name, nd := range d.Networks {
+		n, known := s.Networks[name]
+		if !known {
+			continue
+		}
+		n.Ports, n.Members, n.Routes = maps.Clone(n.Ports), maps.Clone(n.Members), maps.Clone(n.Routes)
+		n.Neighbors = some(n.Neighbors, nd.Neighbors)
+		if nd.Members.Empty() {
+			n.Remotes = some(n.Remotes, nd.Remotes)
+		} else {
+			n.Remotes = maps.Clone(n.Remotes) // those of the members that change
+		}
+		was.Networks[name] = n
+	}
+	return was
+}
+
+// some is those entries of m that a change names.
+func some[K comparable, V any](m map[K]V, c dataplane.Changes[K, V]) map[K]V {
+	part := map[K]V{}
+	each(c, m, func(k K, v V) { part[k] = v })
+	return part
+}
+
 // nodesOf are the nodes whose stations or routes a change can concern: they lead to
 // the node's VTEP, and a node's routes share that VTEP's entry.
 func nodesOf(old, next dataplane.Network, d dataplane.NetworkDelta) map[overlay.NodeName]struct{} {

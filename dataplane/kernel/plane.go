@@ -53,8 +53,10 @@ type Plane struct {
 	// mu is held while the host is read or changed.
 	mu      sync.Mutex
 	watches watches
-	// want is the State of the last Apply; the zero value before.
-	want dataplane.State
+	// want is the State of the last Apply; the zero value before. Who changes it holds
+	// changing too: its collections are what notifications are compared with.
+	want     dataplane.State
+	changing sync.RWMutex
 	// reached is the generation that the host is known to be at; 0: unknown.
 	reached uint64
 	// out are the ports that the last Apply had to leave out, gone those whose

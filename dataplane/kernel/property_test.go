@@ -173,7 +173,8 @@ func thin[K comparable, V any](t *rapid.T, m map[K]V, compare func(a, b K) int) 
 	}
 }
 
-// A change leads to where the whole leads.
+// A change leads to where the whole leads, also when it is made in place and only what
+// comes before it was kept.
 func TestDiffOfChangeLeadsThere(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -185,8 +186,14 @@ func TestDiffOfChangeLeadsThere(t *testing.T) {
 		state := func(n dataplane.Network) dataplane.State {
 			return dataplane.State{Networks: map[overlay.NetworkName]dataplane.Network{"blue": n}}
 		}
-		d := dataplane.Between(state(from), state(to)).Networks["blue"]
-		was, want := LowerChange(from, to, d, "/run/netns")
+		d := dataplane.Between(state(from), state(to))
+		if len(d.Networks) == 0 {
+			return
+		}
+		inPlace := state(from).Clone()
+		kept := before(inPlace, d)
+		inPlace.Update(d)
+		was, want := LowerChange(kept.Networks["blue"], inPlace.Networks["blue"], d.Networks["blue"], "/run/netns")
 		m := newModel(LowerNetwork(from, "/run/netns"))
 		ops := Diff(want, was)
 		doAll(t, m, ops)

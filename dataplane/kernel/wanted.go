@@ -3,13 +3,15 @@ package kernel
 import (
 	"maps"
 	"net/netip"
+	"sync"
 
 	"weft/dataplane"
 	"weft/overlay"
 )
 
 // wanted is what notifications are compared with. It is never changed: an Apply puts
-// another in its place, before it changes the host.
+// another in its place, before it changes the host. Only the collections of the
+// networks' States change beneath it, with a Delta.
 type wanted struct {
 	networks map[overlay.NetworkName]*wantedNetwork
 	// hosts says whose links those on the host are.
@@ -21,17 +23,22 @@ type wanted struct {
 // wantedNetwork is one network: its State, and the objects of it that are few.
 // The many, for remote stations and their neighbours, are found in the State.
 type wantedNetwork struct {
-	net   dataplane.Network
-	ns    NS
-	frame Objects
+	net dataplane.Network
+	// changing is held while the collections of net change.
+	changing *sync.RWMutex
+	ns       NS
+	frame    Objects
 	// segments are the segment ports, by device.
 	segments map[string]overlay.EndpointName
 }
 
-func wantNetwork(n dataplane.Network, dir string) *wantedNetwork {
+func (p *Plane) wantNetwork(n dataplane.Network) *wantedNetwork {
 	few := n
 	few.Remotes, few.Neighbors = nil, nil
-	w := &wantedNetwork{net: n, ns: DomainNS(dir, n.Name), frame: LowerNetwork(few, dir), segments: map[string]overlay.EndpointName{}}
+	w := &wantedNetwork{
+		net: n, changing: &p.changing, ns: DomainNS(p.NetnsDir, n.Name), frame: LowerNetwork(few, p.NetnsDir),
+		segments: map[string]overlay.EndpointName{},
+	}
 	for name, p := range n.Ports {
 		if p.Kind == overlay.PortSegment {
 			w.segments[p.Device] = name
@@ -80,6 +87,8 @@ func onlyMany(d dataplane.NetworkDelta) bool {
 }
 
 func (w *wantedNetwork) tunnel(k TunnelKey) (netip.Addr, bool) {
+	w.changing.RLock()
+	defer w.changing.RUnlock()
 	if vtep, ok := w.frame.Tunnels[k]; ok || w.net.Kind == overlay.Routed {
 		return vtep, ok
 	}
@@ -88,6 +97,8 @@ func (w *wantedNetwork) tunnel(k TunnelKey) (netip.Addr, bool) {
 }
 
 func (w *wantedNetwork) station(k StationKey) (Station, bool) {
+	w.changing.RLock()
+	defer w.changing.RUnlock()
 	if s, ok := w.frame.Stations[k]; ok || w.net.Kind == overlay.Routed {
 		return s, ok
 	}
@@ -96,6 +107,8 @@ func (w *wantedNetwork) station(k StationKey) (Station, bool) {
 }
 
 func (w *wantedNetwork) neighbor(k NeighborKey) (overlay.MAC, bool) {
+	w.changing.RLock()
+	defer w.changing.RUnlock()
 	if mac, ok := w.frame.Neighbors[k]; ok || w.net.Kind == overlay.Routed {
 		return mac, ok
 	}
