@@ -73,6 +73,7 @@ func (l *Loop) settle() {
 		case failed != nil:
 			w.done <- failed
 		case there != w.gone:
+			l.note()
 			w.done <- nil
 		case !w.gone && !l.knows(w):
 			w.done <- fmt.Errorf("endpoint %s/%s was detached again before it was ready", w.network, w.name)
@@ -83,6 +84,18 @@ func (l *Loop) settle() {
 		}
 	}
 	l.waiters = waiting
+}
+
+// noteMost is up to how many resources the cache is written whenever somebody is told
+// that it is done: as fast as a few milliseconds. A larger one is written at its pace.
+const noteMost = 2000
+
+// note has what was asked for survive a crash of this agent, and the loss of the
+// store at the same time.
+func (l *Loop) note() {
+	if len(l.table.entries) <= noteMost {
+		l.save()
+	}
 }
 
 // knows reports whether the endpoint that is waited for is still to be there.

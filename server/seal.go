@@ -30,7 +30,7 @@ func (s seal) Load() (at overlay.Revision, err error) {
 		return at, err
 	}
 	if err := json.Unmarshal(data, &at); err != nil {
-		return at, fmt.Errorf("read %s: %w", string(s), err)
+		return at, fmt.Errorf("read %s: %w; remove it if the store is the one that it was", string(s), err)
 	}
 	return at, nil
 }
