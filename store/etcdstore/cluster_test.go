@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -15,23 +16,30 @@ import (
 // address of its own.
 type cluster struct {
 	*process
+	program string // that is run instead; or empty
 	t       *testing.T
 	dir     string
 	client  string // the URL
 	peer    string
-	tls     *certificates
+	tls     *testenv.Certificates
 	trusted string // the file of the CA that clients' certificates must be of
 	address netip.Addr
 }
 
 // startCluster starts an etcd, with TLS if there are certificates.
-func startCluster(t *testing.T, tls func(netip.Addr) *certificates) *cluster {
+func startCluster(t *testing.T, tls func(netip.Addr) *testenv.Certificates) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: t.TempDir(), address: loopback()}
+	return startProgram(t, "", tls)
+}
+
+// startProgram starts the etcd of a program, or this test binary's if that is empty.
+func startProgram(t *testing.T, program string, tls func(netip.Addr) *testenv.Certificates) *cluster {
+	t.Helper()
+	c := &cluster{t: t, program: program, dir: t.TempDir(), address: loopback()}
 	scheme := "http"
 	if tls != nil {
 		c.tls, scheme = tls(c.address), "https"
-		c.trusted = c.tls.ca
+		c.trusted = c.tls.CA
 	}
 	c.client = fmt.Sprintf("%s://%s", scheme, freePort(t, c.address))
 	c.peer = fmt.Sprintf("http://%s", freePort(t, c.address))
@@ -49,8 +57,12 @@ func (c *cluster) start() {
 		"--initial-cluster=test=" + c.peer, "--heartbeat-interval=20", "--election-timeout=100",
 	}
 	if c.tls != nil {
-		args = append(args, "--cert-file="+c.tls.server.cert, "--key-file="+c.tls.server.key,
+		args = append(args, "--cert-file="+c.tls.Server.Cert, "--key-file="+c.tls.Server.Key,
 			"--trusted-ca-file="+c.trusted, "--client-cert-auth")
+	}
+	if c.program != "" {
+		c.process = run(c.t, exec.Command(c.program, args...))
+		return
 	}
 	c.process = spawn(c.t, "etcd", args...)
 }
@@ -59,7 +71,7 @@ func (c *cluster) start() {
 func (c *cluster) options() DialOptions {
 	o := DialOptions{Endpoints: []string{c.client}, Options: Options{Timeout: 2 * time.Second}}
 	if c.tls != nil {
-		o.CA, o.Cert, o.Key = c.tls.ca, c.tls.client.cert, c.tls.client.key
+		o.CA, o.Cert, o.Key = c.tls.CA, c.tls.Client.Cert, c.tls.Client.Key
 	}
 	return o
 }
@@ -96,4 +108,9 @@ func freePort(t *testing.T, a netip.Addr) netip.AddrPort {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// newCertificates makes certificates for whatever address a cluster gets.
+func newCertificates(t *testing.T) func(netip.Addr) *testenv.Certificates {
+	return func(a netip.Addr) *testenv.Certificates { return testenv.NewCertificates(t, a) }
 }

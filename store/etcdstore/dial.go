@@ -12,6 +12,8 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"weft/store"
 )
 
 // DialOptions say how an existing etcd cluster is reached.
@@ -36,7 +38,8 @@ const (
 	keepAliveTimeout = 5 * time.Second
 )
 
-// Dial opens the store in an existing etcd cluster. It needs etcd 3.4 or later.
+// Dial opens the store in an existing etcd cluster, of etcd 3.4 or later: the contract
+// was run on 3.4.23, Debian 12's (TestInstalledProgram).
 func Dial(ctx context.Context, o DialOptions) (*Store, error) {
 	config, err := o.config()
 	if err != nil {
@@ -47,6 +50,11 @@ func Dial(ctx context.Context, o DialOptions) (*Store, error) {
 		return nil, fmt.Errorf("etcd client: %w", err)
 	}
 	s, err := open(ctx, client.KV, connected(client), client.Close, o.Options)
+	if errors.Is(err, store.ErrUnavailable) {
+		if why := o.reason(ctx, config.TLS); why != nil {
+			err = fmt.Errorf("open store: %w: %w", store.ErrUnavailable, why)
+		}
+	}
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}

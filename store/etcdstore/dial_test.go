@@ -2,11 +2,14 @@ package etcdstore
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,23 +50,59 @@ func TestRefused(t *testing.T) {
 	c := startCluster(t, newCertificates(t))
 	c.dial(c.options())
 	other := newCertificates(t)(c.address)
+	misnamed := newCertificates(t)(loopback())
+	elsewhere := "https://" + freePort(t, c.address).String()
 	for _, tt := range []struct {
-		name   string
-		change func(*DialOptions)
+		name, says string
+		change     func(*DialOptions)
 	}{
-		{"no client certificate", func(o *DialOptions) { o.Cert, o.Key = "", "" }},
-		{"a client certificate of another CA", func(o *DialOptions) { o.Cert, o.Key = other.client.cert, other.client.key }},
-		{"a server of another CA", func(o *DialOptions) { o.CA = other.ca }},
-		{"no TLS", func(o *DialOptions) {
+		{"no client certificate", "refuses this client's certificate: tls: certificate required", func(o *DialOptions) { o.Cert, o.Key = "", "" }},
+		{"a client certificate of another CA", "refuses this client's certificate: tls: ", func(o *DialOptions) { o.Cert, o.Key = other.Client.Cert, other.Client.Key }},
+		{"a server of another CA", "that the given CA did not issue", func(o *DialOptions) { o.CA = other.CA }},
+		{"another name", "shows a certificate for another name: ", func(o *DialOptions) {
+			o.Endpoints, o.CA = []string{"https://" + serveTLS(t, c.address, misnamed.Server)}, misnamed.CA
+		}},
+		{"nobody there", elsewhere + " refuses the connection: nothing listens there", func(o *DialOptions) { o.Endpoints = []string{elsewhere} }},
+		{"no TLS", "want https:// if it has TLS", func(o *DialOptions) {
 			*o = DialOptions{Endpoints: []string{"http" + strings.TrimPrefix(c.client, "https")}}
 		}},
 	} {
 		o := c.options()
 		tt.change(&o)
 		o.Timeout = time.Second
-		if s, err := Dial(t.Context(), o); !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("%s: got %v, error %v; want ErrUnavailable", tt.name, s, err)
+		s, err := Dial(t.Context(), o)
+		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: got %v, error %v; want ErrUnavailable, and %q", tt.name, s, err, tt.says)
 		}
+	}
+}
+
+// serveTLS shows everybody at an address a certificate, and does nothing more.
+func serveTLS(t *testing.T, a netip.Addr, p testenv.KeyPair) (address string) {
+	t.Helper()
+	cert, err := tls.LoadX509KeyPair(p.Cert, p.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", netip.AddrPortFrom(a, 0).String(), &tls.Config{Certificates: []tls.Certificate{cert}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = s.Serve(l) }) // until it is closed
+	t.Cleanup(func() { _ = s.Close(); serving.Wait() })
+	return l.Addr().String()
+}
+
+// TestTLSIsNotThere: who expects TLS of a cluster without it is told so.
+func TestTLSIsNotThere(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil)
+	c.dial(c.options())
+	o := DialOptions{Endpoints: []string{"https" + strings.TrimPrefix(c.client, "http")}, Options: Options{Timeout: time.Second}}
+	if s, err := Dial(t.Context(), o); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "want http:// if it has none") {
+		t.Errorf("got %v, error %v", s, err)
 	}
 }
 
@@ -77,12 +116,12 @@ func TestRotation(t *testing.T) {
 	put(t, s, node(1))
 	c.kill()
 	next := newCertificates(t)(c.address)
-	for from, to := range map[string]string{next.client.cert: o.Cert, next.client.key: o.Key} {
+	for from, to := range map[string]string{next.Client.Cert: o.Cert, next.Client.Key: o.Key} {
 		if err := os.Rename(from, to); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c.trusted = next.ca
+	c.trusted = next.CA
 	c.start()
 	testenv.Eventually(t, 20*time.Second, func() error {
 		_, _, err := s.Update(t.Context(), store.Change{Put: node(2), Expect: store.Any})
@@ -107,11 +146,11 @@ func TestDialOptions(t *testing.T) {
 		{"no scheme", `etcd endpoint "127.0.0.1:1": want https://HOST:PORT`, DialOptions{Endpoints: []string{"127.0.0.1:1"}}},
 		{"a path", "want https://HOST:PORT", DialOptions{Endpoints: []string{"https://127.0.0.1:1/x"}}},
 		{"two schemes", "want one scheme for all", DialOptions{Endpoints: []string{"https://127.0.0.1:1", "http://127.0.0.1:2"}}},
-		{"files without TLS", "TLS files are given", DialOptions{Endpoints: []string{"http://127.0.0.1:1"}, CA: good.ca}},
+		{"files without TLS", "TLS files are given", DialOptions{Endpoints: []string{"http://127.0.0.1:1"}, CA: good.CA}},
 		{"no such CA", "no such file", DialOptions{Endpoints: https, CA: filepath.Join(dir, "none")}},
 		{"no CA in the file", "has no certificate in PEM", DialOptions{Endpoints: https, CA: text}},
-		{"a certificate without its key", "etcd client certificate", DialOptions{Endpoints: https, CA: good.ca, Cert: good.client.cert}},
-		{"another one's key", "etcd client certificate", DialOptions{Endpoints: https, Cert: good.client.cert, Key: good.server.key}},
+		{"a certificate without its key", "etcd client certificate", DialOptions{Endpoints: https, CA: good.CA, Cert: good.Client.Cert}},
+		{"another one's key", "etcd client certificate", DialOptions{Endpoints: https, Cert: good.Client.Cert, Key: good.Server.Key}},
 	} {
 		if s, err := Dial(t.Context(), tt.o); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, error %v; want %q", tt.name, s, err, tt.want)

@@ -46,8 +46,15 @@ type process struct {
 // spawn starts a process, which is killed when the test ends.
 func spawn(t testing.TB, role string, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(os.Args[0], args...)}
-	p.Env = append(os.Environ(), roleVar+"="+role)
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), roleVar+"="+role)
+	return run(t, cmd)
+}
+
+// run starts a command, which is killed when the test ends.
+func run(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{Cmd: cmd}
 	p.Stderr = io.Discard
 	out, err := p.StdoutPipe()
 	if err != nil {
