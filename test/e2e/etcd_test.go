@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,7 @@ type etcd struct {
 	*host
 	dir     string
 	url     string
+	tls     *testenv.Certificates
 	process *lab.Process
 }
 
@@ -25,20 +27,18 @@ func (h *host) startEtcd() *etcd {
 	h.s.t.Helper()
 	address := h.Machine().NICs[0].Addresses[0].Addr()
 	e := &etcd{host: h, dir: h.s.t.TempDir(), url: "https://" + address.String() + ":2379"}
-	makeCertificates(h.s.t, e.dir, address)
+	e.tls = testenv.NewCertificates(h.s.t, address)
 	e.start()
 	return e
 }
-
-func (e *etcd) file(name string) string { return filepath.Join(e.dir, name) }
 
 // start starts it, also again after it was killed.
 func (e *etcd) start() {
 	e.s.t.Helper()
 	cmd := exec.Command("/proc/self/exe",
-		"--name=other", "--data-dir="+e.file("data"), "--log-level=error",
+		"--name=other", "--data-dir="+filepath.Join(e.dir, "data"), "--log-level=error",
 		"--listen-client-urls="+e.url, "--advertise-client-urls="+e.url,
-		"--cert-file="+e.file("server.pem"), "--key-file="+e.file("server.key"), "--trusted-ca-file="+e.file("ca.pem"), "--client-cert-auth")
+		"--cert-file="+e.tls.Server.Cert, "--key-file="+e.tls.Server.Key, "--trusted-ca-file="+e.tls.CA, "--client-cert-auth")
 	cmd.Env = append(os.Environ(), roleVar+"=etcd")
 	var err error
 	if e.process, err = e.Start(cmd); err != nil {
@@ -47,11 +47,8 @@ func (e *etcd) start() {
 }
 
 // flags have a server use it, with a client's certificate.
-func (e *etcd) flags(client string) []string {
-	return []string{
-		"--etcd-endpoints", e.url, "--etcd-ca", e.file("ca.pem"),
-		"--etcd-cert", e.file(client + ".pem"), "--etcd-key", e.file(client + ".key"),
-	}
+func (e *etcd) flags(client testenv.KeyPair) []string {
+	return []string{"--etcd-endpoints", e.url, "--etcd-ca", e.tls.CA, "--etcd-cert", client.Cert, "--etcd-key", client.Key}
 }
 
 // TestExistingEtcd: Weft keeps its resources in a cluster that is there already. When
@@ -61,7 +58,7 @@ func TestExistingEtcd(t *testing.T) {
 	t.Parallel()
 	s := hosts(t)
 	e := s.c.startEtcd()
-	s.a.startServer(e.flags("client")...)
+	s.a.startServer(e.flags(e.tls.Client)...)
 	s.b.startAgent(s.token())
 	s.a.weft("network create blue --subnet 10.7.0.0/24")
 	a, b := s.a.attach("blue"), s.b.attach("blue")
@@ -83,9 +80,9 @@ func TestExistingEtcd(t *testing.T) {
 		return nil
 	}, "changes are taken again")
 
-	stranger := s.b.finish(s.weft.Command(s.b.Host, "weftd", append([]string{"server", "--log-level=error"}, e.flags("stranger")...)...))
+	stranger := s.b.finish(s.weft.Command(s.b.Host, "weftd", append([]string{"server", "--log-level=error"}, e.flags(testenv.NewCertificates(t, netip.MustParseAddr("192.0.2.1")).Client)...)...))
 	stranger.refused(t, 1, "weftd: etcd at "+e.url, "certificate?")
-	second, err := s.b.Start(s.weft.Command(s.b.Host, "weftd", append([]string{"server"}, e.flags("client")...)...))
+	second, err := s.b.Start(s.weft.Command(s.b.Host, "weftd", append([]string{"server"}, e.flags(e.tls.Client)...)...))
 	if err != nil {
 		t.Fatal(err)
 	}
