@@ -69,6 +69,8 @@ func (s *Server) hear(ctx context.Context, id identity.Identity, told store.Repo
 func wants(now store.Standing, id identity.Identity, known overlay.Revision) store.Phase {
 	told := now.Nodes[overlay.NodeName(id.Name)]
 	switch {
+	case known.IsZero():
+		return "" // it has forgotten what is its own; others may know
 	case now.Phase == store.TakingOwn && !told.Own:
 		return store.TakingOwn
 	case now.Phase == store.TakingOthers && !told.Others:

@@ -136,7 +136,8 @@ func TestRecoverFromNodes(t *testing.T) {
 	for m, name := range map[*memory]string{a: "a", b: "b", late: "c"} {
 		m.client = w.client(t, overlay.RoleNode, name, h)
 	}
-	now := recoverFrom(t, admin, 500*time.Millisecond, a, b)
+	forgetful := &memory{client: late.client, Report: store.Report{Node: late.Node}}
+	now := recoverFrom(t, admin, 500*time.Millisecond, a, b, forgetful)
 	if now.Phase != store.Sound || now.Reason != "put back from the nodes by admin root" {
 		t.Errorf("standing %+v", now)
 	}

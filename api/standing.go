@@ -217,6 +217,19 @@ func (s *Server) sound() error {
 	}
 }
 
+// mayFollow reports why somebody may not follow the store: to a node, also to one
+// that has forgotten what it knew, the absence of what a store on hold lacks would
+// be deletion.
+func (s *Server) mayFollow(ctx context.Context, id identity.Identity) error {
+	if s.Ledger == nil || id.Role != overlay.RoleNode {
+		return nil
+	}
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	return s.sound()
+}
+
 // holdReason is why nothing is allocated; empty when it is.
 func (s *Server) holdReason() string {
 	if now := s.standing.Load(); now != nil && now.Phase != store.Sound {

@@ -131,6 +131,8 @@ func TestWipedStore(t *testing.T) {
 	}
 	_, err = Join(t.Context(), token.Token, "b")
 	onHold(t, "join", err, wiped)
+	err = agent.Watch(t.Context(), store.Interest{}, overlay.Revision{}, func(store.Batch) error { return errors.New("delivered") })
+	onHold(t, "follow", err, wiped)
 	if seal.at != before {
 		t.Errorf("the seal was changed to %s", seal.at)
 	}

@@ -33,6 +33,9 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, id identity.Ident
 			return Forbidden("", "%s may not watch tokens", id)
 		}
 	}
+	if err := s.mayFollow(r.Context(), id); err != nil {
+		return err
+	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := &stream{w: w, control: http.NewResponseController(w)}
 	ctx, cancel := s.session(r.Context(), id)
