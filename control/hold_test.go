@@ -147,6 +147,38 @@ func TestLoopHoldsAgain(t *testing.T) {
 	})
 }
 
+// TestLoopWithoutMemoryHolds: a node that has forgotten what it knew touches nothing
+// while the store is on hold, and then follows.
+func TestLoopWithoutMemoryHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		both := &exchange{Store: &closed{s}}
+		d := &desk{}
+		n := start(t, both, cachePath(t), func(o *Options) { o.Recovery = d })
+		pass(10 * time.Second)
+		n.expect("")
+		if r, asked := d.last(); asked == 0 || !r.Known.IsZero() {
+			t.Errorf("asked %d times, last with %+v", asked, r)
+		}
+		put(t, s, web("blue", "web", "a", 5))
+		_, at, err := s.Update(t.Context(), store.Change{Delete: overlay.Key{Kind: overlay.KindToken, Name: "none"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		both.turn(s)
+		d.say(store.Answer{Follow: true, Revision: at}, nil)
+		pass(5 * time.Second)
+		n.expect("full blue[web]")
+	})
+}
+
+// closed is a store that lets nobody watch.
+type closed struct{ store.Store }
+
+func (closed) Watch(context.Context, store.Interest, overlay.Revision, func(store.Batch) error) error {
+	return store.ErrRestored
+}
+
 // TestOutboxWaitsOnHold: what a store on hold refuses is written when it takes it, and
 // keeps nothing else waiting.
 func TestOutboxWaitsOnHold(t *testing.T) {
