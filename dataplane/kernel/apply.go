@@ -199,15 +199,17 @@ func (p *Plane) remove(ctx context.Context, h *hand, name overlay.NetworkName) e
 // change does ops in order. One that fails ends the network's change: what
 // follows stands on it.
 func (p *Plane) change(ctx context.Context, h *hand, name overlay.NetworkName, ops []Op) error {
-	for i, op := range ops {
-		err := ctx.Err()
+	for i, n := 0, 0; i < len(ops); i += n {
+		op, err := ops[i], ctx.Err()
 		if err == nil {
-			err = op.do(h)
+			n, err = h.do(ops[i:], DomainNS(p.NetnsDir, name))
 		}
 		if err != nil {
 			return &OpError{Network: name, Op: op, Done: i, Total: len(ops), Err: inWords(h, op, err)}
 		}
-		p.Log.Debug("host changed", "network", name, "op", op.String())
+		for _, op := range ops[i : i+n] {
+			p.Log.Debug("host changed", "network", name, "op", op.String())
+		}
 		if made, ok := op.(addNamespace); ok {
 			if err := p.watch(h, name, made.NS); err != nil {
 				return err

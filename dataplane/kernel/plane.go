@@ -77,7 +77,7 @@ func New(o Options) (*Plane, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	p := &Plane{
-		Options: o, events: make(chan dataplane.Event), outbox: newOutbox(), suspicions: newSuspicions(), stop: stop,
+		Options: o, events: make(chan dataplane.Event, 64), outbox: newOutbox(), suspicions: newSuspicions(), stop: stop,
 		watches: watches{host: host, domains: map[overlay.NetworkName]*watch{}},
 		out:     map[overlay.NetworkName]portSet{}, gone: map[overlay.NetworkName]portSet{},
 		failed: map[overlay.NetworkName]struct{}{},
