@@ -406,3 +406,24 @@ func TestRemovalRace(t *testing.T) {
 		}
 	}
 }
+
+// TestMACFollowsAddress: who gets an address that another had before has its MAC, too, as
+// others may remember it; on another network nobody does.
+func TestMACFollowsAddress(t *testing.T) {
+	t.Parallel()
+	w, admin := cluster(t)
+	put(t, admin, network("red", "", "10.7.0.0/24"))
+	first := put(t, admin, endpoint("blue", "first", "a", "10.7.0.9"))
+	other := put(t, admin, endpoint("red", "first", "a", "10.7.0.9"))
+	if _, _, err := admin.Update(t.Context(), store.Change{Delete: first.Key(), Expect: store.Any}); err != nil {
+		t.Fatal(err)
+	}
+	// Another server, as after a restart.
+	again := put(t, w.client(t, overlay.RoleAdmin, "again", w.serve(t, nil)), endpoint("blue", "second", "b", "10.7.0.9"))
+	if again.Spec.MAC != first.Spec.MAC {
+		t.Errorf("the address has %s now, and had %s", again.Spec.MAC, first.Spec.MAC)
+	}
+	if other.Spec.MAC == first.Spec.MAC {
+		t.Errorf("two networks have %s", other.Spec.MAC)
+	}
+}

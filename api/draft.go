@@ -1,6 +1,8 @@
 package api
 
 import (
+	"crypto/sha256"
+	"math/rand/v2"
 	"net/netip"
 
 	"weft/ipam"
@@ -87,13 +89,18 @@ func (t taken) Has(a netip.Addr) bool {
 // Len implements ipam.Taken.
 func (t taken) Len() int { return t.used.Len() + len(t.avoid) }
 
-// chooseMAC chooses and reserves a MAC in a network.
-func (s *Server) chooseMAC(n overlay.NetworkName, d *draft) (overlay.MAC, error) {
+// chooseMAC chooses and reserves a MAC in a network. An endpoint's follows from its first
+// address: who still remembers whose that was before has the right MAC.
+func (s *Server) chooseMAC(n overlay.NetworkName, addresses []netip.Addr, d *draft) (overlay.MAC, error) {
+	source := s.Random
+	if len(addresses) > 0 {
+		source = rand.NewChaCha8(sha256.Sum256([]byte(string(n) + "/" + addresses[0].String())))
+	}
 	x := s.index
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	u := x.used.in(n)
-	m, err := ipam.NextMAC(s.Random, func(m overlay.MAC) bool { return u.macs.Has(m) || d.avoid[overlay.MACClaim(n, m)] })
+	m, err := ipam.NextMAC(source, func(m overlay.MAC) bool { return u.macs.Has(m) || d.avoid[overlay.MACClaim(n, m)] })
 	if err != nil {
 		return overlay.MAC{}, err
 	}

@@ -28,11 +28,6 @@ func (s *Server) completeEndpoint(ctx context.Context, e overlay.Endpoint, old *
 	if e.Spec.Port == overlay.PortSegment {
 		return &e, nil
 	}
-	if e.Spec.MAC.IsZero() {
-		if e.Spec.MAC, err = s.chooseMAC(e.Network, d); err != nil {
-			return nil, err
-		}
-	}
 	switch {
 	case old != nil && e.Spec.Node == old.Spec.Node && slices.Equal(e.Spec.Addresses, old.Spec.Addresses):
 		e.Spec.Blocks = old.Spec.Blocks
@@ -40,6 +35,9 @@ func (s *Server) completeEndpoint(ctx context.Context, e overlay.Endpoint, old *
 		err = s.chooseAddresses(ctx, &e, n, d)
 	default:
 		err = s.checkAddresses(ctx, &e, n)
+	}
+	if err == nil && e.Spec.MAC.IsZero() {
+		e.Spec.MAC, err = s.chooseMAC(e.Network, e.Spec.Addresses, d)
 	}
 	return &e, err
 }
