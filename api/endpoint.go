@@ -73,15 +73,15 @@ func endpointDefaults(e, old *overlay.Endpoint) {
 
 // networkOf is the endpoint's network. One that was made a moment ago through
 // another server may still be on its way here.
-func (s *Server) networkOf(ctx context.Context, e *overlay.Endpoint) (*overlay.Network, error) {
-	k := overlay.Key{Kind: overlay.KindNetwork, Name: string(e.Network)}
+func (s *Server) networkOf(ctx context.Context, r overlay.Resource) (*overlay.Network, error) {
+	k := overlay.Key{Kind: overlay.KindNetwork, Name: string(r.Key().Network)}
 	if s.index.get(k) == nil {
 		s.index.changed(ctx, k, 0, s.patience)
 	}
 	if n := lookup[overlay.Network](s.index, k); n != nil {
 		return n, nil
 	}
-	return nil, &store.MissingError{Key: e.Key(), Need: k}
+	return nil, &store.MissingError{Key: r.Key(), Need: k}
 }
 
 // fits reports why the network cannot have the endpoint, or old not become it.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 
 	"weft/api/identity"
@@ -18,9 +19,17 @@ const (
 	// maxReport is the most that a report may have, in bytes: what a node knows of
 	// some hundred thousand endpoints.
 	maxReport = 64 << 20
-	// maxConflicts is how many of a node's conflicts are kept.
-	maxConflicts = 100
+	// maxConflicts is how many of a node's conflicts are kept, and maxAllConflicts of
+	// all nodes': the standing is one value of etcd's, of 1.5 MiB at the most.
+	maxConflicts    = 100
+	maxAllConflicts = 1000
+	// maxNamed is how many nodes are kept that others named.
+	maxNamed = 10_000
 )
+
+// incarnation is what stores are told apart by, as far as it matters to who shows and
+// keeps what a node claims to have known.
+var incarnation = regexp.MustCompile(`^[A-Za-z0-9-]{0,64}$`)
 
 // report takes what a node on hold tells, and says what it is to do.
 func (s *Server) report(w http.ResponseWriter, r *http.Request, id identity.Identity) error {
@@ -44,6 +53,9 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request, id identity.Iden
 func (s *Server) hear(ctx context.Context, id identity.Identity, told store.Report) (store.Answer, error) {
 	if err := sameHost(id, s.nodeOf(id)); err != nil {
 		return store.Answer{}, err
+	}
+	if !incarnation.MatchString(told.Known.Incarnation) {
+		return store.Answer{}, Invalid("", "known: %.40q is no store's incarnation", told.Known.Incarnation)
 	}
 	now, err := s.object(ctx, told.Known, id.String())
 	if err != nil {
@@ -189,11 +201,15 @@ func isStation(r overlay.Resource) int {
 }
 
 // counts reports whether what the node says of a resource counts: its own always,
-// networks too, others' when they are asked for and cannot tell themselves.
+// others' when they are asked for and cannot tell themselves. Networks count when
+// the recovery knew of the node: one that has joined since has known none before it.
 func (t *telling) counts(r overlay.Resource) bool {
 	owner := ownerOf(r)
 	switch {
-	case owner == "", string(owner) == t.id.Name:
+	case owner == "":
+		_, known := t.now.Nodes[overlay.NodeName(t.id.Name)]
+		return known || t.now.Phase != store.Sound
+	case string(owner) == t.id.Name:
 		return true
 	case t.now.Phase != store.TakingOthers:
 		return false
@@ -221,7 +237,7 @@ func (t *telling) noted(was map[overlay.NodeName]store.Told) map[overlay.NodeNam
 		nodes = map[overlay.NodeName]store.Told{}
 	}
 	for _, n := range t.Nodes {
-		if name := overlay.NodeName(n.Name); !nodes[name].Own {
+		if name := overlay.NodeName(n.Name); t.has[n.Key()] && !nodes[name].Own && len(nodes) < maxNamed {
 			nodes[name] = was[name] // which makes it known
 		}
 	}
@@ -230,8 +246,15 @@ func (t *telling) noted(was map[overlay.NodeName]store.Told) map[overlay.NodeNam
 	mine.Own = true
 	mine.Others = t.now.Phase == store.TakingOthers
 	mine.Restored += t.restored
-	mine.Conflicts = slices.Clone(t.problems[:min(len(t.problems), maxConflicts)])
-	if more := len(t.problems) - maxConflicts; more > 0 {
+	room := maxAllConflicts
+	for other, told := range nodes {
+		if other != name {
+			room -= len(told.Conflicts)
+		}
+	}
+	room = max(0, min(room, maxConflicts, len(t.problems)))
+	mine.Conflicts = slices.Clone(t.problems[:room])
+	if more := len(t.problems) - room; more > 0 {
 		mine.Conflicts = append(mine.Conflicts, fmt.Sprintf("and %d more", more))
 	}
 	nodes[name] = mine

@@ -59,8 +59,30 @@ func (s *Server) wholeOf(ctx context.Context, t *telling, r overlay.Resource) (o
 			return nil, err
 		}
 		return &e, s.checkAddresses(ctx, &e, n)
+	case *overlay.Network:
+		if r.Spec.VNI == 0 {
+			return nil, Invalid("", "%s: no VNI is told, and servers give every network one", r.Key())
+		}
+	case *overlay.Block:
+		n, err := s.networkOf(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		return r, isShare(r, n)
 	}
 	return r, check(r)
+}
+
+// isShare reports why a block is none that servers make: claims tell blocks of one
+// length apart, and no others.
+func isShare(b *overlay.Block, n *overlay.Network) error {
+	p := b.Spec.Prefix
+	f := overlay.FamilyOf(p.Addr())
+	subnet, ok := n.Spec.Subnet(f)
+	if !ok || n.Spec.Kind != overlay.Routed || p.Bits() != n.Spec.BlockBits(f) || !subnet.Contains(p.Addr()) || b.Name != overlay.BlockName(p) {
+		return Invalid("", "%s: %s is no node's share of network %s", b.Key(), p, n.Name)
+	}
+	return nil
 }
 
 // newer reports whether what the node says of its own is later than what an older

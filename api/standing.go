@@ -28,6 +28,9 @@ const (
 	lookEvery = time.Second
 	// lastLook is how long the look at the end may take.
 	lastLook = time.Second
+	// maxReplaces is how many incarnations are remembered: the standing has to fit
+	// into one value of etcd's, whatever nodes claim to have known.
+	maxReplaces = 1000
 )
 
 // stand keeps an eye on the store's standing until ctx ends.
@@ -144,11 +147,12 @@ func (s *Server) hold(now *store.Standing, reason string) {
 	now.FromNodes, now.Run, now.Nodes = false, "", nil
 }
 
+// with adds a word to a list; the oldest ones make room for it.
 func with(list []string, word string) []string {
 	if slices.Contains(list, word) {
 		return list
 	}
-	return append(slices.Clone(list), word)
+	return append(slices.Clone(list[max(0, len(list)+1-maxReplaces):]), word)
 }
 
 // errAsItIs leaves the standing as it is.
