@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"weft/dataplane"
 	"weft/internal/testenv"
 	"weft/overlay"
@@ -53,6 +55,36 @@ func TestDetachMany(t *testing.T) {
 		t.Errorf("left over:\n%s", links)
 	}
 	ping(t, n.workloads[0], "10.7.0.17")
+}
+
+// TestMarkedLinkStays: a link that somebody marked for deletion who was killed then,
+// and that is wanted again, does not go with the next ones.
+func TestMarkedLinkStays(t *testing.T) {
+	t.Parallel()
+	ns := testenv.Namespace(t)
+	for _, name := range []string{"kept", "gone1", "gone2"} {
+		testenv.Run(t, ns, "ip", "link", "add", name, "type", "dummy")
+	}
+	h := newHand(ns)
+	defer h.Close()
+	s, err := h.in(Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := s.link("kept")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.send(unix.RTM_SETLINK, 0, linkMessage(unix.AF_UNSPEC, kept), doomed()); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.deleteLinks(Host, []string{"gone1", "gone2"}); err != nil {
+		t.Fatal(err)
+	}
+	links := testenv.Output(t, ns, "ip", "-o", "link")
+	if !strings.Contains(links, ": kept:") || strings.Contains(links, "gone") {
+		t.Errorf("want kept and no other:\n%s", links)
+	}
 }
 
 // BenchmarkDetachMany is the time to apply that 500 ports went at once.

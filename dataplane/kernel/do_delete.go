@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -29,9 +30,13 @@ func deletions(ops []Op, domain NS) (links []string) {
 	return links
 }
 
-// doomed is the group (IFLA_GROUP) of links that are about to be deleted: "weft".
-// Elsewhere a group's links could be somebody else's, in a domain they are not.
-const doomed = 0x77656674
+// doomed is a group (IFLA_GROUP) for links that are about to be deleted: another one
+// each time, as links that a killed process has marked may stay after all. Group 0 is
+// everybody's. Elsewhere a group's links could be somebody else's, in a domain they
+// are not.
+func doomed() *nl.RtAttr {
+	return nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(1<<31|rand.Uint32()))
+}
 
 // deleteLinks deletes links of a domain as one group. For each request to delete the
 // kernel waits until nobody uses what goes any more (net/core/dev.c,
@@ -42,7 +47,7 @@ func (h *hand) deleteLinks(domain NS, names []string) error {
 	if err != nil {
 		return ignore(err, fs.ErrNotExist)
 	}
-	group := nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(doomed))
+	group := doomed()
 	for _, name := range names {
 		i, err := s.link(name)
 		if errors.Is(err, fs.ErrNotExist) {
