@@ -63,7 +63,7 @@ func TestMarkedLinkStays(t *testing.T) {
 	t.Parallel()
 	ns := testenv.Namespace(t)
 	for _, name := range []string{"kept", "gone1", "gone2"} {
-		testenv.Run(t, ns, "ip", "link", "add", name, "type", "dummy")
+		testenv.Run(t, ns, "ip", "link", "add", name, "type", "bridge")
 	}
 	h := newHand(ns)
 	defer h.Close()
