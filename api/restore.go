@@ -15,6 +15,9 @@ import (
 // the error says so. Only what a node's own later word replaces is changed.
 func (s *Server) putBack(ctx context.Context, t *telling, r overlay.Resource) (bool, error) {
 	for range writeTries {
+		if err := s.revoked(t.id); err != nil {
+			return false, err // since it was admitted
+		}
 		have := s.index.get(r.Key())
 		if have != nil && (same(have, r) || !t.newer(r, have)) {
 			return false, differs(have, r)
