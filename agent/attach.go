@@ -29,6 +29,11 @@ func (s *service) Attach(ctx context.Context, r agentapi.AttachRequest) (agentap
 	if err := s.begun(ctx); err != nil {
 		return agentapi.Attachment{}, err
 	}
+	done, err := s.attaches.take(ctx, e.Spec.Attach)
+	if err != nil {
+		return agentapi.Attachment{}, err
+	}
+	defer done()
 	have, err := s.same(ctx, e, r.Name)
 	if err != nil {
 		return agentapi.Attachment{}, err

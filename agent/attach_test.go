@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"weft/api/agentapi"
 	"weft/api/identity"
 	"weft/control"
+	"weft/dataplane"
 	"weft/dataplane/dataplanetest"
 	"weft/internal/testenv"
 	"weft/overlay"
@@ -91,15 +93,20 @@ func aside(t *testing.T, run func(context.Context) error) {
 // start starts what an agent is to its socket, on a host in memory.
 func (w *world) start(t *testing.T, s store.Store) *service {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
 	plane := dataplanetest.NewMemory()
 	t.Cleanup(func() {
 		if err := plane.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	return w.startOn(t, s, plane)
+}
+
+// startOn does the same with another plane.
+func (w *world) startOn(t *testing.T, s store.Store, plane dataplane.Plane) *service {
+	t.Helper()
 	loop := control.New(control.Options{
-		Node: "a", Store: s, Plane: plane, Log: log, CachePath: filepath.Join(t.TempDir(), "cache.json"),
+		Node: "a", Store: s, Plane: plane, Log: slog.New(slog.DiscardHandler), CachePath: filepath.Join(t.TempDir(), "cache.json"),
 		Namespace: namespace, PlaneName: overlay.PlaneKernel, PlaneReason: "test",
 	})
 	aside(t, loop.Run)
@@ -225,5 +232,66 @@ func TestAttachWhileTheAgentStops(t *testing.T) {
 	}
 	if err := plane.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// slow is a plane that takes its time for the first port.
+type slow struct {
+	dataplane.Plane
+	once    sync.Once
+	begun   chan struct{}
+	proceed chan struct{}
+}
+
+func (p *slow) Apply(ctx context.Context, s dataplane.State, d *dataplane.Delta) error {
+	if n, ok := s.Networks["blue"]; ok && len(n.Ports) > 0 {
+		p.once.Do(func() { close(p.begun); <-p.proceed })
+	}
+	return p.Plane.Apply(ctx, s, d)
+}
+
+// TestAttachAfterAnotherGaveUp: an endpoint that somebody asks for while the request of
+// a caller who is gone is undone stays, whichever of them is faster.
+func TestAttachAfterAnotherGaveUp(t *testing.T) {
+	t.Parallel()
+	for i := range 20 {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			attachAfterAnotherGaveUp(t)
+		})
+	}
+}
+
+func attachAfterAnotherGaveUp(t *testing.T) {
+	w := newWorld(t)
+	memory := dataplanetest.NewMemory()
+	t.Cleanup(func() {
+		if err := memory.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	plane := &slow{Plane: memory, begun: make(chan struct{}), proceed: make(chan struct{})}
+	s := w.startOn(t, w.store, plane)
+	request := agentapi.AttachRequest{Network: "blue", Type: overlay.AttachVeth, Target: testenv.Name(t, "v"), Name: "web"}
+	gone, leave := context.WithCancel(t.Context())
+	var first sync.WaitGroup
+	first.Go(func() {
+		if _, err := s.Attach(gone, request); err == nil {
+			t.Error("who left got an answer")
+		}
+	})
+	<-plane.begun
+	leave()
+	var second sync.WaitGroup
+	second.Go(func() {
+		if _, err := s.Attach(t.Context(), request); err != nil {
+			t.Error(err)
+		}
+	})
+	close(plane.proceed)
+	first.Wait()
+	second.Wait()
+	if _, err := w.client.Get(t.Context(), overlay.Key{Kind: overlay.KindEndpoint, Network: "blue", Name: "web"}); err != nil {
+		t.Errorf("the second one's: %v", err)
 	}
 }

@@ -26,6 +26,7 @@ type service struct {
 	plane   *kernel.Plane
 	// netnsDir is where the networks' namespaces are named.
 	netnsDir string
+	attaches turns
 }
 
 var _ agentapi.Service = (*service)(nil)
