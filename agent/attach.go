@@ -172,7 +172,7 @@ func (s *service) same(ctx context.Context, e *overlay.Endpoint, name overlay.En
 			}
 		}
 		if !satisfies(have, e, name) {
-			return nil, api.Invalid("detach it first", "%s is attached as %s already, otherwise than asked for now", at.Target, have.Key())
+			return nil, api.Taken("detach it first", "%s is attached as %s already, otherwise than asked for now", at.Target, have.Key())
 		}
 		return have, nil
 	}

@@ -46,7 +46,7 @@ func checkNamespace(at overlay.Attach, netnsDir string) (string, error) {
 			}
 			return fmt.Errorf("look into namespace %s: %w", at.Target, err)
 		}
-		return api.Invalid("choose another name with --ifname", "namespace %s has an interface %s already (%s)",
+		return api.Taken("choose another name with --ifname", "namespace %s has an interface %s already (%s)",
 			at.Target, at.Interface, link.Type())
 	})
 	return id.String(), err
@@ -93,7 +93,7 @@ func checkFree(at overlay.Attach) error {
 		}
 		return fmt.Errorf("look for interface %s: %w", at.Target, err)
 	}
-	return api.Invalid("choose another name, or remove that one: Weft makes the "+string(at.Type)+" itself",
+	return api.Taken("choose another name, or remove that one: Weft makes the "+string(at.Type)+" itself",
 		"this host has an interface %s already (%s)", at.Target, link.Type())
 }
 

@@ -1,11 +1,13 @@
 package agent
 
 import (
+	"errors"
 	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"weft/api"
 	"weft/api/agentapi"
 	"weft/internal/netns"
 	"weft/internal/testenv"
@@ -138,6 +140,9 @@ func TestPrecheck(t *testing.T) {
 		}
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", name, err, tt.want)
+		}
+		if refused := (*api.Error)(nil); strings.HasPrefix(name, "taken") && (!errors.As(err, &refused) || refused.Code != api.CodeClaimed) {
+			t.Errorf("%s: %v, want the code %s", name, err, api.CodeClaimed)
 		}
 	}
 }

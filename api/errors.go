@@ -130,6 +130,11 @@ func Invalid(hint, format string, args ...any) *Error {
 	return &Error{Code: CodeInvalid, Message: fmt.Sprintf(format, args...), Hint: hint}
 }
 
+// Taken is an Error about what another one has, on this host or in the store.
+func Taken(hint, format string, args ...any) *Error {
+	return &Error{Code: CodeClaimed, Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
 // Forbidden is an Error about somebody who may not.
 func Forbidden(hint, format string, args ...any) *Error {
 	return &Error{Code: CodeForbidden, Message: fmt.Sprintf(format, args...), Hint: hint}
