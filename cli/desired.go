@@ -37,13 +37,13 @@ func desiredNetwork(n overlay.Network, was *overlay.Network) *overlay.Network {
 	return &n
 }
 
-// gatewaysOf keeps the gateways of subnets that were there, and takes the first
-// address of new ones.
+// gatewaysOf keeps the gateways that are in the subnets still, and takes the first
+// address of the other subnets.
 func gatewaysOf(spec, was overlay.NetworkSpec) []netip.Addr {
 	var gateways []netip.Addr
 	for _, p := range spec.Subnets {
 		i := slices.IndexFunc(was.Gateways, func(g netip.Addr) bool {
-			return overlay.FamilyOf(g) == overlay.FamilyOf(p.Addr())
+			return p.Contains(g)
 		})
 		if i >= 0 {
 			gateways = append(gateways, was.Gateways[i])
