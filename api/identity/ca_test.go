@@ -300,3 +300,12 @@ func TestCredentialsRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+func TestIdentityString(t *testing.T) {
+	t.Parallel()
+	for want, id := range map[string]Identity{"node a": nodeA, "nobody": {}} {
+		if got := id.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -24,8 +24,13 @@ type Identity struct {
 	Expires time.Time
 }
 
-// String is "node a" or "admin alice".
-func (id Identity) String() string { return string(id.Role) + " " + id.Name }
+// String is "node a" or "admin alice", and "nobody" without a certificate.
+func (id Identity) String() string {
+	if id.Role == "" {
+		return "nobody"
+	}
+	return string(id.Role) + " " + id.Name
+}
 
 // subject puts the identity into a certificate: the name as common name, the
 // role as organisational unit, the instance as serial number of the subject, the
