@@ -10,7 +10,7 @@ func newCompletion(a *app) *cobra.Command {
 		Short: "Print a script that completes weft's commands in a shell",
 		Long: `Print a script that makes a shell complete weft's commands, flags, and the
 names of networks, endpoints, nodes and tokens. SHELL is bash, zsh, fish or
-powershell.`,
+powershell. The script for bash needs the package bash-completion.`,
 		Example: `  source <(weft completion bash)
   weft completion bash > /etc/bash_completion.d/weft
   weft completion zsh > "${fpath[1]}/_weft"

@@ -61,7 +61,7 @@ var variables = map[string]string{
 
 func (c *config) hostFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.stateDir, "state-dir", defaultStateDir, "what must survive a reboot: keys, the store, the journal of changed sysctls")
-	f.StringVar(&c.runDir, "run-dir", defaultRunDir, "what need not: the agent's socket")
+	f.StringVar(&c.runDir, "run-dir", defaultRunDir, "what need not survive a reboot: the agent's socket")
 	f.StringVar(&c.netnsDir, "netns-dir", "", "where the networks' namespaces are named (default /run/netns, or netns in another --run-dir than the default)")
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 }
