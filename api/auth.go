@@ -46,9 +46,12 @@ func (s *Server) admitted(r *http.Request, to route) (identity.Identity, error) 
 	case !slices.Contains(to.roles, id.Role):
 		return id, Forbidden("", "%s may not %s %s", id, r.Method, r.URL.Path)
 	}
-	// Before the server knows its store it does not know who was revoked.
 	if to.early {
-		return id, nil
+		select {
+		case <-s.index.loaded:
+		default:
+			return id, nil // before the server knows its store it does not know who was revoked
+		}
 	}
 	if err := s.closed(r.Context(), s.index.loaded); err != nil {
 		return id, err

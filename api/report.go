@@ -136,7 +136,7 @@ func (s *Server) takeIn(ctx context.Context, id identity.Identity, now store.Sta
 		return now, err
 	}
 	for _, r := range all {
-		if !t.counts(r) {
+		if !t.counts(r) || s.removedSince(t.now.Base, ownerOf(r)) {
 			continue
 		}
 		put, err := s.putBack(ctx, t, r)
@@ -215,6 +215,13 @@ func (t *telling) counts(r overlay.Resource) bool {
 		return false
 	}
 	return !t.now.Nodes[owner].Own
+}
+
+// removedSince reports whether a node was removed while the store was on hold: what
+// others know of it is not wanted back, and it cannot have joined again meanwhile.
+func (s *Server) removedSince(base overlay.Revision, node overlay.NodeName) bool {
+	r := s.revocation(overlay.HolderNode, string(node))
+	return s.sound() != nil && r != nil && r.Revision > base.Number
 }
 
 // ownerOf is the node whose a resource is; empty for a network.

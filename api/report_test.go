@@ -126,3 +126,31 @@ func TestStandingStaysSmall(t *testing.T) {
 		t.Errorf("%d conflicts are kept", kept)
 	}
 }
+
+// A node whose reports keep the store on hold can be removed, and stays so.
+func TestRemovedOnHold(t *testing.T) {
+	t.Parallel()
+	seal := &memorySeal{}
+	w, h, _ := populated(t, seal)
+	a := w.remember(t, "a", "blue", "green")
+	h.stop()
+	w.store = memstore.New(memstore.Options{})
+	h = w.sealed(t, seal)
+	admin, b := w.client(t, overlay.RoleAdmin, "root", h), w.client(t, overlay.RoleNode, "b", h)
+	allocating(t, admin, false)
+	a.client = w.client(t, overlay.RoleNode, "a", h)
+	if err := admin.Remove(t.Context(), node("b", 2).Key(), true); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.Report(t.Context(), store.Report{Known: a.Known})
+	revokedBy(t, "report", err)
+	recoverFrom(t, admin, 300*time.Millisecond, a)
+	for _, k := range []overlay.Key{node("b", 2).Key(), endpoint("blue", "blue-b", "b").Key()} {
+		if _, err := admin.Get(t.Context(), k); ErrorOf(err).Code != CodeNotFound {
+			t.Errorf("%s: %v", k, err)
+		}
+	}
+	if _, err := admin.Get(t.Context(), endpoint("blue", "blue-c", "c").Key()); err != nil {
+		t.Error(err)
+	}
+}

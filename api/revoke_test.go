@@ -89,6 +89,8 @@ func TestRemovedNode(t *testing.T) {
 	for name, c := range map[string]*Client{"the node": a, "who joined under its name": stray} {
 		_, _, err := c.List(t.Context(), overlay.KindNode, "", "")
 		revokedBy(t, name+" reads", err)
+		_, err = c.Status(t.Context())
+		revokedBy(t, name+" asks how the server is", err)
 		revokedBy(t, name+" registers", try(t, c, node("a", 1)))
 		_, err = c.Renew(t.Context())
 		revokedBy(t, name+" renews", err)

@@ -188,7 +188,8 @@ func (s *Server) amend(ctx context.Context, change func(*store.Standing) error) 
 
 // allocates reports why a change cannot be made while the store is on hold. What
 // claims nothing that others could have is made all the same: nodes register and
-// report, and let go of what is theirs.
+// report, and let go of what is theirs; and a node is removed by force, which may be
+// the one whose reports keep the store on hold.
 func (s *Server) allocates(id identity.Identity, c request) error {
 	kind := c.Delete.Kind
 	if c.Put != nil {
@@ -197,6 +198,7 @@ func (s *Server) allocates(id identity.Identity, c request) error {
 	switch {
 	case c.Status, kind == overlay.KindToken,
 		kind == overlay.KindNode && c.Put != nil && id.Role == overlay.RoleNode,
+		kind == overlay.KindNode && c.Put == nil && c.Force,
 		kind == overlay.KindEndpoint && c.Put == nil:
 		return nil
 	}
