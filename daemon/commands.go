@@ -53,7 +53,16 @@ func (d *daemon) follow(ctx context.Context) error {
 	}
 	o := d.agentOptions()
 	o.Ready = d.ready
-	return agent.Run(ctx, o)
+	return unlessTold(ctx, agent.Run(ctx, o))
+}
+
+// unlessTold returns an agent's error, unless it only says where the agent was when it
+// was told to stop: joining, and no server answered.
+func unlessTold(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // localTokenTime is how long the token is good that a first host joins itself with.
@@ -107,7 +116,7 @@ func (d *daemon) localAgent(ctx context.Context, s *server.Server) error {
 			"More tokens: weft token create. First network: weft network create blue --subnet 10.7.0.0/24\n",
 			int(firstTokenTime.Hours()), token)
 	}
-	return agent.Run(ctx, o)
+	return unlessTold(ctx, agent.Run(ctx, o))
 }
 
 // membership says whether this host joins for the first time, or again because

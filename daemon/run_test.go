@@ -3,6 +3,8 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -81,5 +83,27 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 				t.Errorf("%s --%s has no environment variable", c.CommandPath(), f.Name)
 			}
 		})
+	}
+}
+
+// TestToldToStop: who stops weftd while it waits for a server hears of no failure;
+// what went wrong besides is one.
+func TestToldToStop(t *testing.T) {
+	t.Parallel()
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	joining := fmt.Errorf("join: %w", context.Canceled)
+	for _, tt := range []struct {
+		ctx  context.Context
+		err  error
+		want bool
+	}{
+		{stopped, joining, true},
+		{stopped, errors.New("disk full"), false},
+		{t.Context(), joining, false},
+	} {
+		if got := unlessTold(tt.ctx, tt.err) == nil; got != tt.want {
+			t.Errorf("%v, %v: ignored %t", tt.ctx.Err(), tt.err, got)
+		}
 	}
 }
