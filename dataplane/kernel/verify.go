@@ -84,6 +84,10 @@ func (p *Plane) verify(ctx context.Context, name overlay.NetworkName) {
 	if len(ops) == 0 {
 		return
 	}
+	if len(p.findGone(n, left.Ports)) > 0 { // while it was looked at
+		p.suspicions.raise(name, lost{aboutNamespace{}})
+		return
+	}
 	for e, port := range left.Ports {
 		if _, there := have.Links[LinkID{DomainNS(p.NetnsDir, name), port.Device}]; !there {
 			p.outbox.put(dataplane.Event{Kind: dataplane.EventPortGone, Network: name, Port: e})
