@@ -72,18 +72,13 @@ func (s NetworkSpec) Complete() NetworkSpec {
 	s.Underlay = or(s.Underlay, FamilyAuto)
 	s.Discovery = or(s.Discovery, DiscoveryRegistry)
 	s.BUM = or(s.BUM, BUMReplicate)
-	subnets := make([]netip.Prefix, len(s.Subnets))
-	for i, p := range s.Subnets {
-		subnets[i] = p.Masked()
-	}
-	s.Subnets = subnets
 	if len(s.Gateways) == 0 {
-		for _, p := range subnets {
-			s.Gateways = append(s.Gateways, p.Addr().Next())
+		for _, p := range s.Subnets {
+			s.Gateways = append(s.Gateways, p.Masked().Addr().Next())
 		}
 	}
 	if s.Kind == Routed {
-		for _, p := range subnets {
+		for _, p := range s.Subnets {
 			if FamilyOf(p.Addr()) == V4 {
 				s.BlockBits4 = or(s.BlockBits4, max(24, min(p.Bits()+4, 30)))
 			} else {
@@ -182,6 +177,8 @@ func checkSubnets(s NetworkSpec) error {
 			return fmt.Errorf("subnet %s: a network has at most one subnet of each family", p)
 		case a.IsMulticast() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified():
 			return fmt.Errorf("subnet %s: want unicast addresses, neither loopback, link-local nor 0", p)
+		case p != p.Masked():
+			return fmt.Errorf("subnet %s has bits set beyond its length; want %s", p, p.Masked())
 		case f == V4 && (p.Bits() < 8 || p.Bits() > 30):
 			return fmt.Errorf("subnet %s: want a prefix length of 8 to 30", p)
 		case f == V6 && (p.Bits() < 16 || p.Bits() > 126):
