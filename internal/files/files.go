@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,7 +19,8 @@ var ErrHeld = errors.New("another process holds the lock")
 
 // Replace makes data the content of the file at path, with mode 0600, on the
 // disk when it returns. After a crash there is the old file or the new one,
-// whole. The folder must exist.
+// whole, and perhaps a part of the new one beside it, which a later Replace of
+// the same file removes. The folder must exist.
 func Replace(path string, data []byte) error {
 	if err := replace(path, data); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -25,7 +29,10 @@ func Replace(path string, data []byte) error {
 }
 
 func replace(path string, data []byte) error {
-	dir, name := filepath.Split(path)
+	dir, name := filepath.Dir(path), filepath.Base(path)
+	if err := removeParts(dir, name); err != nil {
+		return err
+	}
 	f, err := os.CreateTemp(dir, "."+name+".*") // of mode 0600
 	if err != nil {
 		return err
@@ -38,7 +45,37 @@ func replace(path string, data []byte) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncDir(filepath.Dir(path))
+	return syncDir(dir)
+}
+
+// partAge is how old a part of a file is before it counts as left behind: another
+// process may be replacing the same file.
+const partAge = time.Minute
+
+// removeParts removes what a Replace of that name left that was killed: only
+// names that [os.CreateTemp] makes, with a number at the end.
+func removeParts(dir, name string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		number, ok := strings.CutPrefix(e.Name(), "."+name+".")
+		if !ok || !e.Type().IsRegular() {
+			continue
+		}
+		if _, err := strconv.ParseUint(number, 10, 64); err != nil {
+			continue
+		}
+		info, err := e.Info()
+		if err == nil && time.Since(info.ModTime()) > partAge {
+			err = os.Remove(filepath.Join(dir, e.Name()))
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Aside is what SetAside appends to a file's name.

@@ -5,8 +5,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -47,6 +49,40 @@ func TestReplaceFails(t *testing.T) {
 	wantOnly(t, dir, "file")
 	if err := files.Replace(filepath.Join(dir, "none", "file"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("into a folder that is not there: %v, want %v", err, fs.ErrNotExist)
+	}
+}
+
+// TestReplaceAfterKill: what a killed one left of the same file goes, and nothing
+// else: not what another process may be writing just now.
+func TestReplaceAfterKill(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{".file.123", ".file.4567890", ".file.77", ".file.x", ".file.txt.12", ".other.123", "file.123"} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if name == ".file.77" {
+			continue // it is being written
+		}
+		hourAgo := time.Now().Add(-time.Hour)
+		if err := os.Chtimes(path, hourAgo, hourAgo); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := files.Replace(filepath.Join(dir, "file"), []byte("whole")); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if want := []string{".file.77", ".file.txt.12", ".file.x", ".other.123", "file", "file.123"}; !slices.Equal(got, want) {
+		t.Errorf("left are %v, want %v", got, want)
 	}
 }
 
