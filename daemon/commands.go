@@ -53,6 +53,7 @@ func (d *daemon) follow(ctx context.Context) error {
 	}
 	o := d.agentOptions()
 	o.Ready = d.ready
+	warnOfMounts(o.Log, initMounts)
 	return unlessTold(ctx, agent.Run(ctx, o))
 }
 
@@ -87,6 +88,7 @@ func (d *daemon) both(ctx context.Context) error {
 
 func (d *daemon) localAgent(ctx context.Context, s *server.Server) error {
 	o := d.agentOptions()
+	warnOfMounts(o.Log, initMounts)
 	first, again, err := d.membership(o.Log)
 	if err != nil {
 		return err
