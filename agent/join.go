@@ -36,7 +36,7 @@ func join(ctx context.Context, o Options) (*member, error) {
 	case errors.Is(err, fs.ErrNotExist) && o.Join == "":
 		return nil, errors.New("this node has not joined yet; make a token on the first host with weft token create, and run weftd agent --join TOKEN")
 	case errors.Is(err, fs.ErrNotExist):
-		if c, err = api.Join(ctx, o.Join, o.Node); err != nil {
+		if c, err = joinFirst(ctx, o); err != nil {
 			return nil, err
 		}
 		if err := c.Save(file); err != nil {
@@ -63,6 +63,40 @@ func join(ctx context.Context, o Options) (*member, error) {
 		return nil, err
 	}
 	return &member{file: file, client: client}, nil
+}
+
+// joinTime is how long a host tries to join while no server answers: they may be
+// starting, too.
+const joinTime = 30 * time.Second
+
+// joinFirst gets credentials for the token.
+func joinFirst(ctx context.Context, o Options) (c identity.Credentials, err error) {
+	err = whileUnavailable(ctx, o.Log, joinTime, func(ctx context.Context) error {
+		c, err = api.Join(ctx, o.Join, o.Node)
+		return err
+	})
+	return c, err
+}
+
+// whileUnavailable tries again as long as no server answers, for that long at
+// most. It says so once.
+func whileUnavailable(ctx context.Context, log *slog.Logger, patience time.Duration, try func(context.Context) error) error {
+	until := time.Now().Add(patience)
+	for wait, said := registerFirst, false; ; wait = min(2*wait, registerMost) {
+		err := try(ctx)
+		if !errors.Is(err, store.ErrUnavailable) || time.Now().Add(wait).After(until) {
+			return err
+		}
+		if !said {
+			log.Warn("this node could not join yet; trying again", "err", err, "until", until.Format(time.TimeOnly))
+			said = true
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // joinAgain returns new credentials if the servers refuse the ones that are there
