@@ -50,7 +50,7 @@ func matchText(networks []overlay.NetworkReport) string {
 	}
 	switch {
 	case len(networks) == 0:
-		return ""
+		return "no networks"
 	case differ == 0:
 		return "matches"
 	case len(networks) == 1:

@@ -21,10 +21,16 @@ func (a *app) printStatus(f output.Format, nodes []nodeState, hold string) error
 	}
 	return errors.Join(
 		output.List(a.stdout, f, nodes, a.nodeStateColumns()),
-		a.blankLine(),
-		output.List(a.stdout, f, networks, a.networkStateColumns()),
+		a.printNetworks(f, networks),
 		a.printTroubles(append(holdLines(hold), troubles(nodes)...)),
 	)
+}
+
+func (a *app) printNetworks(f output.Format, networks []networkState) error {
+	if len(networks) == 0 {
+		return nil
+	}
+	return errors.Join(a.blankLine(), output.List(a.stdout, f, networks, a.networkStateColumns()))
 }
 
 func (a *app) blankLine() error {
@@ -46,7 +52,7 @@ func troubles(nodes []nodeState) []string {
 		if n.Hold != "" {
 			lines = append(lines, fmt.Sprintf("%s: on hold: %s", n.Node, n.Hold))
 		}
-		if n.Server != nil && !n.Server.Connected {
+		if n.Server != nil && !n.Server.Connected && !n.starting() {
 			lines = append(lines, fmt.Sprintf("%s: no server: %s", n.Node, first(n.Server.Error, "not connected")))
 		}
 		for _, network := range slices.Sorted(maps.Keys(n.Held)) {
@@ -68,11 +74,25 @@ func (n nodeState) label() string {
 	return string(n.Node)
 }
 
+// starting reports whether the agent here has just begun: it has neither reached a
+// server yet nor been kept from that.
+func (n nodeState) starting() bool {
+	return n.Server != nil && !n.Server.Connected && n.Server.Since.IsZero() && n.Server.Error == ""
+}
+
+// stateText says how far the node is.
+func stateText(n nodeState) string {
+	if n.starting() && len(n.Networks) == 0 {
+		return "starting"
+	}
+	return matchText(n.Networks)
+}
+
 func (a *app) nodeStateColumns() []output.Column[nodeState] {
 	type n = nodeState
 	return []output.Column[n]{
 		{Title: "Node", Cell: n.label},
-		{Title: "State", Cell: func(n n) string { return first(matchText(n.Networks), "no networks") }},
+		{Title: "State", Cell: stateText},
 		{Title: "Seen", Cell: func(n n) string {
 			if n.Local {
 				return "now"
@@ -90,7 +110,10 @@ func (a *app) serverText(n nodeState) string {
 		return ""
 	}
 	state := "connected"
-	if !n.Server.Connected {
+	switch {
+	case n.starting():
+		state = "connecting"
+	case !n.Server.Connected:
 		state = "lost"
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s", n.Server.Server, state, output.Since(a.now(), n.Server.Since)))
