@@ -32,12 +32,21 @@ func (a *app) standingDetails() []output.Column[store.Standing] {
 	type s = store.Standing
 	return []output.Column[s]{
 		{Title: "State", Cell: standingText},
-		{Title: "Revision", Cell: func(s s) string { return s.Revision.String() }},
+		{Title: "Revision", Cell: revisionText},
 		{Title: "Since", Cell: func(s s) string { return agoText(output.Since(a.now(), s.Since)) }},
 		{Title: "Why", Cell: func(s s) string { return s.Reason }},
 		{Title: "Replaces", Wide: true, Cell: func(s s) string { return strings.Join(s.Replaces, "\n") }},
 		{Title: "Nodes", Cell: func(s s) string { return strings.Join(toldLines(s), "\n") }},
 	}
+}
+
+// revisionText is where the store is. Putting it on hold gives it a new incarnation,
+// so that everybody notices; the reason names the one that it was found as.
+func revisionText(s store.Standing) string {
+	if s.Phase == store.Sound || s.Base.IsZero() {
+		return s.Revision.String()
+	}
+	return fmt.Sprintf("%s (%s before it was put on hold)", s.Revision, s.Base)
 }
 
 func standingText(s store.Standing) string {
