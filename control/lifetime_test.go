@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -167,6 +168,41 @@ func TestStationsArePublishedAndWithdrawn(t *testing.T) {
 		pass(time.Second)
 		if _, err := find[*overlay.Endpoint](t, s, key); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("after it aged out: %v, want it withdrawn", err)
+		}
+	})
+}
+
+// TestStationKeepsItsAddresses: one that an earlier run published with addresses, and
+// that is now known by its MAC, is not published anew; what it says is added.
+func TestStationKeepsItsAddresses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := world(t)
+		put(t, s, &overlay.Endpoint{
+			Meta: overlay.Meta{Kind: overlay.KindEndpoint, Network: "blue", Name: "lan"},
+			Spec: overlay.EndpointSpec{Node: "a", Port: overlay.PortSegment, Attach: overlay.Attach{Type: overlay.AttachBridge, Target: "br0"}},
+		})
+		ip, other := netip.MustParseAddr("10.7.0.77"), netip.MustParseAddr("10.7.0.78")
+		station := put(t, s, &overlay.Endpoint{
+			Meta: overlay.Meta{Kind: overlay.KindEndpoint, Network: "blue", Name: "station-020000000009"},
+			Spec: overlay.EndpointSpec{
+				Node: "a", Port: overlay.PortStation, MAC: overlay.MAC{2, 0, 0, 0, 0, 9}, Via: "lan", Addresses: []netip.Addr{ip},
+			},
+		})
+		n := start(t, s, cachePath(t), nil)
+		seen := dataplane.Event{
+			Kind: dataplane.EventStation, Network: "blue", Port: "lan", Station: dataplane.Station{MAC: station.Spec.MAC},
+		}
+		n.hands.events <- seen
+		pass(time.Second)
+		if got, err := find[*overlay.Endpoint](t, s, station.Key()); err != nil || got.Revision != station.Revision {
+			t.Errorf("seen without addresses: %+v, %v: want it left alone", got, err)
+		}
+		seen.Station.Addresses = []netip.Addr{other}
+		n.hands.events <- seen
+		pass(time.Second)
+		got, err := find[*overlay.Endpoint](t, s, station.Key())
+		if err != nil || !slices.Equal(got.Spec.Addresses, []netip.Addr{ip, other}) {
+			t.Errorf("seen with another address: %+v, %v: want both", got, err)
 		}
 	})
 }

@@ -14,6 +14,10 @@ import (
 // without having been seen by this one: a bridge's default ageing time.
 const stationGrace = 5 * time.Minute
 
+// maxAddresses bounds what runs add up to for one station: those that are in use
+// have the place then.
+const maxAddresses = 16
+
 // stations says which of this node's published stations this run has seen.
 type stations struct {
 	since     time.Time
@@ -37,25 +41,31 @@ func (l *Loop) withdrawUnseen(now time.Time) {
 
 // stationSeen publishes a station that the plane learnt on a segment port.
 // Addresses outside the network's subnets are not published: the station may
-// use them, but nobody here is asked for them.
+// use them, but nobody here is asked for them. Those that an earlier run published
+// stay until the station goes: it may be known by its MAC alone, as long as it is silent.
 func (l *Loop) stationSeen(e dataplane.Event) {
 	port := overlay.Key{Kind: overlay.KindEndpoint, Network: e.Network, Name: string(e.Port)}
 	network, known := l.table.entries[overlay.Key{Kind: overlay.KindNetwork, Name: string(e.Network)}]
 	if _, there := l.table.entries[port]; !known || !there {
 		return // detached meanwhile
 	}
-	name := overlay.StationName(e.Station.MAC)
+	name, subnets := overlay.StationName(e.Station.MAC), network.resource.(*overlay.Network).Spec.Subnets
 	station := &overlay.Endpoint{
 		Meta: overlay.Meta{Kind: overlay.KindEndpoint, Network: e.Network, Name: string(name)},
 		Spec: overlay.EndpointSpec{
 			Node: l.Node, Port: overlay.PortStation, MAC: e.Station.MAC, Via: e.Port,
-			Addresses: within(network.resource.(*overlay.Network).Spec.Subnets, e.Station.Addresses),
+			Addresses: within(subnets, e.Station.Addresses),
 		},
 	}
 	l.stations.confirmed[station.Key()] = true
-	if old, ok := l.station(station.Key()); ok && old.Spec.Node == l.Node && old.Spec.Via == e.Port &&
-		slices.Equal(old.Spec.Addresses, station.Spec.Addresses) {
-		return
+	if old, ok := l.station(station.Key()); ok && old.Spec.Node == l.Node && old.Spec.Via == e.Port {
+		all := within(subnets, slices.Concat(e.Station.Addresses, old.Spec.Addresses))
+		if len(all) <= maxAddresses {
+			station.Spec.Addresses = all
+		}
+		if slices.Equal(old.Spec.Addresses, station.Spec.Addresses) {
+			return
+		}
 	}
 	l.outbox.post(store.Change{Put: station, Expect: store.Any})
 }
@@ -68,7 +78,7 @@ func within(subnets []netip.Prefix, addresses []netip.Addr) []netip.Addr {
 		}
 	}
 	slices.SortFunc(in, netip.Addr.Compare)
-	return in
+	return slices.Compact(in)
 }
 
 // stationGone withdraws a station that aged out here. One that another node
