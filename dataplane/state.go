@@ -86,6 +86,12 @@ type Port struct {
 	// Allowed are the source addresses that the port may use, with MAC as the
 	// source MAC; nil on a segment port: anything.
 	Allowed []netip.Addr
+	// Stations are those that the registry has behind a segment port, in ascending
+	// order; nil on a single port. A port that is made knows them as if it had learnt
+	// them: unknown unicast does not reach a segment, so a station that only answers
+	// would not be found again. From then on they age, and are not put back. Of one
+	// that is in Remotes, too, those are right.
+	Stations []overlay.MAC
 }
 
 // Member is another node of the network.

@@ -17,7 +17,8 @@ type network struct {
 	// frame is the one that the State was made with; nil while it has none.
 	frame *frame
 	// rebuild: everything may have changed. reframe: all but who has which
-	// MAC and address, which are listed. replug: this node's ports.
+	// MAC and address, which are listed. replug: this node's ports, and the stations
+	// behind them.
 	rebuild, reframe, replug bool
 	changedMACs              map[overlay.MAC]struct{}
 	changedAddresses         map[address]struct{}
@@ -50,7 +51,7 @@ func (n *network) putEndpoint(e *overlay.Endpoint, self overlay.NodeName) {
 	n.places.add(e)
 	n.claim(e, contest[overlay.MAC].enter, contest[address].enter)
 	n.reframe = n.reframe || took != n.places.takesPart(e.Spec.Node)
-	n.replug = n.replug || e.Spec.Node == self && isPort(e)
+	n.replug = n.replug || e.Spec.Node == self
 	if had != nil {
 		n.deleteEndpoint(had, self)
 	}
@@ -62,7 +63,7 @@ func (n *network) deleteEndpoint(e *overlay.Endpoint, self overlay.NodeName) {
 	n.places.remove(e)
 	n.claim(e, contest[overlay.MAC].leave, contest[address].leave)
 	n.reframe = n.reframe || isPort(e) && !n.places.takesPart(e.Spec.Node)
-	n.replug = n.replug || e.Spec.Node == self && isPort(e)
+	n.replug = n.replug || e.Spec.Node == self
 }
 
 // claim enters or leaves the contests for all that an endpoint claims, and

@@ -182,6 +182,9 @@ func anyEndpointSpec(t *rapid.T) overlay.EndpointSpec {
 		s.Attach = overlay.Attach{Type: overlay.AttachBridge, Target: "docker0"}
 		return s
 	}
+	if s.Port == overlay.PortStation {
+		s.Via = overlay.EndpointName(endpointNames.Draw(t, "via"))
+	}
 	s.MAC = rapid.SampledFrom([]overlay.MAC{{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}, {2, 0, 0, 0, 0, 3}, overlay.VNI(4097).GatewayMAC()}).Draw(t, "mac")
 	addresses := []netip.Addr{
 		netip.MustParseAddr("10.8.0.1"), netip.MustParseAddr("10.8.1.2"), netip.MustParseAddr("10.8.1.3"),

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,12 +18,31 @@ import (
 func (f *frame) ports(local []*overlay.Endpoint, device map[portKey]string) map[overlay.EndpointName]dataplane.Port {
 	f.portProblems = nil
 	ports := make(map[overlay.EndpointName]dataplane.Port, len(local))
+	behind := f.behind(local)
 	for _, e := range local {
 		if p, ok := f.port(e, device); ok {
+			if p.Kind == overlay.PortSegment {
+				p.Stations = behind[p.Name]
+			}
 			ports[p.Name] = p
 		}
 	}
 	return ports
+}
+
+// behind are the published stations of this node by the port that they are behind.
+func (f *frame) behind(local []*overlay.Endpoint) map[overlay.EndpointName][]overlay.MAC {
+	behind := map[overlay.EndpointName][]overlay.MAC{}
+	for _, e := range local {
+		if !isPort(e) && f.hasMAC(e) {
+			behind[e.Spec.Via] = append(behind[e.Spec.Via], e.Spec.MAC)
+		}
+	}
+	for port, macs := range behind {
+		slices.SortFunc(macs, func(a, b overlay.MAC) int { return bytes.Compare(a[:], b[:]) })
+		behind[port] = slices.Compact(macs)
+	}
+	return behind
 }
 
 // port is the port of an endpoint of this node; false for whatever has none.

@@ -123,6 +123,9 @@ func describe(s dataplane.State) string {
 			if !p.MAC.IsZero() {
 				add("%s: port %s has %s %v, allowed %v", name, p.Name, p.MAC, p.Addresses, p.Allowed)
 			}
+			for _, m := range p.Stations {
+				add("%s: port %s has station %s behind it", name, p.Name, m)
+			}
 		}
 		for m, node := range n.Remotes {
 			add("%s: remote %s on %s", name, m, node)
