@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"weft/api/identity"
 	"weft/overlay"
@@ -44,7 +45,7 @@ func (s *Server) admitted(r *http.Request, to route) (identity.Identity, error) 
 	case id.Role == "":
 		return id, Forbidden("join or log in with a token from weft token create", "%s %s: a certificate is needed", r.Method, r.URL.Path)
 	case !slices.Contains(to.roles, id.Role):
-		return id, Forbidden("", "%s may not %s %s", id, r.Method, r.URL.Path)
+		return id, Forbidden(needs(to.roles), "%s may not %s", id, doing(r))
 	}
 	if to.early {
 		select {
@@ -57,6 +58,35 @@ func (s *Server) admitted(r *http.Request, to route) (identity.Identity, error) 
 		return id, err
 	}
 	return id, s.revoked(id)
+}
+
+// needs says who may what somebody else may not.
+func needs(roles []overlay.Role) string {
+	if !slices.Contains(roles, overlay.RoleAdmin) {
+		return "only nodes do that"
+	}
+	return "log in as an administrator: weft login TOKEN, with a token from weft token create --role admin"
+}
+
+// doing says what a request is for, in people's words instead of the protocol's.
+func doing(r *http.Request) string {
+	kind, name, named := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v1/"), "/")
+	what := kind + " " + name
+	switch {
+	case kind == "store":
+		return name + " the store"
+	case !named:
+		what = kind + "s"
+	case r.Method == http.MethodPost:
+		what = kind + "s in network " + name
+	}
+	switch r.Method {
+	case http.MethodGet:
+		return "read " + what
+	case http.MethodDelete:
+		return "delete " + what
+	}
+	return "write " + what
 }
 
 // mayPut reports why the caller may not replace old, or nothing if that is nil,
@@ -84,12 +114,12 @@ func mayPut(id identity.Identity, r, old overlay.Resource, node *overlay.Node) e
 	case *overlay.Endpoint:
 		return mayPutEndpoint(id, r, old)
 	}
-	return Forbidden("", "%s may not write %s", id, k)
+	return Forbidden(needs(admins), "%s may not write %s", id, k)
 }
 
 func mayPutEndpoint(id identity.Identity, r *overlay.Endpoint, old overlay.Resource) error {
 	if string(r.Spec.Node) != id.Name {
-		return Forbidden("", "%s may not write %s of node %s", id, r.Key(), r.Spec.Node)
+		return Forbidden(needs(admins), "%s may not write %s of node %s", id, r.Key(), r.Spec.Node)
 	}
 	was, ok := old.(*overlay.Endpoint)
 	if !ok || was.Spec.Node == r.Spec.Node {
@@ -116,10 +146,10 @@ func mayDelete(id identity.Identity, k overlay.Key, old overlay.Resource, node *
 		return err
 	}
 	if k.Kind != overlay.KindEndpoint {
-		return Forbidden("", "%s may not delete %s", id, k)
+		return Forbidden(needs(admins), "%s may not delete %s", id, k)
 	}
 	if e, ok := old.(*overlay.Endpoint); ok && string(e.Spec.Node) != id.Name {
-		return Forbidden("", "%s may not delete %s of node %s", id, k, e.Spec.Node)
+		return Forbidden(needs(admins), "%s may not delete %s of node %s", id, k, e.Spec.Node)
 	}
 	return nil
 }

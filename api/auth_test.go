@@ -252,11 +252,11 @@ func TestRoles(t *testing.T) {
 		err   error
 		words string
 	}{
-		{"reader writes a network", try(t, reader, network("red", "", "10.9.0.0/24")), "reader eve may not PUT /v1/network/red"},
-		{"reader writes an endpoint", try(t, reader, endpoint("blue", "x", "a")), "reader eve may not PUT /v1/endpoint/blue/x"},
-		{"reader deletes", remove(reader, web.Key()), "reader eve may not DELETE"},
-		{"reader lists tokens", listTokens, "reader eve may not GET /v1/token"},
-		{"node makes a token", createToken, "node b may not POST /v1/token"},
+		{"reader writes a network", try(t, reader, network("red", "", "10.9.0.0/24")), "reader eve may not write network red; log in as an administrator: weft login TOKEN"},
+		{"reader writes an endpoint", try(t, reader, endpoint("blue", "x", "a")), "reader eve may not write endpoint blue/x"},
+		{"reader deletes", remove(reader, web.Key()), "reader eve may not delete endpoint blue/web"},
+		{"reader lists tokens", listTokens, "reader eve may not read tokens"},
+		{"node makes a token", createToken, "node b may not write tokens"},
 		{"node watches tokens", watch(b, overlay.KindToken), "node b may not watch tokens"},
 		{"node writes a network", try(t, b, network("red", "", "10.9.0.0/24")), "node b may not write network red"},
 		{"node writes another's record", try(t, b, node("a", 3)), "node b may not write node a"},

@@ -30,7 +30,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, id identity.Ident
 	}
 	for _, k := range in.Kinds {
 		if k == overlay.KindToken && id.Role != overlay.RoleAdmin {
-			return Forbidden("", "%s may not watch tokens", id)
+			return Forbidden(needs(admins), "%s may not watch tokens", id)
 		}
 	}
 	if err := s.mayFollow(r.Context(), id); err != nil {

@@ -39,7 +39,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv, now: time.Now}
 	root := newRoot(a)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := a.advise(ctx, root.ExecuteContext(ctx))
 	for _, f := range a.atEnd {
 		f()
 	}
@@ -50,7 +50,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitOK
 	case errors.As(err, &status):
 		return int(status)
-	case a.asNode && exitCode(err) == exitRefused:
+	case a.asNode && exitCode(err) == exitRefused && !hinted(err):
 		err = fmt.Errorf("%w; a node's own credentials read alone: log in as an administrator (weft login TOKEN)", err)
 	case ctx.Err() != nil:
 		err = withCode(exitFailure, "interrupted: %w", err)
