@@ -8,6 +8,8 @@ import (
 func segmentCases() []testCase {
 	return []testCase{
 		{"stations behind a segment port are learnt", bridged, segmentLearns},
+		{"a published station is reached before it speaks", bridged, segmentPublished},
+		{"published stations are found again when they have moved", bridged, segmentPublishedMoves},
 		{"a segment port is no single port", bridged, segmentSpeaksFreely},
 		{"unknown unicast does not reach a segment", bridged, segmentUnknown},
 		{"a segment's own traffic stays there", bridged, segmentOwn},
@@ -28,10 +30,13 @@ func (w world) olga() host {
 
 func (w world) otto() host { return w.host(blue, office, here, 4, 3) }
 
-func (x *exam) openOffice() {
-	x.apply(x.edited(func(n *dataplane.Network) {
-		n.Ports[office] = dataplane.Port{Name: office, Kind: overlay.PortSegment, Device: "p-office"}
-	}))
+// openOffice makes the port, with stations behind it that the registry has.
+func (x *exam) openOffice(published ...host) {
+	p := dataplane.Port{Name: office, Kind: overlay.PortSegment, Device: "p-office"}
+	for _, h := range published {
+		p.Stations = append(p.Stations, h.mac)
+	}
+	x.apply(x.edited(func(n *dataplane.Network) { n.Ports[office] = p }))
 }
 
 func segmentLearns(x *exam) {
@@ -41,6 +46,30 @@ func segmentLearns(x *exam) {
 	x.send(a.place(), pong(x.sent(a, o)), x.at(o, pong(x.sent(a, o))))
 	x.send(Underlay, x.from(c.node, blue, ping(x.sent(c, o))), x.at(o, ping(x.sent(c, o))))
 	x.send(o.place(), pong(x.sent(o, c)), x.to(c.node, o, pong(x.sent(o, c))))
+}
+
+func segmentPublished(x *exam) {
+	a, c, o, p := x.alice(), x.carol(), x.olga(), x.otto()
+	x.openOffice(o)
+	x.send(a.place(), ping(x.sent(a, o)), x.at(o, ping(x.sent(a, o))))
+	x.send(Underlay, x.from(c.node, blue, ping(x.sent(c, o))), x.at(o, ping(x.sent(c, o))))
+	x.drop(a.place(), ping(x.sent(a, p)), overlay.DropUnknownUnicast)
+	x.send(o.place(), pong(x.sent(o, a)), x.at(a, pong(x.sent(o, a))))
+}
+
+// What the registry has elsewhere by now is there, whoever was behind the port.
+func segmentPublishedMoves(x *exam) {
+	a, c, o := x.alice(), x.carol(), x.olga()
+	x.openOffice(c, o)
+	x.send(a.place(), ping(x.sent(a, c)), x.to(c.node, a, ping(x.sent(a, c))))
+	x.change(x.edited(func(n *dataplane.Network) {
+		p := n.Ports[office]
+		p.Stations = nil
+		n.Ports[office] = p
+		n.Remotes[o.mac] = nodeB
+		n.Neighbors[o.ip] = o.mac
+	}))
+	x.send(a.place(), ping(x.sent(a, o)), x.to(nodeB, a, ping(x.sent(a, o))))
 }
 
 func segmentSpeaksFreely(x *exam) {

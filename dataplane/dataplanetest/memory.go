@@ -54,6 +54,7 @@ func (m *Memory) Apply(ctx context.Context, want dataplane.State, since *datapla
 	next := want
 	next.Networks = m.withHeld(want)
 	m.forget(next)
+	m.recall(next)
 	m.applied, m.state = want, next
 	return nil
 }
@@ -92,6 +93,31 @@ func (m *Memory) forget(next dataplane.State) {
 	}
 }
 
+// recall learns what the registry has behind the segment ports that are new, and
+// nowhere else.
+func (m *Memory) recall(next dataplane.State) {
+	for name, n := range next.Networks {
+		for _, p := range n.Ports {
+			if _, had := m.state.Networks[name].Ports[p.Name]; had {
+				continue
+			}
+			for _, mac := range p.Stations {
+				if _, elsewhere := n.Remotes[mac]; !elsewhere {
+					m.behind(name)[mac] = p.Name
+				}
+			}
+		}
+	}
+}
+
+// behind are the stations that are learnt in a network.
+func (m *Memory) behind(name overlay.NetworkName) map[overlay.MAC]overlay.EndpointName {
+	if m.learnt[name] == nil {
+		m.learnt[name] = map[overlay.MAC]overlay.EndpointName{}
+	}
+	return m.learnt[name]
+}
+
 // Inject forwards a frame that comes in at a place, and returns what comes out.
 func (m *Memory) Inject(at Place, frame []byte) []Delivery {
 	m.mu.Lock()
@@ -109,11 +135,7 @@ func (m *Memory) Inject(at Place, frame []byte) []Delivery {
 // learn announces a station that is new behind a port. One that the registry has on
 // another node is announced and not learnt: it may have moved here.
 func (m *Memory) learn(at Place, mac overlay.MAC) {
-	stations := m.learnt[at.Network]
-	if stations == nil {
-		stations = map[overlay.MAC]overlay.EndpointName{}
-		m.learnt[at.Network] = stations
-	}
+	stations := m.behind(at.Network)
 	if stations[mac] == at.Port {
 		return
 	}

@@ -176,6 +176,7 @@ func stateMutants() map[string]func(dataplane.Network) dataplane.Network {
 			n.GatewayMAC = blueVNI.GatewayMAC()
 			return n
 		},
+		"waits for stations to speak": ports(func(p *dataplane.Port) { p.Stations = nil }),
 		"forgets link-local addresses": ports(func(p *dataplane.Port) {
 			p.Allowed = slices.DeleteFunc(slices.Clone(p.Allowed), netip.Addr.IsLinkLocalUnicast)
 		}),

@@ -75,7 +75,7 @@ func (n *setting) draw(t *rapid.T, mayBeDirect bool) dataplane.Network {
 		}
 	}
 	if net.Kind == overlay.Bridged && rapid.Bool().Draw(t, "segment") {
-		n.addSegment(&net)
+		n.addSegment(t, &net)
 	}
 	if net.Kind == overlay.Routed && mayBeDirect && rapid.Bool().Draw(t, "direct") {
 		n.addDirect(&net)
@@ -109,10 +109,16 @@ func endpointName(node overlay.NodeName, pos byte) overlay.EndpointName {
 	return overlay.EndpointName(string(node) + string('0'+rune(pos)))
 }
 
-// addSegment adds a segment port with stations that nobody knows yet.
-func (n *setting) addSegment(net *dataplane.Network) {
+// addSegment adds a segment port with stations, some of which the registry has.
+func (n *setting) addSegment(t *rapid.T, net *dataplane.Network) {
 	n.segment = office
-	net.Ports[office] = dataplane.Port{Name: office, Kind: overlay.PortSegment, Device: "p-" + string(n.name) + "office"}
+	p := dataplane.Port{Name: office, Kind: overlay.PortSegment, Device: "p-" + string(n.name) + "office"}
+	for pos := range byte(2) {
+		if rapid.Bool().Draw(t, "published") {
+			p.Stations = append(p.Stations, n.world.host(n.name, office, here, 9, 2+pos).mac)
+		}
+	}
+	net.Ports[office] = p
 	for pos := range byte(2) {
 		for _, f := range n.inner {
 			h := n.world.host(n.name, office, here, 9, 2+pos)

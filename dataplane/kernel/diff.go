@@ -26,6 +26,7 @@ func Diff(want, have Objects) []Op {
 	d.addresses()
 	d.tunnels()
 	d.stations()
+	d.published()
 	d.neighbors()
 	d.redirects()
 	d.routes()

@@ -88,6 +88,7 @@ func (l lowering) bridgedPort(p dataplane.Port, end Link) {
 	end.Master = bridgeName
 	end.Port = BridgePort{Owned: true, Learning: segment, Broadcast: true}
 	l.Links[l.link(p.Device)] = end
+	l.publishedBehind(p)
 	if !segment {
 		l.Stations[StationKey{l.link(bridgeName), p.MAC}] = Station{p.Device, true}
 	}

@@ -31,6 +31,12 @@ func (m model) entry(op Op) error {
 		}
 		m.Stations[o.StationKey] = o.Station
 		return m.exists(o.Bridge)
+	case addPublished:
+		if l := m.Links[LinkID{o.Bridge.NS, o.Port}]; l.Master != o.Bridge.Name || !l.Up {
+			return fmt.Errorf("%s is no port of %v that forwards", o.Port, o.Bridge)
+		}
+		m.Published[o.StationKey] = o.Port
+		return m.exists(o.Bridge)
 	case deleteStation:
 		return take(m.Stations, o.StationKey)
 	case setNeighbor:

@@ -15,7 +15,7 @@ type model struct{ Objects }
 func newModel(o Objects) model {
 	return model{Objects{
 		Namespaces: maps.Clone(o.Namespaces), Links: maps.Clone(o.Links), Sysctls: maps.Clone(o.Sysctls),
-		Addresses: maps.Clone(o.Addresses), Tunnels: maps.Clone(o.Tunnels), Stations: maps.Clone(o.Stations),
+		Addresses: maps.Clone(o.Addresses), Tunnels: maps.Clone(o.Tunnels), Stations: maps.Clone(o.Stations), Published: maps.Clone(o.Published),
 		Neighbors: maps.Clone(o.Neighbors), Routes: maps.Clone(o.Routes), Redirects: maps.Clone(o.Redirects),
 		Filters: maps.Clone(o.Filters),
 	}}

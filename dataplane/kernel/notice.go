@@ -89,6 +89,7 @@ func (s noticing) link(m []byte, gone bool) {
 	if gone {
 		delete(s.w.table.links, l.index)
 		s.w.hush(l.index)
+		s.remade(l.name)
 		s.judge(id, wanted, false, true)
 		return
 	}
@@ -97,6 +98,9 @@ func (s noticing) link(m []byte, gone bool) {
 	}
 	if was.name != "" && was.name != l.name {
 		s.raise(lost{LinkID{id.NS, was.name}})
+	}
+	if was.name == "" {
+		s.remade(l.name)
 	}
 	s.w.table.links[l.index] = l
 	s.listen(l)

@@ -27,7 +27,10 @@ type Objects struct {
 	// Tunnels is the FDB of the vxlan devices: which VTEP has the MAC.
 	Tunnels map[TunnelKey]netip.Addr
 	// Stations is the FDB of the bridges: which port has the MAC.
-	Stations  map[StationKey]Station
+	Stations map[StationKey]Station
+	// Published are stations that a port brings into the FDB of a bridge when it joins
+	// it; they come and go from then on, so they are wanted and never looked for.
+	Published map[StationKey]string
 	Neighbors map[NeighborKey]overlay.MAC
 	Routes    map[RouteKey]Route
 	// Redirects send all that a link receives out of another one.
@@ -45,6 +48,7 @@ func NewObjects() Objects {
 		Addresses:  map[Address]struct{}{},
 		Tunnels:    map[TunnelKey]netip.Addr{},
 		Stations:   map[StationKey]Station{},
+		Published:  map[StationKey]string{},
 		Neighbors:  map[NeighborKey]overlay.MAC{},
 		Routes:     map[RouteKey]Route{},
 		Redirects:  map[LinkID]string{},

@@ -101,6 +101,7 @@ var verbs = strings.Fields(`
 	ip netns tuntap link address neigh route add replace set type peer name mode mtu alias addrgenmode master
 	id local dstport mcast_snooping dev lladdr nud via proto metric scope
 	bridge fdb dst learning flood mcast_flood bcast_flood neigh_suppress
+	show >/dev/null
 	tc qdisc filter protocol handle prio u32 match action mirred sysctl -qw nsenter -n &&`)
 
 // others are words and what to have instead; "" takes the word out.
@@ -108,7 +109,7 @@ var others = map[string]string{
 	"on": "off", "off": "on", "up": "down", "none": "eui64",
 	"nolearning": "learning", "udp6zerocsumrx": "noudp6zerocsumrx",
 	"tap": "tun", "nodad": "", "onlink": "", "append": "replace", "unreachable": "prohibit",
-	"static": "dynamic", "sticky": "", "permanent": "noarp", "self": "master",
+	"static": "dynamic", "dynamic": "static", "sticky": "", "permanent": "noarp", "self": "master",
 	"clsact": "ingress", "ingress": "egress", "egress": "ingress", "redirect": "mirror", "all": "ip",
 	"800::1": "800::2", "vxlan": "veth", "veth": "bridge", keepListeningCommand: ":",
 	// Other namespaces and links.

@@ -80,7 +80,7 @@ func mutatedStates() []mutatedState {
 	}
 	return []mutatedState{
 		{"bridged", state(overlay.Bridged, overlay.V4, vacant("c"))},
-		{"ports", state(overlay.Bridged, overlay.V4, only(overlay.V4), without("b"), without("c"), bumNone, allPorts, withoutPort("e0"))},
+		{"ports", state(overlay.Bridged, overlay.V4, only(overlay.V4), without("b"), without("c"), bumNone, allPorts, publishing, withoutPort("e0"))},
 		{"over v6", state(overlay.Bridged, overlay.V6, only(overlay.V4), without("c"), noPorts)},
 		{"routed", state(overlay.Routed, overlay.V4, without("c"))},
 		{"direct", state(overlay.Routed, overlay.V4, without("c"), directTo("b"), noPorts)},

@@ -67,7 +67,7 @@ func oracleStates() map[string]oracleState {
 		"bridged, ip netns":  named(bridged()),
 		"bridged over v6":    over6(bridged()),
 		"bridged, no BUM":    bridged(bumNone),
-		"bridged, all ports": bridged(allPorts),
+		"bridged, all ports": bridged(allPorts, publishing),
 		"routed, ip netns":   named(routed()),
 		"routed over v6":     over6(routed()),
 		"routed, all ports":  routed(allPorts),

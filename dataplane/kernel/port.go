@@ -128,6 +128,8 @@ func linksOf(op Op) []LinkID {
 		return []LinkID{o.From}
 	case setStation:
 		return []LinkID{{o.Bridge.NS, o.Station.Port}}
+	case addPublished:
+		return []LinkID{{o.Bridge.NS, o.Port}}
 	case setNeighbor:
 		return []LinkID{o.Link}
 	case addRoute:

@@ -47,6 +47,15 @@ func (s noticing) learnt(mac overlay.MAC, at Station, e fdbEntry, gone bool) {
 	}
 }
 
+// remade takes in that a link went or is new: a segment port, or the bridge, takes
+// along what is behind it, which has not aged.
+func (s noticing) remade(link string) {
+	port, segment := s.n.segments[link]
+	if segment || link == bridgeName {
+		s.p.stations.spare(s.n.net.Name, port)
+	}
+}
+
 // listen makes the addresses of the stations behind a link heard, if it is a segment
 // port's.
 func (s noticing) listen(l hostLink) {

@@ -23,6 +23,9 @@ const (
 	stationTick = 100 * time.Millisecond
 	// stationAge is how long a station that no bridge knows is remembered: a bridge's default.
 	stationAge = 5 * time.Minute
+	// stationGrace is how long a bridge may have forgotten a station before that is
+	// announced: the kernel says first which stations go, and then that their port does.
+	stationGrace = time.Second
 )
 
 // stations are those behind the segment ports of a node. The bridges learn and age
@@ -56,6 +59,8 @@ type knownStation struct {
 	// learnt: the bridge has it, and will say when it has aged.
 	learnt bool
 	heard  time.Time
+	// forgotten is when the bridge forgot it, zero if it did not or had to.
+	forgotten time.Time
 	// announced before; waiting to be, again.
 	announced, waiting bool
 }
@@ -88,7 +93,7 @@ func (s *stations) learnt(at segmentPort, mac overlay.MAC) {
 		}
 	}
 	if g, k := s.station(at, mac); k != nil {
-		k.learnt = true
+		k.learnt, k.forgotten = true, time.Time{}
 		s.announce(at, g, mac, !k.announced)
 	}
 }
@@ -115,8 +120,26 @@ func (s *stations) heard(at segmentPort, mac overlay.MAC, ip netip.Addr) {
 func (s *stations) forgot(at segmentPort, mac overlay.MAC) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if g := s.segments[at]; g != nil {
-		s.remove(at, g, mac)
+	if g := s.segments[at]; g != nil && g.known[mac] != nil {
+		k := g.known[mac]
+		k.learnt, k.forgotten = false, s.now()
+	}
+}
+
+// spare takes in that a port of the network, or the bridge if it is empty, went or
+// was made: what the bridge forgot just now, it had to, and is remembered instead.
+func (s *stations) spare(n overlay.NetworkName, port overlay.EndpointName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at, g := range s.segments {
+		if at.network != n || port != "" && port != at.port {
+			continue
+		}
+		for _, k := range g.known {
+			if !k.forgotten.IsZero() {
+				k.heard, k.forgotten = s.now(), time.Time{}
+			}
+		}
 	}
 }
 
@@ -207,13 +230,21 @@ func (at segmentPort) event(kind dataplane.EventKind, mac overlay.MAC, addresses
 	}
 }
 
+// isGone reports whether the station has aged: by the bridge, or here if no bridge has it.
+func (k *knownStation) isGone(now time.Time) bool {
+	if !k.forgotten.IsZero() {
+		return now.Sub(k.forgotten) > stationGrace
+	}
+	return !k.learnt && now.Sub(k.heard) > stationAge
+}
+
 func (s *stations) tick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for at, g := range s.segments {
 		s.send(at, g)
 		for mac, k := range g.known {
-			if !k.learnt && s.now().Sub(k.heard) > stationAge {
+			if k.isGone(s.now()) {
 				s.remove(at, g, mac)
 			}
 		}

@@ -50,10 +50,6 @@ func TestStations(t *testing.T) {
 			office.event(dataplane.EventStation, mac, []netip.Addr{ip6}),
 			office.event(dataplane.EventStation, mac, []netip.Addr{ip4, ip6}),
 		}},
-		"forgot": {func(s *stations) { s.learnt(office, mac); s.forgot(office, mac); s.forgot(office, mac) }, []dataplane.Event{
-			office.event(dataplane.EventStation, mac, nil),
-			office.event(dataplane.EventStationGone, mac, nil),
-		}},
 		"moved to another port": {func(s *stations) { s.learnt(office, mac); s.learnt(lab, mac) }, []dataplane.Event{
 			office.event(dataplane.EventStation, mac, nil),
 			office.event(dataplane.EventStationGone, mac, nil),
@@ -128,6 +124,52 @@ func TestHeardStationsAge(t *testing.T) {
 			t.Errorf("late: %v", *events)
 		}
 	})
+}
+
+// A station that the bridge forgets is gone a moment later, unless the bridge learns it
+// again, or had to forget it with its port or altogether.
+func TestForgottenStations(t *testing.T) {
+	t.Parallel()
+	mac := stationMAC(5)
+	for name, c := range map[string]struct {
+		do   func(*stations)
+		gone bool
+	}{
+		"for good":             {func(*stations) {}, true},
+		"and learnt again":     {func(s *stations) { s.learnt(office, mac) }, false},
+		"with the bridge":      {func(s *stations) { s.spare("blue", "") }, false},
+		"with its port":        {func(s *stations) { s.spare("blue", "office") }, false},
+		"and another port's":   {func(s *stations) { s.spare("blue", "lab") }, true},
+		"and another bridge's": {func(s *stations) { s.spare("red", "") }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, events := recorded()
+				s.learnt(office, mac)
+				s.forgot(office, mac)
+				c.do(s)
+				s.tick()
+				if len(*events) != 1 {
+					t.Errorf("at once: %v", *events)
+				}
+				time.Sleep(stationGrace + stationTick)
+				s.tick()
+				if gone := len(*events) == 2 && (*events)[1].Kind == dataplane.EventStationGone; gone != c.gone {
+					t.Errorf("a moment later: %v", *events)
+				}
+				if c.gone {
+					return
+				}
+				s.forgot(office, mac) // now by itself
+				time.Sleep(stationGrace + stationTick)
+				s.tick()
+				if len(*events) != 2 {
+					t.Errorf("in the end: %v", *events)
+				}
+			})
+		})
+	}
 }
 
 func TestSpeaker(t *testing.T) {

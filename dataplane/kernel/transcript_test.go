@@ -68,6 +68,20 @@ func attached(to overlay.AttachType, target string) func(*dataplane.Network) {
 	}
 }
 
+// publishing is the registry knowing a station behind each segment port.
+func publishing(n *dataplane.Network) {
+	n.Ports = maps.Clone(n.Ports)
+	for name, p := range n.Ports {
+		if p.Kind == overlay.PortSegment {
+			p.Stations = []overlay.MAC{silentMAC}
+			n.Ports[name] = p
+		}
+	}
+}
+
+// silentMAC is a station's that never speaks.
+var silentMAC = overlay.MAC{0x02, 0, 0, 0, 0x99, 0x05}
+
 func bumNone(n *dataplane.Network) { n.BUM = overlay.BUMNone }
 
 func without(member overlay.NodeName) func(*dataplane.Network) {
@@ -106,6 +120,7 @@ func TestExplain(t *testing.T) {
 		"bridged-tap":     node(overlay.Bridged, overlay.V4, attached(overlay.AttachTap, "tap0")),
 		"bridged-veth":    node(overlay.Bridged, overlay.V4, attached(overlay.AttachVeth, "web0")),
 		"bridged-segment": node(overlay.Bridged, overlay.V4, attached(overlay.AttachBridge, "virbr0")),
+		"bridged-station": node(overlay.Bridged, overlay.V4, only(overlay.V4), attached(overlay.AttachBridge, "virbr0"), publishing),
 		"bridged-bumnone": node(overlay.Bridged, overlay.V4, bumNone),
 		"routed-both":     node(overlay.Routed, overlay.V4),
 		"routed-over-v6":  node(overlay.Routed, overlay.V6),
@@ -148,6 +163,8 @@ func TestDiff(t *testing.T) {
 		"member-gone":      {bridged(), bridged(without("b"))},
 		"vni":              {bridged(), bridged(vni(5000))},
 		"reattach":         {bridged(), bridged(attached(overlay.AttachTap, "tap0"))},
+		"segment":          {bridged(noPorts), bridged(attached(overlay.AttachBridge, "virbr0"), publishing)},
+		"station":          {bridged(attached(overlay.AttachBridge, "virbr0")), bridged(attached(overlay.AttachBridge, "virbr0"), publishing)},
 		"bum":              {bridged(), bridged(bumNone)},
 		"network-gone":     {bridged(), dataplane.State{}},
 		"routed-gone":      {routed(), dataplane.State{}},
