@@ -76,6 +76,9 @@ func start(ctx context.Context, dir string, log *slog.Logger) (*embed.Etcd, erro
 	if err := clearUnmade(dir); err != nil {
 		return nil, err
 	}
+	if err := checkDatabase(dir); err != nil {
+		return nil, err
+	}
 	etcd, err := embed.StartEtcd(config(dir, log))
 	if err != nil {
 		return nil, err
