@@ -98,6 +98,46 @@ func TestSegmentAfterRestart(t *testing.T) {
 	}
 }
 
+// Stations do not age because the bridge or their port is deleted, however long that
+// takes to repair, and what is made in its place knows those that were published.
+func TestSegmentIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	for _, link := range []string{"br0", "woffice"} {
+		t.Run(link, func(t *testing.T) {
+			t.Parallel()
+			n := newTestNet(t, 1, overlay.Bridged, overlay.V4)
+			mac := overlay.MAC{2, 0, 0, 0, 1, 1}
+			s, station := n.withSegment(t, 0, mac, "10.7.0.200/16")
+			h := n.bed.hosts[0]
+			h.apply(s)
+			ping(t, station, n.endpoint(0).Addresses[0].String())
+			for e := h.event(); e.Kind != dataplane.EventStation || e.Station.MAC != mac; e = h.event() {
+				t.Logf("%v", e)
+			}
+			domain := string(DomainNS(h.dir, "blue"))
+			testenv.Run(t, domain, "ip", "link", "delete", link)
+			for late := time.After(stationGrace + 5*stationTick); ; {
+				select {
+				case e := <-h.plane.Events():
+					if e.Kind == dataplane.EventStationGone {
+						t.Errorf("event %+v", e)
+					}
+					continue
+				case <-late:
+				}
+				break
+			}
+			p := s.Networks["blue"].Ports["office"]
+			p.Stations = []overlay.MAC{mac}
+			s.Networks["blue"].Ports["office"] = p
+			h.apply(s)
+			if fdb := testenv.Output(t, domain, "bridge", "fdb", "show", "dev", "woffice"); !strings.Contains(fdb, mac.String()) {
+				t.Errorf("the bridge does not know %s:\n%s", mac, fdb)
+			}
+		})
+	}
+}
+
 // A station that moves from another node is announced as soon as it says something,
 // and a port's own MAC, or the gateway's, is nobody's to take.
 func TestSegmentMove(t *testing.T) {

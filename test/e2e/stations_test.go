@@ -2,13 +2,21 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"weft/internal/netns"
 	"weft/internal/testenv"
 	"weft/lab"
+	"weft/overlay"
 )
 
 // TestForeignBridges: what is behind bridges that are not Weft's, on two hosts, is
@@ -51,4 +59,99 @@ func TestForeignBridges(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestSilentStations: stations that only answer, behind bridges that are not Weft's on
+// two hosts, are reached again when Weft's bridge was made anew, alone or after a reboot
+// with all else, and stay published meanwhile.
+func TestSilentStations(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	s.a.weft("network create blue --subnet 10.7.0.0/24")
+	near, far := s.b.silent("10.7.0.110"), s.c.silent("10.7.0.120")
+	s.pings(near.Namespace, far.address)
+	near.published, far.published = near.uid(), far.uid()
+	near.knows(far)
+	far.knows(near)
+
+	again := func(what string) {
+		t.Helper()
+		testenv.Eventually(t, 2*time.Second, func() error {
+			return ping(t.Context(), near.Namespace, far.address, "-W0.2")
+		}, "ping after "+what)
+		// Longer than it takes to withdraw a station.
+		if out, err := near.Run(t.Context(), "ping", "-n", "-c20", "-i0.1", "-W1", far.address); err != nil || !strings.Contains(out, " 0% packet loss") {
+			t.Errorf("after %s: %v\n%s", what, err, out)
+		}
+		for _, st := range []*silent{near, far} {
+			if now := st.uid(); now != st.published {
+				t.Errorf("after %s: station %s was published as %s and is %s", what, st.address, st.published, now)
+			}
+		}
+	}
+	domain := filepath.Join(s.c.Dir(), "run", "netns", "weft-blue")
+	testenv.Run(t, domain, "ip", "link", "delete", "br0")
+	testenv.Eventually(t, patience, func() error {
+		_, err := netns.Output(t.Context(), domain, "ip", "link", "show", "br0")
+		return err
+	}, "the bridge is made again")
+	again("the bridge's deletion")
+
+	s.c.kill()
+	if err := netns.Delete(domain); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, patience, func() error {
+		if out := testenv.Output(t, s.c.Path(), "ip", "link"); strings.Contains(out, "alias weft:") {
+			return errors.New(out)
+		}
+		return nil
+	}, "the port goes with the domain")
+	s.c.restart()
+	testenv.Eventually(t, patience, s.c.differs, "the domain is made again")
+	again("a reboot")
+}
+
+// silent is a station that says nothing unless it is asked.
+type silent struct {
+	*lab.Namespace
+	host      *host
+	address   string
+	published string
+}
+
+// silent makes one behind a bridge of the host's, and attaches that to blue.
+func (h *host) silent(address string) *silent {
+	h.s.t.Helper()
+	h.bridge("docker7")
+	ns := h.station("docker7", "st", address+"/24")
+	testenv.Run(h.s.t, ns.Path(), "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
+	h.weft("endpoint attach blue --bridge docker7")
+	return &silent{Namespace: ns, host: h, address: address}
+}
+
+// uid is that of the station's endpoint, once it is published with its address.
+func (st *silent) uid() (uid string) {
+	t := st.host.s.t
+	t.Helper()
+	testenv.Eventually(t, patience, func() error {
+		var all []overlay.Endpoint
+		st.host.s.a.read(&all, "endpoint ls blue")
+		for _, e := range all {
+			if slices.Contains(e.Spec.Addresses, netip.MustParseAddr(st.address)) {
+				uid = string(e.UID)
+				return nil
+			}
+		}
+		return fmt.Errorf("%d endpoints, and none with %s", len(all), st.address)
+	}, "station is published")
+	return uid
+}
+
+// knows spares the station asking for another one.
+func (st *silent) knows(other *silent) {
+	t := st.host.s.t
+	t.Helper()
+	mac := strings.Fields(testenv.Output(t, other.Path(), "ip", "-br", "link", "show", "eth0"))[2]
+	testenv.Run(t, st.Path(), "ip", "neigh", "replace", other.address, "lladdr", mac, "dev", "eth0", "nud", "permanent")
 }
