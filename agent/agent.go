@@ -20,6 +20,7 @@ import (
 
 	"weft/api/agentapi"
 	"weft/control"
+	"weft/dataplane/ebpf"
 	"weft/dataplane/kernel"
 	"weft/internal/netns"
 	"weft/overlay"
@@ -42,6 +43,8 @@ type Options struct {
 	Log         *slog.Logger
 	// Ready is called when the agent answers on its socket [nothing].
 	Ready func()
+	// noPrograms is why the eBPF plane does not run here; nil: it does.
+	noPrograms error
 }
 
 // Run runs an agent until ctx ends. What the host forwards stays as it is then.
@@ -71,7 +74,16 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	plane, err := kernel.New(kernel.Options{StateDir: o.StateDir, NetnsDir: o.NetnsDir, Log: o.Log})
+	options := kernel.Options{StateDir: o.StateDir, NetnsDir: o.NetnsDir, Log: o.Log}
+	programs, err := ebpf.Open(ebpf.Dir(o.RunDir), "/proc/self/ns/net")
+	if err != nil {
+		o.noPrograms = err
+		o.Log.Info("the eBPF plane does not run here", "because", err)
+	} else {
+		options.Programs = programs
+		defer func() { err = errors.Join(err, programs.Close()) }()
+	}
+	plane, err := kernel.New(options)
 	if err != nil {
 		return fmt.Errorf("start the kernel plane: %w", err)
 	}
@@ -86,7 +98,7 @@ func run(ctx context.Context, o Options, underlay Underlay, m *member, plane *ke
 		CachePath: filepath.Join(o.StateDir, "cache.json"),
 		Namespace: namespace,
 		Version:   o.Version, Kernel: kernelRelease(),
-		PlaneName: overlay.PlaneKernel, PlaneReason: "the only plane of this version",
+		PlaneName: overlay.PlaneKernel, PlaneReason: o.whyKernel(),
 		AcceptStore: o.AcceptStore,
 	})
 	s := &service{

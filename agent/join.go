@@ -167,7 +167,7 @@ func write(ctx context.Context, o Options, u Underlay, client *api.Client, chang
 		Meta: overlay.Meta{Kind: overlay.KindNode, Name: string(o.Node)},
 		Spec: overlay.NodeSpec{
 			Underlay: u.Addresses, UnderlayMTU: u.MTU, VTEPMAC: overlay.VTEPMACFor(o.Node),
-			Planes: []overlay.PlaneName{overlay.PlaneKernel},
+			Planes: o.planes(), Lacks: o.lacks(),
 		},
 	}
 	for wait := registerFirst; ; wait = min(2*wait, registerMost) {

@@ -40,7 +40,7 @@ func roomOn(node *overlay.Node, spec overlay.NetworkSpec) int {
 			continue
 		}
 		// An error says that the underlay is too small for the subnets, too.
-		if room, err := encap.PortMTU(spec.Encapsulation, f, node.Spec.UnderlayMTU); err == nil {
+		if room, err := encap.PortMTU(spec.Encapsulation, spec.Kind, f, node.Spec.UnderlayMTU); err == nil {
 			most = max(most, room)
 		}
 	}

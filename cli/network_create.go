@@ -35,7 +35,7 @@ subnet. It takes an IPv4 subnet, an IPv6 subnet, or both.`,
 	flags.Var(&value[uint16]{name: "PORT", into: &n.Spec.Port, parse: parsePort}, "port", "UDP destination port of the encapsulation [4789]")
 	flags.Var(&value[int]{name: "BYTES", into: &n.Spec.MTU, parse: parseMTU}, "mtu", "MTU of the endpoints' interfaces [computed]")
 	flags.Var(choice(&n.Spec.Underlay, overlay.FamilyAuto, overlay.V4, overlay.V6), "underlay", "family of addresses that carries the packets [auto]")
-	flags.Var(choice(&n.Spec.Plane, overlay.PlaneAuto, overlay.PlaneKernel), "plane", "what forwards on the hosts [auto]")
+	flags.Var(choice(&n.Spec.Plane, overlay.PlaneAuto, overlay.PlaneKernel, overlay.PlaneEBPF), "plane", "what forwards on the hosts [auto]")
 	flags.Var(choice(&n.Spec.BUM, overlay.BUMReplicate, overlay.BUMNone), "bum", "broadcast and multicast between hosts; bridged networks [replicate]")
 	flags.BoolVar(&n.Spec.DirectRouting, "direct-routing", false, "do not encapsulate between hosts on one segment; routed networks")
 	flags.Var(&value[int]{name: "LENGTH", into: &n.Spec.BlockBits4, parse: parseLength(8, 30)}, "block-bits4", "prefix length of a host's IPv4 block; routed networks [24, or longer]")

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -40,6 +42,7 @@ func (a *app) nodeDetails() []output.Column[*overlay.Node] {
 		{Title: "Underlay MTU", Cell: func(n n) string { return number(n.Spec.UnderlayMTU) }},
 		{Title: "VTEP MAC", Cell: func(n n) string { return macText(n.Spec.VTEPMAC) }},
 		{Title: "Planes", Cell: func(n n) string { return output.Join(n.Spec.Planes) }},
+		{Title: "Lacks", Cell: lackLines},
 		{Title: "Version", Cell: func(n n) string { return n.Status.Version }},
 		{Title: "Kernel", Cell: func(n n) string { return n.Status.Kernel }},
 		{Title: "Seen", Cell: func(n n) string { return agoText(output.Since(a.now(), n.Status.Seen)) }},
@@ -50,6 +53,15 @@ func (a *app) nodeDetails() []output.Column[*overlay.Node] {
 		{Title: "Generation", Wide: true, Cell: func(n n) string { return fmt.Sprint(n.Generation) }},
 		{Title: "Revision", Wide: true, Cell: func(n n) string { return fmt.Sprint(n.Revision) }},
 	}
+}
+
+// lackLines is a line for each plane that the node cannot run.
+func lackLines(n *overlay.Node) string {
+	var lines []string
+	for _, p := range slices.Sorted(maps.Keys(n.Spec.Lacks)) {
+		lines = append(lines, fmt.Sprintf("%s: %s", p, n.Spec.Lacks[p]))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // reportLines is a line for each network, and one for each thing that differs.

@@ -150,6 +150,9 @@ func (w *world) register(ctx context.Context, name string, octet int) error {
 		Underlay:    []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("192.0.2.%d/24", octet))},
 		UnderlayMTU: 1500, VTEPMAC: overlay.VTEPMACFor(overlay.NodeName(name)), Planes: []overlay.PlaneName{overlay.PlaneKernel},
 	}
+	if name == "b" {
+		n.Spec.Lacks = map[overlay.PlaneName]string{overlay.PlaneEBPF: "the kernel lacks tcx"}
+	}
 	if _, _, err := w.store.Update(ctx, store.Change{Put: n, Expect: store.Absent}); err != nil {
 		return err
 	}

@@ -368,6 +368,9 @@ func TestLoopReports(t *testing.T) {
 		if st.Version != "v1" || len(st.Networks) != 1 || st.Networks[0].Wanted != 1 || st.Networks[0].Plane != overlay.PlaneKernel {
 			t.Errorf("status %+v", st)
 		}
+		if why := st.Networks[0].PlaneReason; why != "test" {
+			t.Errorf("why this plane: %q, want the node's reason", why)
+		}
 		since := st.Networks[0].Since
 		pass(time.Minute)
 		if st = report(); !st.Networks[0].Since.Equal(since) {

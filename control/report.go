@@ -80,7 +80,8 @@ func (l *Loop) compare(seen dataplane.Observation, now time.Time) map[overlay.Ne
 		if r, ok := next[name]; ok {
 			return r
 		}
-		return overlay.NetworkReport{Network: name, Plane: l.PlaneName, PlaneReason: l.PlaneReason}
+		plane, why := l.planeOf(name)
+		return overlay.NetworkReport{Network: name, Plane: plane, PlaneReason: why}
 	}
 	for name := range state.Networks {
 		r, view := at(name), seen.Networks[name]
@@ -109,6 +110,15 @@ func (l *Loop) compare(seen dataplane.Observation, now time.Time) map[overlay.Ne
 		next[name] = r
 	}
 	return next
+}
+
+// planeOf is the plane of a network on this node, and why it is that one.
+func (l *Loop) planeOf(name overlay.NetworkName) (plane overlay.PlaneName, why string) {
+	n, ok := l.table.entries[overlay.Key{Kind: overlay.KindNetwork, Name: string(name)}].resource.(*overlay.Network)
+	if ok && n.Spec.Complete().Plane != overlay.PlaneAuto {
+		return n.Spec.Plane, "the network asks for it"
+	}
+	return l.PlaneName, l.PlaneReason
 }
 
 // counted leaves out what was not dropped.

@@ -16,6 +16,7 @@ import (
 
 	"weft/agent"
 	"weft/api/identity"
+	"weft/dataplane/ebpf"
 	"weft/dataplane/kernel"
 	"weft/internal/files"
 	"weft/internal/release"
@@ -184,7 +185,7 @@ func (d *daemon) down(ctx context.Context) (err error) {
 	for _, what := range removed {
 		fmt.Fprintf(d.stdout, "removed %s\n", what)
 	}
-	return err
+	return errors.Join(err, ebpf.Remove(ebpf.Dir(d.config.runDir)))
 }
 
 func versionCommand() *cobra.Command {

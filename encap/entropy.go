@@ -25,8 +25,16 @@ const maxTags = 2
 // fragments, of which only the first has any. Frames without IP go by their MACs.
 //
 // Every node computes the same port for the same flow. It is no secret.
-func SourcePort(frame []byte) uint16 {
-	h := hashFrame(frame)
+func SourcePort(frame []byte) uint16 { return sourcePort(packet.TypeTEB, frame) }
+
+// sourcePort is SourcePort for a frame or packet of a type.
+func sourcePort(inner packet.EtherType, b []byte) uint16 {
+	var h uint64
+	if inner == packet.TypeTEB {
+		h = hashFrame(b)
+	} else {
+		h = hashPacket(inner, b, finish(hashBytes(seed, b)))
+	}
 	// The upper bits of the product: no remainder's bias.
 	hi, _ := bits.Mul64(h, sourcePorts)
 	return minSourcePort + uint16(hi)
@@ -48,18 +56,22 @@ func hashFrame(frame []byte) uint64 {
 		}
 		typ, rest = tag.Type, behind
 	}
+	return hashPacket(typ, rest, finish(hashBytes(hashBytes(seed, eth.Dst[:]), eth.Src[:])))
+}
+
+// hashPacket goes by the flow of a packet, if it is an IP packet.
+func hashPacket(typ packet.EtherType, b []byte, otherwise uint64) uint64 {
 	switch typ {
 	case packet.TypeIPv4:
-		if ip, payload, err := packet.ParseIPv4(rest); err == nil {
+		if ip, payload, err := packet.ParseIPv4(b); err == nil {
 			return hashFlow(ip.Src, ip.Dst, ip.Protocol, payload, ip.IsFragment())
 		}
 	case packet.TypeIPv6:
-		if ip, payload, err := packet.ParseIPv6(rest); err == nil {
+		if ip, payload, err := packet.ParseIPv6(b); err == nil {
 			return hashIPv6(ip, payload)
 		}
 	}
-	h := hashBytes(seed, eth.Dst[:])
-	return finish(hashBytes(h, eth.Src[:]))
+	return otherwise
 }
 
 func hashIPv6(ip packet.IPv6, payload []byte) uint64 {

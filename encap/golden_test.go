@@ -25,7 +25,7 @@ func underlay(t testing.TB, name string) []byte {
 func vxlan(t testing.TB, name string) []byte {
 	t.Helper()
 	var o Outer
-	segment, err := o.unwrapIP(underlay(t, name))
+	_, segment, err := o.unwrapIP(underlay(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +34,31 @@ func vxlan(t testing.TB, name string) []byte {
 		t.Fatal(err)
 	}
 	return payload
+}
+
+// tunnel is one of scapy's packets, without its Ethernet header: see the head of
+// testdata/tunnels.txt.
+func tunnel(t testing.TB, name string) []byte {
+	t.Helper()
+	_, b, err := packet.ParseEthernet(testenv.Frames(t, "testdata/tunnels.txt")[name])
+	if err != nil {
+		t.Fatalf("packet %s: %v", name, err)
+	}
+	return b
+}
+
+// header is what stands behind the outer headers of such a packet, UDP's included.
+func header(t testing.TB, name string) []byte {
+	t.Helper()
+	var o Outer
+	protocol, b, err := o.unwrapIP(tunnel(t, name))
+	if err == nil && protocol == packet.ProtoUDP {
+		_, b, err = packet.ParseUDP(b)
+	}
+	if err != nil {
+		t.Fatalf("packet %s: %v", name, err)
+	}
+	return b
 }
 
 func unhex(t testing.TB, s string) []byte {

@@ -24,37 +24,74 @@ var ErrUnknown = errors.New("unknown encapsulation or family")
 // ErrMTU: the underlay's MTU leaves too little.
 var ErrMTU = errors.New("underlay MTU is too small")
 
-// Overhead is how many bytes of an underlay packet an encapsulation takes from the
-// IP packets inside, over an underlay of the family: for VXLAN 50 on IPv4 and 70 on
-// IPv6, the inner Ethernet header included; for none 0.
-func Overhead(e overlay.Encapsulation, underlay overlay.Family) (int, error) {
-	outer := 0
-	switch underlay {
-	case overlay.V4:
-		outer = packet.IPv4MinLen
-	case overlay.V6:
-		outer = packet.IPv6Len
-	default:
-		return 0, fmt.Errorf("%w: family %q", ErrUnknown, underlay)
-	}
+// FramesInside reports whether the tunnel packets of a network carry Ethernet frames.
+// IP packets are in those of the others.
+func FramesInside(e overlay.Encapsulation, kind overlay.NetworkKind) bool {
 	switch e {
-	case overlay.EncapNone:
-		return 0, nil
-	case overlay.EncapVXLAN:
-		return outer + packet.UDPLen + VXLANLen + packet.EthernetLen, nil
+	case overlay.EncapVXLAN, overlay.EncapGeneve:
+		return true
+	case overlay.EncapGRE:
+		return kind == overlay.Bridged
 	}
-	return 0, fmt.Errorf("%w: encapsulation %q", ErrUnknown, e)
+	return false
+}
+
+// Overhead is how many bytes of an underlay packet an encapsulation takes from the IP
+// packets inside, in a network of the kind over an underlay of the family. An inner
+// Ethernet header is part of it; Geneve options, of which Weft sends none, are not.
+//
+//	               IPv4  IPv6
+//	vxlan, geneve    50    70
+//	gre, bridged     42    62
+//	gre, routed      28    48
+//	ipip, sit        20    40
+//	none              0     0
+func Overhead(e overlay.Encapsulation, kind overlay.NetworkKind, underlay overlay.Family) (int, error) {
+	header, ok := headerLen(e)
+	if !ok || !e.CarriesKind(kind) {
+		return 0, fmt.Errorf("%w: encapsulation %q of a %s network", ErrUnknown, e, kind)
+	}
+	if FramesInside(e, kind) {
+		header += packet.EthernetLen
+	}
+	switch {
+	case underlay != overlay.V4 && underlay != overlay.V6:
+		return 0, fmt.Errorf("%w: family %q", ErrUnknown, underlay)
+	case e == overlay.EncapNone:
+		return 0, nil
+	case underlay == overlay.V4:
+		return packet.IPv4MinLen + header, nil
+	}
+	return packet.IPv6Len + header, nil
+}
+
+// headerLen is how many bytes stand between the outer IP header and what is inside.
+func headerLen(e overlay.Encapsulation) (n int, ok bool) {
+	switch e {
+	case overlay.EncapVXLAN:
+		return packet.UDPLen + VXLANLen, true
+	case overlay.EncapGeneve:
+		return packet.UDPLen + GeneveLen, true
+	case overlay.EncapGRE:
+		return GREKeyLen, true
+	case overlay.EncapIPIP, overlay.EncapSIT, overlay.EncapNone:
+		return 0, true
+	}
+	return 0, false
 }
 
 // PortMTU is the MTU of a network's ports over an underlay of the family and MTU: the
 // largest IP packet that fits, in bytes. It is [ErrMTU] if that is too small for one of
-// the families inside.
-func PortMTU(e overlay.Encapsulation, underlay overlay.Family, underlayMTU int, inside ...overlay.Family) (int, error) {
-	overhead, err := Overhead(e, underlay)
+// the families inside, of which IPv4 is one where the encapsulation carries it.
+func PortMTU(e overlay.Encapsulation, kind overlay.NetworkKind, underlay overlay.Family, underlayMTU int, inside ...overlay.Family) (int, error) {
+	overhead, err := Overhead(e, kind, underlay)
 	if err != nil {
 		return 0, err
 	}
-	for _, f := range append([]overlay.Family{overlay.V4}, inside...) {
+	if e.CarriesFamily(overlay.V4) {
+		inside = append([]overlay.Family{overlay.V4}, inside...)
+	}
+	for _, f := range inside {
 		least, err := minMTU(f)
 		if err != nil {
 			return 0, err

@@ -11,24 +11,60 @@ import (
 
 func TestOverhead(t *testing.T) {
 	t.Parallel()
+	bridged, routed := overlay.Bridged, overlay.Routed
 	for _, c := range []struct {
-		e    overlay.Encapsulation
-		f    overlay.Family
-		want int
-		err  error
+		e      overlay.Encapsulation
+		kind   overlay.NetworkKind
+		v4, v6 int // -1: ErrUnknown
 	}{
-		{overlay.EncapVXLAN, overlay.V4, 50, nil},
-		{overlay.EncapVXLAN, overlay.V6, 70, nil},
-		{overlay.EncapNone, overlay.V4, 0, nil},
-		{overlay.EncapNone, overlay.V6, 0, nil},
-		{overlay.EncapVXLAN, overlay.FamilyAuto, 0, ErrUnknown},
-		{overlay.EncapNone, "", 0, ErrUnknown},
-		{"carrier-pigeon", overlay.V4, 0, ErrUnknown}, // RFC 1149
-		{"", overlay.V4, 0, ErrUnknown},
+		{overlay.EncapVXLAN, bridged, 50, 70},
+		{overlay.EncapVXLAN, routed, 50, 70},
+		{overlay.EncapGeneve, bridged, 50, 70},
+		{overlay.EncapGeneve, routed, 50, 70},
+		{overlay.EncapGRE, bridged, 42, 62},
+		{overlay.EncapGRE, routed, 28, 48},
+		{overlay.EncapIPIP, routed, 20, 40},
+		{overlay.EncapSIT, routed, 20, 40},
+		{overlay.EncapNone, routed, 0, 0},
+		{overlay.EncapIPIP, bridged, -1, -1},
+		{overlay.EncapSIT, bridged, -1, -1},
+		{overlay.EncapNone, bridged, -1, -1},
+		{overlay.EncapVXLAN, "switched", -1, -1},
+		{"carrier-pigeon", routed, -1, -1}, // RFC 1149
+		{"", routed, -1, -1},
 	} {
-		got, err := Overhead(c.e, c.f)
-		if got != c.want || !errors.Is(err, c.err) {
-			t.Errorf("%q over %q: %d, %v, want %d, %v", c.e, c.f, got, err, c.want, c.err)
+		for f, want := range map[overlay.Family]int{overlay.V4: c.v4, overlay.V6: c.v6, overlay.FamilyAuto: -1, "": -1} {
+			got, err := Overhead(c.e, c.kind, f)
+			if want < 0 && (!errors.Is(err, ErrUnknown) || got != 0) || want >= 0 && (err != nil || got != want) {
+				t.Errorf("%s %q over %q: %d, %v, want %d", c.kind, c.e, f, got, err, want)
+			}
+		}
+	}
+}
+
+// What scapy's packets are longer than what they carry is what we say.
+func TestOverheadIsScapys(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		e     overlay.Encapsulation
+		kind  overlay.NetworkKind
+		f     overlay.Family
+		inner int // IP
+	}{
+		"geneve4-frame": {overlay.EncapGeneve, overlay.Bridged, overlay.V4, 44},
+		"geneve6-frame": {overlay.EncapGeneve, overlay.Bridged, overlay.V6, 64},
+		"gre4-frame":    {overlay.EncapGRE, overlay.Bridged, overlay.V4, 44},
+		"gre6-frame":    {overlay.EncapGRE, overlay.Bridged, overlay.V6, 64},
+		"gre4-ip4":      {overlay.EncapGRE, overlay.Routed, overlay.V4, 44},
+		"gre4-ip6":      {overlay.EncapGRE, overlay.Routed, overlay.V4, 64},
+		"ipip4":         {overlay.EncapIPIP, overlay.Routed, overlay.V4, 44},
+		"ipip6":         {overlay.EncapIPIP, overlay.Routed, overlay.V6, 44},
+		"sit4":          {overlay.EncapSIT, overlay.Routed, overlay.V4, 64},
+		"sit6":          {overlay.EncapSIT, overlay.Routed, overlay.V6, 64},
+	} {
+		got, err := Overhead(c.e, c.kind, c.f)
+		if want := len(tunnel(t, name)) - c.inner; err != nil || got != want {
+			t.Errorf("%s: %d, %v, want %d", name, got, err, want)
 		}
 	}
 }
@@ -43,7 +79,7 @@ func TestOverheadIsTheKernels(t *testing.T) {
 		if outer != 1500 {
 			t.Fatalf("%s has %d bytes on the underlay", name, outer)
 		}
-		if got, err := PortMTU(overlay.EncapVXLAN, f, outer); err != nil || got != inner {
+		if got, err := PortMTU(overlay.EncapVXLAN, overlay.Bridged, f, outer); err != nil || got != inner {
 			t.Errorf("%s: %d, %v, want %d", name, got, err, inner)
 		}
 	}
@@ -75,9 +111,15 @@ func TestPortMTU(t *testing.T) {
 		{overlay.EncapVXLAN, overlay.V4, 625, nil, 0, ErrMTU, "needs 626"},
 		{overlay.EncapVXLAN, overlay.V4, 0, nil, 0, ErrMTU, "0 bytes"},
 		{overlay.EncapVXLAN, overlay.V4, 1500, []overlay.Family{overlay.FamilyAuto}, 0, ErrUnknown, `family "auto"`},
+		{overlay.EncapGRE, overlay.V4, 1500, both, 1472, nil, ""},
+		{overlay.EncapGeneve, overlay.V6, 1349, both, 0, ErrMTU, "needs 1350"},
+		{overlay.EncapIPIP, overlay.V4, 1500, both[:1], 1480, nil, ""},
+		{overlay.EncapIPIP, overlay.V6, 615, both[:1], 0, ErrMTU, "family v4 with encapsulation ipip over v6 needs 616"},
+		{overlay.EncapSIT, overlay.V4, 1300, both[1:], 1280, nil, ""},
+		{overlay.EncapSIT, overlay.V4, 1299, both[1:], 0, ErrMTU, "family v6 with encapsulation sit over v4 needs 1300"},
 		{"l2tp", overlay.V4, 1500, nil, 0, ErrUnknown, `encapsulation "l2tp"`},
 	} {
-		got, err := PortMTU(c.e, c.f, c.mtu, c.inside...)
+		got, err := PortMTU(c.e, overlay.Routed, c.f, c.mtu, c.inside...)
 		if got != c.want || !errors.Is(err, c.err) {
 			t.Errorf("%s over %s, %d: %d, %v, want %d, %v", c.e, c.f, c.mtu, got, err, c.want, c.err)
 		}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -55,10 +56,29 @@ func clean(name string) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	if err := unmountBelow(dir); err != nil {
+		return err
+	}
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
 	return removeEmpty(Root)
+}
+
+// unmountBelow unmounts what programs in the lab have mounted in its folder.
+func unmountBelow(dir string) error {
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, line := range slices.Backward(slices.Collect(strings.Lines(string(table)))) {
+		const mountPoint = 4 // proc_pid_mountinfo(5), counted from 0
+		if f := strings.Fields(line); len(f) > mountPoint && strings.HasPrefix(f[mountPoint], dir+"/") {
+			errs = append(errs, os.NewSyscallError("unmount "+f[mountPoint], unix.Unmount(f[mountPoint], unix.MNT_DETACH)))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // removeEmpty removes a folder unless something is in it.

@@ -1,6 +1,9 @@
 package overlay
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // Encapsulation is how a network's packets cross the underlay.
 type Encapsulation string
@@ -12,6 +15,95 @@ const (
 	// segment (flannel calls it host-gw). Routed networks only.
 	EncapNone Encapsulation = "none"
 )
+
+// Those of which Validate says that no plane of this version does them. Written so, they
+// are no values of the API's document, which lists the typed constants.
+const (
+	// EncapGeneve is RFC 8926: Ethernet in UDP, with options.
+	EncapGeneve = Encapsulation("geneve")
+	// EncapGRE is RFC 2784 with the VNI as its key (RFC 2890): Ethernet on bridged
+	// networks, IP on routed ones.
+	EncapGRE = Encapsulation("gre")
+	// EncapIPIP is RFC 2003, on IPv6 RFC 2473: IPv4 in IP. Routed networks only. It
+	// has no place for a VNI.
+	EncapIPIP = Encapsulation("ipip")
+	// EncapSIT is RFC 4213 section 3, on IPv6 RFC 2473: IPv6 in IP. Otherwise it is
+	// as EncapIPIP.
+	EncapSIT = Encapsulation("sit")
+)
+
+// HasVNI reports whether packets say what network they belong to. Those of the others
+// belong to the network that the two nodes share: there can be one.
+func (e Encapsulation) HasVNI() bool {
+	return e == EncapVXLAN || e == EncapGeneve || e == EncapGRE
+}
+
+// DefaultPort is the UDP port that IANA has for it; 0 for one without ports.
+func (e Encapsulation) DefaultPort() uint16 {
+	switch e {
+	case EncapVXLAN:
+		return DefaultVXLANPort
+	case EncapGeneve:
+		return DefaultGenevePort
+	}
+	return 0
+}
+
+// CarriesKind reports whether networks of a kind can have it.
+func (e Encapsulation) CarriesKind(k NetworkKind) bool {
+	switch e {
+	case EncapVXLAN, EncapGeneve, EncapGRE:
+		return k == Bridged || k == Routed
+	case EncapIPIP, EncapSIT, EncapNone:
+		return k == Routed
+	}
+	return false
+}
+
+// CarriesFamily reports whether networks with subnets of a family can have it.
+func (e Encapsulation) CarriesFamily(f Family) bool {
+	switch e {
+	case EncapIPIP:
+		return f == V4
+	case EncapSIT:
+		return f == V6
+	}
+	return true
+}
+
+// done reports whether a plane of this version does it.
+func (e Encapsulation) done() bool { return e == EncapVXLAN || e == EncapNone }
+
+// checkEncapsulation: of what no plane does, a spec is refused last, so that whatever
+// else is wrong with it is said first.
+func checkEncapsulation(s NetworkSpec) error {
+	e := s.Encapsulation
+	switch {
+	case !e.CarriesKind(Routed): // they all do
+		return fmt.Errorf("encapsulation %q: want vxlan or none", e)
+	case !e.CarriesKind(s.Kind):
+		return fmt.Errorf("encapsulation %s routes packets and cannot carry a bridged network; want kind routed or encapsulation vxlan", e)
+	case e != EncapNone && e.DefaultPort() == 0 && s.Port != 0:
+		return fmt.Errorf("encapsulation %s has no UDP port; want none instead of %d", e, s.Port)
+	}
+	for _, p := range s.Subnets {
+		if p.IsValid() && !e.CarriesFamily(FamilyOf(p.Addr())) {
+			return fmt.Errorf("encapsulation %s cannot carry subnet %s: %s", e, p, e.inside())
+		}
+	}
+	if !e.done() {
+		return fmt.Errorf("encapsulation %s: no plane of this version does it", e)
+	}
+	return nil
+}
+
+// inside says what the packets of one family carry.
+func (e Encapsulation) inside() string {
+	if e == EncapIPIP {
+		return "IPv4 alone is inside"
+	}
+	return "IPv6 alone is inside"
+}
 
 // Family is an IP address family.
 type Family string
@@ -46,6 +138,7 @@ const (
 	// PlaneAuto lets each node choose the best plane it has.
 	PlaneAuto   PlaneName = "auto"
 	PlaneKernel PlaneName = "kernel"
+	PlaneEBPF   PlaneName = "ebpf"
 )
 
 // BUM says what becomes of broadcast, unknown unicast and multicast frames.

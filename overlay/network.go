@@ -60,14 +60,17 @@ type NetworkSpec struct {
 	BlockBits6 int `json:"blockBits6,omitempty" minimum:"16" maximum:"126"`
 }
 
-// DefaultVXLANPort is IANA's port for VXLAN (RFC 7348 section 5).
-const DefaultVXLANPort = 4789
+// IANA's ports for VXLAN (RFC 7348 section 5) and Geneve (RFC 8926 section 3.3).
+const (
+	DefaultVXLANPort  = 4789
+	DefaultGenevePort = 6081
+)
 
 // Complete fills in every default but the VNI, which only a server can choose.
 func (s NetworkSpec) Complete() NetworkSpec {
 	s.Kind = or(s.Kind, Bridged)
 	s.Encapsulation = or(s.Encapsulation, EncapVXLAN)
-	s.Port = or(s.Port, DefaultVXLANPort)
+	s.Port = or(s.Port, s.defaultPort())
 	s.Plane = or(s.Plane, PlaneAuto)
 	s.Underlay = or(s.Underlay, FamilyAuto)
 	s.Discovery = or(s.Discovery, DiscoveryRegistry)
@@ -87,6 +90,15 @@ func (s NetworkSpec) Complete() NetworkSpec {
 		}
 	}
 	return s
+}
+
+// defaultPort is the encapsulation's; one without ports has none but for none, of which
+// specs are stored with VXLAN's.
+func (s NetworkSpec) defaultPort() uint16 {
+	if s.Encapsulation == EncapNone {
+		return DefaultVXLANPort
+	}
+	return s.Encapsulation.DefaultPort()
 }
 
 func or[T comparable](v, otherwise T) T {
@@ -122,7 +134,7 @@ func (n *Network) Validate() error {
 	}
 	s := n.Spec.Complete()
 	for _, check := range []func(NetworkSpec) error{
-		checkIdentity, checkChoices, checkSubnets, checkGateways, checkBlocks, checkMTU,
+		checkIdentity, checkChoices, checkEncapsulation, checkSubnets, checkGateways, checkBlocks, checkMTU,
 	} {
 		if err := check(s); err != nil {
 			return fmt.Errorf("network %s: %w", n.Name, err)
@@ -142,14 +154,10 @@ func checkChoices(s NetworkSpec) error {
 	switch {
 	case s.Kind != Bridged && s.Kind != Routed:
 		return fmt.Errorf("kind %q: want bridged or routed", s.Kind)
-	case s.Encapsulation != EncapVXLAN && s.Encapsulation != EncapNone:
-		return fmt.Errorf("encapsulation %q: want vxlan or none", s.Encapsulation)
-	case s.Encapsulation == EncapNone && s.Kind != Routed:
-		return fmt.Errorf("encapsulation none routes packets and cannot carry a bridged network; want kind routed or encapsulation vxlan")
 	case s.DirectRouting && s.Kind != Routed:
 		return fmt.Errorf("directRouting routes packets and cannot carry a bridged network; want kind routed")
-	case s.Plane != PlaneAuto && s.Plane != PlaneKernel:
-		return fmt.Errorf("plane %q: want auto or kernel", s.Plane)
+	case s.Plane != PlaneAuto && s.Plane != PlaneKernel && s.Plane != PlaneEBPF:
+		return fmt.Errorf("plane %q: want auto, kernel or ebpf", s.Plane)
 	case s.Underlay != FamilyAuto && s.Underlay != V4 && s.Underlay != V6:
 		return fmt.Errorf("underlay %q: want auto, v4 or v6", s.Underlay)
 	case s.Discovery != DiscoveryRegistry:

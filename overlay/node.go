@@ -26,6 +26,8 @@ type NodeSpec struct {
 	VTEPMAC MAC `json:"vtepMAC"`
 	// Planes lists the planes that this node can run, best first.
 	Planes []PlaneName `json:"planes,omitempty"`
+	// Lacks says of planes that it cannot run why not.
+	Lacks map[PlaneName]string `json:"lacks,omitempty"`
 	// Instance tells hosts of one name apart: servers take it from the
 	// certificate of the host that the record is of.
 	Instance string `json:"instance,omitempty"`

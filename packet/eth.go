@@ -16,6 +16,7 @@ type EtherType uint16
 const (
 	TypeIPv4 EtherType = 0x0800
 	TypeARP  EtherType = 0x0806
+	TypeTEB  EtherType = 0x6558 // an Ethernet frame, in GRE and Geneve (RFC 1701)
 	TypeVLAN EtherType = 0x8100
 	TypeIPv6 EtherType = 0x86dd
 	TypeQinQ EtherType = 0x88a8
@@ -34,6 +35,8 @@ func (t EtherType) String() string {
 		return "IPv4"
 	case TypeARP:
 		return "ARP"
+	case TypeTEB:
+		return "Ethernet"
 	case TypeVLAN:
 		return "802.1Q"
 	case TypeIPv6:

@@ -97,7 +97,7 @@ func familyOf(want overlay.Family, nodes []*overlay.Node) overlay.Family {
 
 // join gives this node its place in the network; false when it cannot have one.
 func (f *frame) join() bool {
-	plane, err := planeOn(f.self, f.spec.Plane)
+	plane, err := planeOn(f.self, f.spec)
 	if err != nil {
 		f.refuse("this node, %s, %v: the network is not built here", f.self.Name, err)
 		return false
@@ -117,7 +117,7 @@ func (f *frame) join() bool {
 
 // admit makes another node a member, or says why it is left out.
 func (f *frame) admit(n *overlay.Node) {
-	if _, err := planeOn(n, f.spec.Plane); err != nil {
+	if _, err := planeOn(n, f.spec); err != nil {
 		f.refuse("node %s %v: it is left out", n.Name, err)
 		return
 	}

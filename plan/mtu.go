@@ -14,7 +14,7 @@ func (f *frame) fit(n *overlay.Node) error {
 		}
 		return nil
 	}
-	room, err := encap.PortMTU(f.Encapsulation, f.family, n.Spec.UnderlayMTU, f.inside...)
+	room, err := encap.PortMTU(f.Encapsulation, f.Kind, f.family, n.Spec.UnderlayMTU, f.inside...)
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,8 @@ func (b bridge) unicast(from origin, f frame) Result {
 	switch {
 	case !known && from.member:
 		return dropped(overlay.DropNoPort)
+	case !known && f.Dst == f.Src:
+		return dropped(overlay.DropNoPort) // it is learnt from this very frame (IEEE 802.1Q clause 8.7)
 	case !known:
 		return dropped(overlay.DropUnknownUnicast)
 	case port != "" && port == from.port:
@@ -127,12 +129,15 @@ func (b bridge) toGateway(f frame) Result {
 }
 
 // tooBig tells the sender, as a router would (RFC 1191, RFC 8201). A bridge has
-// no address: the answer bears the destination's.
+// no address: the answer bears the destination's, or the gateway's.
 func (b bridge) tooBig(from origin, f frame, p ipPacket) Result {
 	r := dropped(overlay.DropTooBig)
 	back := packet.Ends{SrcMAC: f.Dst, DstMAC: f.Src, Src: p.dst, Dst: p.src}
 	if notice := tooBigNotice(back, room(b.Network), p); notice != nil && from.port != "" {
-		r = r.also(b.to(from.port, notice, Made|Quoting))
+		d := b.to(from.port, notice, Made|Quoting)
+		back.SrcMAC, back.Src = b.GatewayMAC, gateway{b.Network}.sourceTo(p.src)
+		d.Or = tooBigNotice(back, room(b.Network), p)
+		r = r.also(d)
 	}
 	return r
 }

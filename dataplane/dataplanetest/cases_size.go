@@ -52,11 +52,11 @@ func tooLarge(x *exam) {
 	a, c, g := x.alice(), x.carol(), x.gatewayHost()
 	for _, size := range []int{x.mtu() + 1, x.mtu() + 1, UnderlayMTU} {
 		frame := sized(x.sent(a, c), size)
-		notice := refusal(x.tooBig, g.mac, g.ip, a, frame)
+		want := x.at(a, refusal(x.tooBig, g.mac, g.ip, a, frame), Made, Quoting)
 		if x.kind == overlay.Bridged { // a bridge has no address of its own
-			notice = refusal(x.tooBig, c.mac, c.ip, a, frame)
+			want.Or = refusal(x.tooBig, c.mac, c.ip, a, frame)
 		}
-		x.drop(a.place(), frame, overlay.DropTooBig, x.at(a, notice, Made, Quoting))
+		x.drop(a.place(), frame, overlay.DropTooBig, want)
 	}
 	frame := sized(x.sent(a, c), x.mtu())
 	x.send(a.place(), frame, x.to(c.node, a, sized(x.tunnelled(a, c), x.mtu())))

@@ -35,6 +35,8 @@ type Delivery struct {
 	// Freedom says what a plane may choose in this delivery. Only expectations
 	// have it.
 	Freedom Freedom
+	// Or is as right as Bytes, if it is set. Only expectations have it.
+	Or []byte
 }
 
 // Freedom is a set of liberties that a plane has; see [Differences].

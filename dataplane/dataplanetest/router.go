@@ -68,7 +68,8 @@ func (r router) route(p ipPacket) Result {
 	case p.ttl <= 1:
 		return r.refuse(overlay.DropTTL, p, packet.TimeExceeded)
 	case p.src.IsLinkLocalUnicast(): // not to another link: RFC 4291 section 2.5.6
-		return r.refuse(overlay.DropNoRoute, p, beyondScope)
+		refused := r.refuse(overlay.DropNoRoute, p, beyondScope)
+		return refused.freely(Optional)
 	case len(p.bytes) <= next.mtu:
 		return Result{}.also(next.send(p.etherType(), p.hop(), 0))
 	case p.df:

@@ -48,7 +48,7 @@ func decapsulate(outer ipPacket) (overlay.VNI, frame, error) {
 	if udp.Checksum != 0 && packet.TransportChecksum(outer.src, outer.dst, packet.ProtoUDP, outer.payload) != 0 {
 		return 0, frame{}, packet.ErrChecksum
 	}
-	o, inner, err := encap.Unwrap(outer.bytes, udp.DstPort)
+	o, inner, err := encap.Unwrap(overlay.EncapVXLAN, outer.bytes, udp.DstPort)
 	if err != nil {
 		return 0, frame{}, err
 	}
@@ -90,7 +90,7 @@ func encapsulate(n dataplane.Network, to dataplane.Member, inner []byte, free Fr
 
 // room is the largest IP packet that fits into one of the network's tunnel packets.
 func room(n dataplane.Network) int {
-	overhead, err := encap.Overhead(n.Encapsulation, overlay.FamilyOf(n.Local))
+	overhead, err := encap.Overhead(n.Encapsulation, n.Kind, overlay.FamilyOf(n.Local))
 	if err != nil {
 		return 0
 	}

@@ -57,7 +57,7 @@ func (p *Plane) applyAll(ctx context.Context, h *hand, want dataplane.State) err
 			errs = append(errs, p.remove(ctx, h, name))
 		}
 	}
-	errs = append(errs, p.applyHost(ctx, h, want))
+	errs = append(errs, p.tidyPrograms(h), p.applyHost(ctx, h, want))
 	return errors.Join(errs...)
 }
 
@@ -78,9 +78,12 @@ func (p *Plane) applyDelta(ctx context.Context, h *hand, was dataplane.State, d 
 		switch {
 		case !wanted && p.isHeld(name):
 		case !wanted:
-			err = p.remove(ctx, h, name)
+			err = errors.Join(p.remove(ctx, h, name), p.tidyPrograms(h))
 		case !known || nd.Settings != nil || hasDirect(old) != hasDirect(next):
 			err = p.applyNetwork(ctx, h, next)
+			if old.Plane == overlay.PlaneEBPF { // its devices may be others now
+				err = errors.Join(err, p.tidyPrograms(h))
+			}
 		default:
 			err = p.applyChange(ctx, h, old, next, nd)
 		}
@@ -127,20 +130,31 @@ func (p *Plane) applyNetwork(ctx context.Context, h *hand, n dataplane.Network) 
 }
 
 func (p *Plane) applyPorts(ctx context.Context, h *hand, n dataplane.Network) error {
-	ns := DomainNS(p.NetnsDir, n.Name)
-	p.expect(n.Name, p.wantNetwork(n))
-	if err := p.watch(h, n.Name, ns); err != nil {
-		return err
-	}
-	if err := p.listenOnly(h, n.Name, n.Ports); err != nil {
-		return err
-	}
 	want := LowerNetwork(n, p.NetnsDir)
-	have, err := h.observe(n.Name, ns, want)
+	have, err := p.attend(h, n, want)
+	if err == nil && want.otherPlane(have, DomainNS(p.NetnsDir, n.Name)) {
+		if err = p.remove(ctx, h, n.Name); err == nil {
+			have, err = p.attend(h, n, want)
+		}
+	}
 	if err != nil {
 		return err
 	}
+	p.forwards(h, n, n, nil)
 	return p.change(ctx, h, n.Name, Diff(want, have))
+}
+
+// attend makes sure that it is noticed what happens to a network, and returns what there is
+// of it.
+func (p *Plane) attend(h *hand, n dataplane.Network, want Objects) (Objects, error) {
+	p.expect(n.Name, p.wantNetwork(n))
+	if err := p.watch(h, n.Name, DomainNS(p.NetnsDir, n.Name)); err != nil {
+		return Objects{}, err
+	}
+	if err := p.listenOnly(h, n.Name, n.Ports); err != nil {
+		return Objects{}, err
+	}
+	return p.observe(h, n, want)
 }
 
 // applyChange changes what a delta says of one network.
@@ -162,6 +176,7 @@ func (p *Plane) applyChange(ctx context.Context, h *hand, old, next dataplane.Ne
 		return err
 	}
 	have, want := LowerChange(old, next, d, p.NetnsDir)
+	p.forwards(h, next, old, func(on ProgramLinks) error { return p.Programs.Change(old, next, d, on) })
 	if err := p.change(ctx, h, next.Name, Diff(want, have)); err != nil {
 		return err
 	}

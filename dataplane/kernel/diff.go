@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"weft/dataplane"
+	"weft/overlay"
 )
 
 // Diff computes what makes a host that has the objects have the wanted ones. It
@@ -19,9 +20,11 @@ func Diff(want, have Objects) []Op {
 	d := differ{want: want, have: have}
 	d.replaceLinks()
 	d.namespaces()
-	d.sysctls()
+	d.sysctls(false)
 	d.links()
+	d.sysctls(true)
 	d.filters()
+	d.programs()
 	d.up()
 	d.addresses()
 	d.tunnels()
@@ -72,11 +75,13 @@ func (l Link) sameDevice(have Link) bool {
 	return l.Kind == have.Kind && l.VXLAN == have.VXLAN && l.Peer == have.Peer
 }
 
-// deleteLinks deletes each link, of a veth the end in Weft's own namespace.
+// deleteLinks deletes each link, of a veth the end in Weft's own namespace, or at least
+// the one that has not been lent.
 func (d *differ) deleteLinks(ids map[LinkID]struct{}) {
 	done := map[LinkID]struct{}{}
 	order := func(a, b LinkID) int {
-		return cmp.Or(-compareBool(d.have.inDomain(a), d.have.inDomain(b)), compareLinkID(a, b))
+		return cmp.Or(-compareBool(d.have.inDomain(a), d.have.inDomain(b)),
+			compareBool(d.have.Links[a].Lent, d.have.Links[b].Lent), compareLinkID(a, b))
 	}
 	for _, id := range dataplane.SortedKeys(ids, order) {
 		if _, ok := done[id]; !ok {
@@ -111,9 +116,10 @@ func (d *differ) namespaces() {
 	}
 }
 
-func (d *differ) sysctls() {
+// sysctls sets those of links, which have to be there, or the others.
+func (d *differ) sysctls(ofLinks bool) {
 	for _, id := range dataplane.SortedKeys(d.want.Sysctls, compareSysctlID) {
-		if want := d.want.Sysctls[id]; d.have.Sysctls[id] != want {
+		if want := d.want.Sysctls[id]; d.have.Sysctls[id] != want && id.isOfLink() == ofLinks {
 			d.add(setSysctl{id, want})
 		}
 	}
@@ -165,6 +171,14 @@ func (d *differ) neighbors() {
 	for _, k := range dataplane.SortedKeys(d.want.Neighbors, compareNeighborKey) {
 		if want := d.want.Neighbors[k]; d.have.Neighbors[k] != want {
 			d.add(setNeighbor{k, want})
+		}
+	}
+}
+
+func (d *differ) programs() {
+	for _, name := range dataplane.SortedKeys(d.want.Programs, cmp.Compare[overlay.NetworkName]) {
+		if why, ok := d.have.Programs[name]; !ok || why != "" {
+			d.add(forward{name, cmp.Or(why, "none")})
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"fmt"
+	"maps"
 	"net/netip"
 
 	"weft/dataplane"
@@ -13,6 +15,8 @@ import (
 // reaches other nodes' addresses; without them, what takes unencapsulated packets
 // past the host's own firewall is left out.
 func Explain(s dataplane.State, dir string, devices map[netip.Addr]string) []string {
+	lines := otherwise(s)
+	s = byHand(s)
 	direct := map[overlay.NetworkName]nft.Direct{}
 	for name, n := range s.Networks {
 		if hasDirect(n) {
@@ -22,7 +26,6 @@ func Explain(s dataplane.State, dir string, devices map[netip.Addr]string) []str
 	guard, host := NewObjects(), LowerHost(s)
 	guard.Filters[Host] = nft.Host(s.Networks, nil)
 	host.Filters[Host] = nft.Host(s.Networks, direct)
-	var lines []string
 	for _, step := range []struct{ want, have Objects }{
 		{guard, NewObjects()}, {Lower(s, dir), NewObjects()}, {host, guard},
 	} {
@@ -35,4 +38,26 @@ func Explain(s dataplane.State, dir string, devices map[netip.Addr]string) []str
 		}
 	}
 	return lines
+}
+
+// otherwise is a comment for each network that the commands are not what is there of.
+func otherwise(s dataplane.State) []string {
+	var lines []string
+	for _, name := range sortedNames(s.Networks) {
+		if s.Networks[name].Plane == overlay.PlaneEBPF {
+			lines = append(lines, fmt.Sprintf("# network %s is on plane ebpf here: programs do what these commands have the kernel do", name))
+		}
+	}
+	return lines
+}
+
+// byHand is the State with every network on the kernel plane: what programs do, commands
+// can only do otherwise.
+func byHand(s dataplane.State) dataplane.State {
+	s.Networks = maps.Clone(s.Networks)
+	for name, n := range s.Networks {
+		n.Plane = overlay.PlaneKernel
+		s.Networks[name] = n
+	}
+	return s
 }

@@ -32,13 +32,21 @@ func LowerChange(old, next dataplane.Network, d dataplane.NetworkDelta, dir stri
 	part := func(n dataplane.Network) Objects {
 		l := lowering{NewObjects(), DomainNS(dir, n.Name), n}
 		l.Namespaces[l.ns] = struct{}{}
+		if n.Plane == overlay.PlaneEBPF {
+			l.programsChanged(d, nodes)
+			return l.Objects
+		}
 		l.changed(d, nodes)
 		if !d.Ports.Empty() {
 			l.Filters[l.ns] = nft.Domain(n)
 		}
 		return l.Objects
 	}
-	return part(old), part(next)
+	was, want = part(old), part(next)
+	if next.Plane == overlay.PlaneEBPF {
+		was.Programs[old.Name] = "the network has changed"
+	}
+	return was, want
 }
 
 // lowering collects the objects of one network.
@@ -49,6 +57,10 @@ type lowering struct {
 }
 
 func (l lowering) all() {
+	if l.n.Plane == overlay.PlaneEBPF {
+		l.programmed()
+		return
+	}
 	l.domain()
 	l.collections()
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"net/netip"
 	"path"
+	"strings"
 
 	"weft/dataplane/nft"
 	"weft/overlay"
@@ -37,6 +38,9 @@ type Objects struct {
 	Redirects map[LinkID]string
 	// Filters are the nft rules of a namespace.
 	Filters map[NS]nft.Ruleset
+	// Programs forward for a network; the value is in what those that were found differ
+	// from what it needs.
+	Programs map[overlay.NetworkName]string
 }
 
 // NewObjects returns Objects that can be added to.
@@ -53,17 +57,36 @@ func NewObjects() Objects {
 		Routes:     map[RouteKey]Route{},
 		Redirects:  map[LinkID]string{},
 		Filters:    map[NS]nft.Ruleset{},
+		Programs:   map[overlay.NetworkName]string{},
 	}
 }
 
 // Len counts the objects.
 func (o Objects) Len() int {
 	n := len(o.Namespaces) + len(o.Links) + len(o.Sysctls) + len(o.Addresses) +
-		len(o.Tunnels) + len(o.Stations) + len(o.Neighbors) + len(o.Routes) + len(o.Redirects)
+		len(o.Tunnels) + len(o.Stations) + len(o.Neighbors) + len(o.Routes) + len(o.Redirects) + len(o.Programs)
 	for _, r := range o.Filters {
 		n += r.Len()
 	}
 	return n
+}
+
+// otherPlane reports whether have is a network's that was on the other plane than the wanted
+// one. Nothing of it is of use then, and some of it in the way: the routes that the
+// kernel makes for the addresses of a bridge.
+func (o Objects) otherPlane(have Objects, ns NS) bool {
+	gateway := LinkID{ns, gatewayName}
+	_, programs := have.Links[gateway]
+	if len(o.Programs) == 0 {
+		return programs && len(o.Links) > 0
+	}
+	for id, l := range have.Links {
+		_, wanted := o.Links[id]
+		if id.NS == ns && !wanted && !programs && strings.HasPrefix(l.Alias, aliasPrefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // LinkID says which link: a name in a namespace.
@@ -80,6 +103,12 @@ func compareLinkID(a, b LinkID) int {
 type SysctlID struct {
 	NS   NS
 	Name string
+}
+
+// isOfLink reports whether the setting is a single link's.
+func (id SysctlID) isOfLink() bool {
+	words := strings.Split(id.Name, "/") // net/ipv4/conf/LINK/…
+	return len(words) == 5 && words[2] == "conf" && words[3] != "all" && words[3] != "default"
 }
 
 func compareSysctlID(a, b SysctlID) int {

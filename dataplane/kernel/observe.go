@@ -134,26 +134,38 @@ func (o *observer) routes(s *space, t linkTable) error {
 
 // sysctls reads those that are wanted in the domain.
 func (o *observer) sysctls() error {
-	return netns.Do(string(o.ns), func() error {
-		for id := range o.want.Sysctls {
-			if id.NS != o.ns {
-				continue
-			}
-			b, err := os.ReadFile("/proc/sys/" + id.Name)
-			if err != nil {
-				return err
-			}
-			o.Sysctls[id] = strings.TrimSpace(string(b))
+	for _, ns := range []NS{o.ns, Host} {
+		if err := netns.Do(o.hand.path(ns), func() error { return o.sysctlsOf(ns) }); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
+}
+
+// sysctlsOf reads those of the calling thread's namespace; a link that is not there has
+// none.
+func (o *observer) sysctlsOf(ns NS) error {
+	for id := range o.want.Sysctls {
+		if id.NS != ns {
+			continue
+		}
+		b, err := os.ReadFile("/proc/sys/" + id.Name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		o.Sysctls[id] = strings.TrimSpace(string(b))
+	}
+	return nil
 }
 
 // peers finds out which veth ends belong together.
 func (o *observer) peers() {
 	for id, want := range o.want.Links {
 		have, ok := o.Links[id]
-		if !ok || want.Kind != KindVeth || id.NS != o.ns {
+		if !ok || want.Kind != KindVeth || have.Peer != (LinkID{}) {
 			continue
 		}
 		if o.want.Links[want.Peer].Lent || o.joined(id, want.Peer) {

@@ -24,6 +24,8 @@ type Options struct {
 	StateDir string
 	// Host is the path of the host's network namespace [this process's own].
 	Host string
+	// Programs are the eBPF plane's [none: networks on that plane are refused].
+	Programs Programs
 	// Log [none].
 	Log *slog.Logger
 }
@@ -89,6 +91,13 @@ func New(o Options) (*Plane, error) {
 	p.running.Go(func() { p.outbox.run(ctx, p.events) })
 	p.running.Go(func() { p.suspicions.run(ctx, p.verify) })
 	p.running.Go(func() { p.stations.run(ctx) })
+	if p.Programs != nil {
+		p.running.Go(func() {
+			if err := p.Programs.Run(ctx, p.sighted); err != nil {
+				p.Log.Error("stations behind segment ports are not heard", "err", err)
+			}
+		})
+	}
 	return p, nil
 }
 

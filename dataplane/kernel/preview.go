@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"weft/dataplane"
-	"weft/overlay"
 )
 
 // Preview lists what Apply would do now, one command a line, and does nothing.
@@ -16,13 +15,17 @@ func (p *Plane) Preview(ctx context.Context, want dataplane.State) ([]string, er
 	defer h.Close()
 	var lines []string
 	var errs []error
-	add := func(name overlay.NetworkName, wanted Objects) {
-		have, err := h.observe(name, DomainNS(p.NetnsDir, name), wanted)
+	add := func(n dataplane.Network, wanted Objects) {
+		have, err := p.observe(h, n, wanted)
 		if err != nil {
 			errs = append(errs, err)
 			return
 		}
-		for _, op := range Diff(wanted, have) {
+		ops := Diff(wanted, have)
+		if wanted.otherPlane(have, DomainNS(p.NetnsDir, n.Name)) {
+			ops = append(Diff(NewObjects(), have), Diff(wanted, NewObjects())...)
+		}
+		for _, op := range ops {
 			lines = append(lines, op.String())
 		}
 	}
@@ -31,14 +34,16 @@ func (p *Plane) Preview(ctx context.Context, want dataplane.State) ([]string, er
 			return nil, err
 		}
 		n, _ := attachable(want.Networks[name])
-		add(name, LowerNetwork(n, p.NetnsDir))
+		add(n, LowerNetwork(n, p.NetnsDir))
 	}
 	stale, err := p.present(h)
 	errs = append(errs, err)
 	for _, name := range stale {
 		_, wanted := want.Networks[name]
 		if _, held := want.Held[name]; !wanted && !held {
-			add(name, NewObjects())
+			gone := dataplane.Network{}
+			gone.Name = name
+			add(gone, NewObjects())
 		}
 	}
 	host, err := p.hostWant(h, want)

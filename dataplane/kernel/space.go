@@ -70,6 +70,8 @@ type hand struct {
 	host   string
 	spaces map[NS]*space
 	rules  map[NS]*nft.Conn
+	// forward is what a forward op does; nil: nothing can.
+	forward func() error
 }
 
 func newHand(host string) *hand {

@@ -75,7 +75,7 @@ func (p *Plane) verify(ctx context.Context, name overlay.NetworkName) {
 		p.Log.Error("a workload's namespace cannot be listened to", "err", err)
 	}
 	want := LowerNetwork(left, p.NetnsDir)
-	have, err := h.observe(name, DomainNS(p.NetnsDir, name), want)
+	have, err := p.observe(h, left, want)
 	if err != nil {
 		p.Log.Error("a change on the host could not be looked into", "err", err)
 		return

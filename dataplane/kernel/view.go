@@ -61,7 +61,7 @@ func (p *Plane) view(h *hand, net dataplane.Network) (dataplane.NetworkView, err
 		v.nodes[m.VTEP.String()] = node
 	}
 	var err error
-	if v.have, err = h.observe(net.Name, ns, v.want); err != nil {
+	if v.have, err = p.observe(h, there, v.want); err != nil {
 		return v.NetworkView, err
 	}
 	v.Wanted, v.Present = v.want.Len()+len(away), v.want.matching(v.have)
@@ -81,7 +81,13 @@ func (p *Plane) view(h *hand, net dataplane.Network) (dataplane.NetworkView, err
 	if err := v.read(ns); err != nil {
 		return v.NetworkView, err
 	}
-	return v.NetworkView, v.drops(ns)
+	if there.Plane == overlay.PlaneEBPF && p.Programs != nil {
+		err = v.programs(p.Programs, there)
+	} else {
+		err = v.drops(ns)
+	}
+	v.sort()
+	return v.NetworkView, err
 }
 
 // drops adds what the filters have counted.
@@ -121,7 +127,6 @@ func (v *viewer) read(ns NS) error {
 			return fmt.Errorf("look into %s: %w", path.Base(string(ns)), err)
 		}
 	}
-	v.sort()
 	return nil
 }
 
@@ -134,7 +139,7 @@ func (o Objects) matching(have Objects) int {
 	}
 	return n + same(o.Namespaces, have.Namespaces) + sameLinks(o.Links, have.Links) + same(o.Sysctls, have.Sysctls) +
 		same(o.Addresses, have.Addresses) + same(o.Tunnels, have.Tunnels) + same(o.Stations, have.Stations) +
-		same(o.Neighbors, have.Neighbors) + same(o.Routes, have.Routes) + same(o.Redirects, have.Redirects)
+		same(o.Programs, have.Programs) + same(o.Neighbors, have.Neighbors) + same(o.Routes, have.Routes) + same(o.Redirects, have.Redirects)
 }
 
 func sameLinks(want, have map[LinkID]Link) int {

@@ -28,7 +28,7 @@ var daemonsOwn = []string{
 }
 
 // arrowTable names, for each package, what of ours it may import. What no row
-// names (testenv, storetest, dataplanetest) is for tests.
+// names (storetest, dataplanetest/linux) is for tests.
 func arrowTable() map[string][]string {
 	return map[string][]string{
 		"overlay": {},
@@ -43,6 +43,9 @@ func arrowTable() map[string][]string {
 		"dataplane/ebpf":          {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "dataplane/kernel", "internal/netns"},
 		"dataplane/user":          {"overlay", "packet", "encap", "dataplane", "dataplane/nft", "internal/netns"},
 		"plan":                    {"overlay", "encap", "ipam", "dataplane"},
+
+		// What planes on Linux are tested with.
+		"dataplane/dataplanetest/linux": {"overlay", "packet", "dataplane", "dataplane/dataplanetest", "internal/netns", "internal/testenv"},
 
 		"store":           {"overlay"},
 		"store/memstore":  {"overlay", "store"},

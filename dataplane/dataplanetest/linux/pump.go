@@ -1,4 +1,4 @@
-package kernel_test
+package linux
 
 import (
 	"bytes"
@@ -66,7 +66,7 @@ func pin() error {
 	return os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &one))
 }
 
-func (p *pump) Close() {
+func (p *pump) stop() {
 	close(p.work)
 	<-p.done
 }

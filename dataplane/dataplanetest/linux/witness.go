@@ -1,4 +1,4 @@
-package kernel_test
+package linux
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 
 // Changes implements dataplanetest.Witness: what the kernel announces in the host's
 // namespace and in those of the networks.
-func (h *harness) Changes(f func() error) (changes []string, err error) {
+func (h *Harness) Changes(f func() error) (changes []string, err error) {
 	spaces, err := h.spaces()
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (h *harness) Changes(f func() error) (changes []string, err error) {
 }
 
 // spaces are the namespaces that the plane changes.
-func (h *harness) spaces() ([]string, error) {
+func (h *Harness) spaces() ([]string, error) {
 	names, err := netns.List(h.netnsDir)
 	spaces := []string{h.host}
 	for _, name := range names {

@@ -1,0 +1,27 @@
+package agent
+
+import "weft/overlay"
+
+// planes are those that run here, best first.
+func (o Options) planes() []overlay.PlaneName {
+	if o.noPrograms == nil {
+		return []overlay.PlaneName{overlay.PlaneKernel, overlay.PlaneEBPF}
+	}
+	return []overlay.PlaneName{overlay.PlaneKernel}
+}
+
+// lacks says of the planes that do not run here why not.
+func (o Options) lacks() map[overlay.PlaneName]string {
+	if o.noPrograms == nil {
+		return nil
+	}
+	return map[overlay.PlaneName]string{overlay.PlaneEBPF: o.noPrograms.Error()}
+}
+
+// whyKernel is why networks that name no plane are on the kernel's.
+func (o Options) whyKernel() string {
+	if o.noPrograms == nil {
+		return "the network names none; ebpf runs here as well"
+	}
+	return "the only one here; not ebpf: " + o.noPrograms.Error()
+}

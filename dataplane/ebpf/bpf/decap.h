@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What comes in at the underlay is unwrapped here, but for packets over UDP that a network
+ * card has put together, which nothing but the kernel's tunnel device can make those of
+ * inside, and for those with a checksum, which it verifies. Geneve's are dressed as VXLAN
+ * for it. */
+#pragma once
+
+#include "router.h"
+
+/* Flags of bpf_skb_adjust_room that older headers lack (linux/bpf.h). */
+#define DECAP_L3_IPV4 (1ull << 7)
+#define DECAP_L3_IPV6 (1ull << 8)
+
+/* tunnelled is a tunnel packet as far as it has been read. */
+struct tunnelled {
+	struct packet ip;
+	__u32 encapsulation;
+	__u32 vni;
+	__u32 skip;    /* what stands before what is inside, from the outer IP header on */
+	__be16 type;   /* of what is inside: ETH_P_TEB_BE for a frame */
+	__u32 options; /* Geneve's, in bytes */
+	struct udphdr udp;
+};
+
+enum reading {
+	NOT_OURS,
+	WRONG,
+	OURS,
+};
+
+/* read_vxlan: RFC 7348 section 5. A bit that is not known could change what is inside. */
+static __always_inline enum reading read_vxlan(struct __sk_buff *skb, __u32 at, struct tunnelled *t)
+{
+	struct vxlan vxlan;
+
+	if (load(skb, at, &vxlan, sizeof(vxlan)) || vxlan.flags != bpf_htonl(VXLAN_HAS_VNI) || vxlan.vni & bpf_htonl(0xff))
+		return WRONG;
+	t->vni = bpf_ntohl(vxlan.vni) >> 8;
+	t->type = ETH_P_TEB_BE;
+	return OURS;
+}
+
+/* read_geneve: RFC 8926 section 3.4. Options that nobody has to know are passed over. */
+static __always_inline enum reading read_geneve(struct __sk_buff *skb, __u32 at, struct tunnelled *t)
+{
+	struct geneve geneve;
+
+	if (load(skb, at, &geneve, sizeof(geneve)) || geneve.version_and_length & GENEVE_VERSION || geneve.flags ||
+	    geneve.protocol != ETH_P_TEB_BE)
+		return WRONG; /* flags: control packets, and critical options */
+	t->options = (geneve.version_and_length & GENEVE_LENGTH) * 4;
+	t->vni = bpf_ntohl(geneve.vni) >> 8;
+	t->type = ETH_P_TEB_BE;
+	return OURS;
+}
+
+/* read_gre: RFC 2890. A packet without a key is some other tunnel's. */
+static __always_inline enum reading read_gre(struct __sk_buff *skb, __u32 at, struct tunnelled *t)
+{
+	struct gre gre;
+
+	if (load(skb, at, &gre, sizeof(gre)) || !(gre.flags & bpf_htons(GRE_KEY)))
+		return NOT_OURS;
+	if (gre.flags != bpf_htons(GRE_KEY))
+		return WRONG;
+	t->vni = bpf_ntohl(gre.key);
+	t->type = gre.protocol;
+	t->skip += sizeof(gre);
+	return OURS;
+}
+
+/* read_ip: nothing in the packet says which network it is of, its ends do. */
+static __always_inline enum reading read_ip(struct tunnelled *t)
+{
+	struct pair_key key = {.local = t->ip.dst, .remote = t->ip.src};
+	__u32 *vni = bpf_map_lookup_elem(&pairs, &key);
+
+	if (!vni)
+		return NOT_OURS;
+	t->vni = *vni;
+	t->type = t->ip.protocol == IPPROTO_IPIP ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
+	return OURS;
+}
+
+static __always_inline enum reading read_tunnelled(struct __sk_buff *skb, struct tunnelled *t)
+{
+	struct tunnel_key key = {};
+	__u32 at = ETH_HLEN, *encapsulation;
+
+	if (skb->vlan_present || (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6)) ||
+	    !parse_ip(skb, skb->protocol, &t->ip) || t->ip.later)
+		return NOT_OURS;
+	at += t->ip.header;
+	t->skip = t->ip.header;
+	key.local = t->ip.dst;
+	key.protocol = t->ip.protocol;
+	if (t->ip.protocol == IPPROTO_UDP) {
+		if (load(skb, at, &t->udp, sizeof(t->udp)))
+			return NOT_OURS;
+		key.udp_port = t->udp.dest;
+	}
+	encapsulation = bpf_map_lookup_elem(&tunnels, &key);
+	if (!encapsulation)
+		return NOT_OURS;
+	t->encapsulation = *encapsulation;
+	switch (t->encapsulation) {
+	case ENCAP_VXLAN:
+	case ENCAP_GENEVE:
+		if (bpf_ntohs(t->udp.len) < sizeof(struct udphdr) + sizeof(struct vxlan) + ETH_HLEN)
+			return WRONG;
+		at += sizeof(struct udphdr);
+		return t->encapsulation == ENCAP_VXLAN ? read_vxlan(skb, at, t) : read_geneve(skb, at, t);
+	case ENCAP_GRE:
+		return read_gre(skb, at, t);
+	}
+	return read_ip(t);
+}
+
+/* dress makes a Geneve packet a VXLAN one: it takes out its options, and changes 8 bytes.
+ * Its checksum goes with them (RFC 6935 for IPv6). */
+static __always_inline int dress(struct __sk_buff *skb, struct scratch *s, struct tunnelled *t)
+{
+	__u8 *outer = s->outer.byte;
+	__u32 at = ETH_HLEN + t->ip.header + sizeof(struct udphdr), len = t->ip.len - t->options;
+	struct vxlan vxlan = {.flags = bpf_htonl(VXLAN_HAS_VNI), .vni = bpf_htonl(t->vni << 8)};
+
+	if (t->options) {
+		if (t->ip.header != (t->ip.version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) ||
+		    bpf_ntohs(t->udp.len) < sizeof(struct udphdr) + sizeof(vxlan) + t->options + ETH_HLEN)
+			return -1;
+		if (bpf_skb_adjust_room(skb, -(__s32)t->options, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO))
+			return -1;
+		if (t->ip.version == 4)
+			put_v4(outer, &t->ip.src, &t->ip.dst, t->ip.tos, len, IPPROTO_UDP);
+		else
+			put_v6(outer, &t->ip.src, &t->ip.dst, t->ip.tos, len, IPPROTO_UDP);
+		if (bpf_skb_store_bytes(skb, ETH_HLEN, outer,
+					t->ip.version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr), 0))
+			return -1;
+	}
+	t->udp.len = bpf_htons(bpf_ntohs(t->udp.len) - t->options);
+	t->udp.check = 0;
+	return bpf_skb_store_bytes(skb, at - sizeof(struct udphdr), &t->udp, sizeof(t->udp), 0) ||
+	       bpf_skb_store_bytes(skb, at, &vxlan, sizeof(vxlan), 0);
+}
+
+/* mark_inside passes a congestion mark on to the packet inside; false if that takes none
+ * (RFC 6040 section 4.2). */
+static __always_inline int mark_inside(struct __sk_buff *skb, struct packet *p)
+{
+	__u8 tos = p->tos | ECN, byte;
+
+	if (!(p->tos & ECN))
+		return 0;
+	if ((p->tos & ECN) == ECN)
+		return 1;
+	if (p->version == 4) {
+		if (bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), bpf_htons(0x4500 | p->tos),
+					bpf_htons(0x4500 | tos), 2))
+			return 0;
+		return !bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, tos), &tos, 1, 0);
+	}
+	if (load(skb, ETH_HLEN + 1, &byte, 1))
+		return 0;
+	byte |= ECN << 4;
+	return !bpf_skb_store_bytes(skb, ETH_HLEN + 1, &byte, 1, 0);
+}
+
+/* unwrap takes what is around a frame, or a packet, and goes on with that. */
+static __always_inline int unwrap(struct __sk_buff *skb, struct scratch *s, struct tunnelled *t, const struct network *n)
+{
+	const __u32 least = sizeof(struct iphdr);
+	const struct mac somebody = {{0x02}};
+	struct ethhdr eth;
+	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO;
+	__u32 left;
+
+	if (skb->len > ETH_HLEN + t->ip.len && bpf_skb_change_tail(skb, ETH_HLEN + t->ip.len, 0))
+		return drop(t->vni, DROP_MALFORMED); /* a card has padded it */
+	if (t->type == ETH_P_TEB_BE) {
+		if (load(skb, ETH_HLEN + t->skip, &eth, sizeof(eth)))
+			return drop(t->vni, DROP_MALFORMED);
+		t->skip += sizeof(eth);
+	} else {
+		__builtin_memcpy(eth.h_dest, &n->vtep_mac, ETH_ALEN);
+		__builtin_memcpy(eth.h_source, &somebody, ETH_ALEN);
+		eth.h_proto = t->type;
+	}
+	left = skb->len - ETH_HLEN - t->skip;
+	if (left < least && (eth.h_proto == bpf_htons(ETH_P_IP) || eth.h_proto == bpf_htons(ETH_P_IPV6) ||
+			     bpf_skb_change_tail(skb, skb->len - left + least, 0)))
+		return drop(t->vni, DROP_MALFORMED); /* the kernel leaves nothing shorter; a frame may be padded */
+	if (eth.h_proto == bpf_htons(ETH_P_IPV6))
+		flags |= t->ip.version == 4 ? DECAP_L3_IPV6 : 0;
+	else
+		flags |= t->ip.version == 6 ? DECAP_L3_IPV4 : 0;
+	if (bpf_skb_adjust_room(skb, -(__s32)t->skip, BPF_ADJ_ROOM_MAC, flags) ||
+	    bpf_skb_store_bytes(skb, 0, &eth, sizeof(eth), 0) || !parse(skb, &s->frame))
+		return drop(t->vni, DROP_MALFORMED);
+	if ((t->ip.tos & ECN) == ECN && s->frame.is_ip && !mark_inside(skb, &s->frame.ip))
+		return drop(t->vni, DROP_MALFORMED);
+	if (n->flags & NETWORK_ROUTED)
+		return route_from_member(skb, s, t->vni, n);
+	return switch_frame(skb, s, t->vni, n, FROM_MEMBER);
+}
+
+/* receive sorts what comes in: members' packets are let in, and what is not Weft's to whom
+ * it belongs. */
+static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
+{
+	struct tunnelled t = {};
+	struct address_key member = {};
+	struct network *n;
+
+	switch (read_tunnelled(skb, &t)) {
+	case NOT_OURS:
+		return PASS;
+	case WRONG:
+		return drop(0, DROP_MALFORMED);
+	case OURS:
+		break;
+	}
+	n = bpf_map_lookup_elem(&networks, &t.vni);
+	if (!n || n->encapsulation != t.encapsulation || (is_udp(n) && n->udp_port != t.udp.dest) ||
+	    is_v4(&n->local) != is_v4(&t.ip.dst))
+		return PASS; /* to whom it belongs, or to nobody: the host's filter counts it */
+	member.vni = t.vni;
+	member.ip = t.ip.src;
+	if (!bpf_map_lookup_elem(&members, &member))
+		return drop(t.vni, DROP_NOT_MEMBER);
+	if (!is_udp(n) && (t.ip.fragment || (t.type == ETH_P_TEB_BE) != carries_frames(n)))
+		return drop(t.vni, DROP_MALFORMED);
+	if (!is_udp(n))
+		return unwrap(skb, s, &t, n);
+	if (!skb->gso_size && !t.udp.check && bpf_ntohs(t.udp.len) == t.ip.len - t.ip.header) {
+		t.skip += sizeof(struct udphdr) + sizeof(struct vxlan) + t.options;
+		return unwrap(skb, s, &t, n);
+	}
+	if (n->encapsulation == ENCAP_GENEVE && dress(skb, s, &t))
+		return drop(t.vni, DROP_MALFORMED);
+	skb->mark = MARK_MEMBER;
+	return PASS;
+}

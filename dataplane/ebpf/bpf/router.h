@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* A routed network: an IP router (RFC 1812, RFC 8200) whose interfaces are the ports
+ * and one tunnel. What is plain is forwarded here; all else, errors above all, is for
+ * the network's own host, which has the same routes. */
+#pragma once
+
+#include "switch.h"
+
+/* routable: an address that names one host beyond its own link (RFC 1812 section
+ * 5.3.7, RFC 4291 section 2.5). */
+static __always_inline int routable(const struct address *a)
+{
+	__u8 first = bpf_ntohl(a->word[3]) >> 24;
+
+	if (is_v4(a))
+		return first && first != 127 && first < 224;
+	return !is_unspecified(a) && !is_link_local(a) && (a->word[0] & bpf_htonl(0xff000000)) != bpf_htonl(0xff000000) &&
+	       (a->word[0] | a->word[1] | a->word[2]);
+}
+
+/* hop lowers the TTL (RFC 1812 section 5.3.1). */
+static __always_inline int hop(struct __sk_buff *skb, const struct packet *p)
+{
+	__u8 ttl = p->ttl - 1;
+	__be16 was, now;
+
+	if (p->version == 6)
+		return bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct ipv6hdr, hop_limit), &ttl, 1, 0);
+	was = bpf_htons(p->ttl << 8 | p->protocol);
+	now = bpf_htons(ttl << 8 | p->protocol);
+	return bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), was, now, 2) ||
+	       bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, ttl), &ttl, 1, 0);
+}
+
+/* hand gives a packet to the network's own host, addressed to it. */
+static __always_inline int hand(struct __sk_buff *skb, struct scratch *s, const struct network *n)
+{
+	return write_eth(skb, &n->gateway_mac, &s->frame.src) ? TC_ACT_SHOT : give(skb, &s->frame, n);
+}
+
+static __always_inline int is_gateway(__u32 vni, const struct address *ip)
+{
+	struct neighbor *n = find_neighbor(vni, ip);
+
+	return n && n->flags & NEIGHBOR_GATEWAY;
+}
+
+/* route_packet forwards a packet, whatever link it came from. */
+static __always_inline int route_packet(struct __sk_buff *skb, struct scratch *s, __u32 vni, const struct network *n)
+{
+	const struct packet *p = &s->frame.ip;
+	struct route_key key = {.prefix_len = 160, .vni = vni, .ip = p->dst};
+	struct route *r;
+
+	if (is_link_local(&p->src) && !is_link_local(&p->dst) && !is_gateway(vni, &p->dst))
+		return drop(vni, DROP_NO_ROUTE); /* RFC 4291 section 2.5.6 */
+	if (!routable(&p->src) || !routable(&p->dst) || p->ttl <= 1 ||
+	    (p->version == 4 && p->header > sizeof(struct iphdr)) || largest(skb, p) > n->mtu)
+		return hand(skb, s, n);
+	r = bpf_map_lookup_elem(&routes, &key);
+	if (!r || hop(skb, p))
+		return hand(skb, s, n);
+	if (!r->port)
+		return to_vtep(skb, s, vni, n, &r->vtep, &r->mac, &n->vtep_mac);
+	if (write_eth(skb, &r->mac, &n->gateway_mac))
+		return TC_ACT_SHOT;
+	return deliver(skb, &s->frame, r->port, r->port_flags);
+}
+
+/* route_from_port: a port is a link of its own, with nobody on it but its endpoint and
+ * the gateway. */
+static __always_inline int route_from_port(struct __sk_buff *skb, struct scratch *s, __u32 vni, const struct network *n)
+{
+	const struct frame *f = &s->frame;
+	struct neighbor *known;
+
+	if (!same_mac(&f->dst, &n->gateway_mac) && !is_group(&f->dst))
+		return drop(vni, DROP_UNKNOWN_UNICAST);
+	if (is_group(&f->dst) && parse_question(skb, s)) {
+		known = find_neighbor(vni, &s->question.target);
+		if (known && known->flags & NEIGHBOR_GATEWAY)
+			return answer(skb, s, &n->gateway_mac, 1);
+		return drop(vni, f->type == bpf_htons(ETH_P_ARP) ? DROP_NOT_IP : DROP_NO_ROUTE);
+	}
+	if (!f->is_ip && f->type != bpf_htons(ETH_P_ARP)) {
+		if (!f->tagged && (f->type == bpf_htons(ETH_P_IP) || f->type == bpf_htons(ETH_P_IPV6)))
+			return drop(vni, DROP_MALFORMED);
+		return drop(vni, DROP_NOT_IP);
+	}
+	if (!f->is_ip || is_group(&f->dst))
+		return call(skb, n);
+	return route_packet(skb, s, vni, n);
+}
+
+/* route_from_member: the tunnel is a link with the members' VTEPs on it. */
+static __always_inline int route_from_member(struct __sk_buff *skb, struct scratch *s, __u32 vni,
+					     const struct network *n)
+{
+	const struct frame *f = &s->frame;
+
+	if (is_group(&f->dst))
+		return drop(vni, DROP_NO_ROUTE);
+	if (!same_mac(&f->dst, &n->vtep_mac))
+		return drop(vni, DROP_NO_PORT);
+	if (!f->is_ip)
+		return drop(vni, !f->tagged && (f->type == bpf_htons(ETH_P_IP) || f->type == bpf_htons(ETH_P_IPV6)) ?
+					 DROP_MALFORMED : DROP_NOT_IP);
+	return route_packet(skb, s, vni, n);
+}
+
+/* route_from_gateway: the network's own host has routed the packet, and asks here who is
+ * at its next hop. The ports are one link to it, and links of their own to each other:
+ * what it says to all is for none of them. */
+static __always_inline int route_from_gateway(struct __sk_buff *skb, struct scratch *s, __u32 vni,
+					      const struct network *n)
+{
+	const struct frame *f = &s->frame;
+	struct station_key key = {.vni = vni, .mac = f->dst};
+	struct station *to;
+
+	if (is_group(&f->dst))
+		return TC_ACT_SHOT;
+	to = bpf_map_lookup_elem(&stations, &key);
+	if (!to)
+		return drop(vni, DROP_NO_ROUTE);
+	if (to->port)
+		return deliver(skb, &s->frame, to->port, to->port_flags);
+	return to_vtep(skb, s, vni, n, &to->vtep, &f->dst, &n->vtep_mac);
+}

@@ -1,0 +1,183 @@
+package ebpf
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"weft/dataplane"
+	"weft/dataplane/kernel"
+	"weft/overlay"
+)
+
+var _ kernel.Programs = (*Programs)(nil)
+
+// Forward implements kernel.Programs.
+func (p *Programs) Forward(n dataplane.Network, on kernel.ProgramLinks) error {
+	all, err := p.read()
+	if err != nil {
+		return err
+	}
+	have, ok := all[uint32(n.VNI)]
+	if !ok {
+		have = newTables()
+	}
+	want := Lower(n, on)
+	if err := p.write(want, have); err != nil {
+		return err
+	}
+	return p.attachAll(n, on)
+}
+
+// Change implements kernel.Programs.
+func (p *Programs) Change(old, next dataplane.Network, d dataplane.NetworkDelta, on kernel.ProgramLinks) error {
+	have, want := LowerChange(old, next, d, on)
+	if err := p.write(want, have); err != nil {
+		return err
+	}
+	if d.Ports.Empty() {
+		return nil
+	}
+	return p.attachAll(next, on)
+}
+
+// attachments are the programs that a network needs, by device.
+func attachments(n dataplane.Network, on kernel.ProgramLinks) map[uint32]role {
+	roles := map[uint32]role{on.Gateway: onGateway}
+	if on.Tunnel != 0 {
+		roles[on.Tunnel] = onTunnel
+	}
+	for _, i := range on.Underlay {
+		roles[i] = onUnderlay
+	}
+	for name := range n.Ports {
+		if port, ok := on.Ports[name]; ok {
+			roles[port.Index] = onPort
+		}
+	}
+	return roles
+}
+
+func (p *Programs) attachAll(n dataplane.Network, on kernel.ProgramLinks) error {
+	learning := map[uint32]overlay.EndpointName{}
+	for name, port := range n.Ports {
+		if link, ok := on.Ports[name]; ok && port.Kind == overlay.PortSegment {
+			learning[link.Index] = name
+		}
+	}
+	p.segments.keep(n.Name, learning)
+	var errs []error
+	for index, r := range attachments(n, on) {
+		errs = append(errs, p.attach(index, r))
+	}
+	return errors.Join(errs...)
+}
+
+// Differs implements kernel.Programs.
+func (p *Programs) Differs(n dataplane.Network, on kernel.ProgramLinks) (lines []string, err error) {
+	for index, r := range attachments(n, on) {
+		switch ok, err := isAttached(p.pin(index, r), index); {
+		case err != nil:
+			return nil, err
+		case !ok:
+			lines = append(lines, fmt.Sprintf("no program on device %d (%s)", index, r))
+		}
+	}
+	for name := range n.Ports {
+		if _, ok := on.Ports[name]; !ok {
+			lines = append(lines, fmt.Sprintf("no device of port %s", name))
+		}
+	}
+	slices.Sort(lines)
+	all, err := p.read()
+	if err != nil {
+		return nil, err
+	}
+	want, have := Lower(n, on), all[uint32(n.VNI)]
+	for _, table := range []struct {
+		name  string
+		wrong int
+	}{
+		{"ports", compare(want.ports, have.ports).len()},
+		{"networks", compare(want.networks, have.networks).len()},
+		{"stations", compare(want.stations, have.stations).len()},
+		{"neighbors", compare(want.neighbors, have.neighbors).len()},
+		{"members", compare(want.members, have.members).len()},
+		{"allowed", compare(want.allowed, have.allowed).len()},
+		{"routes", compare(want.routes, have.routes).len()},
+		{"floods", compare(want.floods, have.floods).len()},
+		{"pairs", compare(want.pairs, have.pairs).len()},
+	} {
+		if table.wrong > 0 {
+			lines = append(lines, fmt.Sprintf("%d entries of the map %s", table.wrong, table.name))
+		}
+	}
+	return lines, nil
+}
+
+// Tidy implements kernel.Programs.
+func (p *Programs) Tidy(there func(index uint32) bool) error {
+	all, err := p.read()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for vni, t := range all {
+		if !there(t.networks[vni].Gateway) {
+			errs = append(errs, p.write(newTables(), t), p.forget(overlay.VNI(vni)))
+			delete(all, vni)
+		}
+	}
+	errs = append(errs, p.tidyTunnels(all))
+	used := map[uint32]bool{}
+	for _, t := range all {
+		for index := range t.ports {
+			used[index] = true
+		}
+	}
+	errs = append(errs, p.detach(func(index uint32, r role) bool {
+		return there(index) && (used[index] || r == onUnderlay && len(all) > 0)
+	}))
+	return errors.Join(errs...)
+}
+
+// tidyTunnels takes away the tunnel ports that no network has.
+func (p *Programs) tidyTunnels(all map[uint32]Tables) error {
+	used := map[programsTunnelKey]bool{}
+	for vni, t := range all {
+		for _, k := range tunnelsOf(t.networks[vni]) {
+			used[k] = true
+		}
+	}
+	var gone []programsTunnelKey
+	err := scan(p.objects.Tunnels, func(k programsTunnelKey, _ uint32) {
+		if !used[k] {
+			gone = append(gone, k)
+		}
+	})
+	for _, k := range gone {
+		err = errors.Join(err, p.objects.Tunnels.Delete(k))
+	}
+	return err
+}
+
+// Drops implements kernel.Programs.
+func (p *Programs) Drops(v overlay.VNI) (map[overlay.DropReason]uint64, error) {
+	reasons := overlay.DropReasons()
+	drops := map[overlay.DropReason]uint64{}
+	err := scan(p.objects.Drops, func(k programsDropKey, perCPU []uint64) {
+		if k.Vni != uint32(v) || k.Reason == 0 || int(k.Reason) > len(reasons) {
+			return
+		}
+		for _, n := range perCPU {
+			drops[reasons[k.Reason-1]] += n
+		}
+	})
+	return drops, err
+}
+
+// Untold implements kernel.Programs: what the network's own host refuses is counted by
+// nobody.
+func (p *Programs) Untold() []overlay.DropReason {
+	return []overlay.DropReason{overlay.DropNoRoute, overlay.DropTTL, overlay.DropTooBig, overlay.DropNotIP, overlay.DropMalformed}
+}

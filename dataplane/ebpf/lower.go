@@ -1,0 +1,260 @@
+package ebpf
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	"weft/dataplane"
+	"weft/dataplane/kernel"
+	"weft/encap"
+	"weft/overlay"
+)
+
+// The numbers of bpf/maps.h.
+const (
+	portSegment = 1 << iota
+	portGateway
+	portTunnel
+	portPeer
+)
+
+const (
+	networkRouted = 1 << iota
+	networkBUMNone
+)
+
+const (
+	stationLearnt = 1 << iota
+	stationSingle
+)
+
+const neighborGateway = 1
+
+const (
+	floodPort = iota
+	floodPeer
+)
+
+// IP protocols (IANA, protocol numbers).
+const (
+	protocolIPIP = 4
+	protocolUDP  = 17
+	protocolIPv6 = 41
+	protocolGRE  = 47
+)
+
+const (
+	encapNone = iota
+	encapVXLAN
+	encapGeneve
+	encapGRE
+	encapIP
+)
+
+func encapsulationOf(e overlay.Encapsulation) uint32 {
+	switch e {
+	case overlay.EncapVXLAN:
+		return encapVXLAN
+	case "geneve":
+		return encapGeneve
+	case "gre":
+		return encapGRE
+	case "ipip", "sit":
+		return encapIP
+	}
+	return encapNone
+}
+
+// tunnelsOf is where a network's tunnel packets come in.
+func tunnelsOf(n programsNetwork) []programsTunnelKey {
+	at := func(protocol uint8, port uint16) programsTunnelKey {
+		k := programsTunnelKey{Protocol: protocol, UdpPort: port}
+		k.Local.Word = n.Local.Word
+		return k
+	}
+	switch n.Encapsulation {
+	case encapVXLAN, encapGeneve:
+		return []programsTunnelKey{at(protocolUDP, n.UdpPort)}
+	case encapGRE:
+		return []programsTunnelKey{at(protocolGRE, 0)}
+	case encapIP:
+		return []programsTunnelKey{at(protocolIPIP, 0), at(protocolIPv6, 0)}
+	}
+	return nil
+}
+
+// vniBits is the length of the part of a route's prefix that is the network.
+const vniBits = 32
+
+// mappedBits come before an IPv4 address that is mapped into IPv6.
+const mappedBits = 96
+
+// Lower turns a network into the entries that make the programs forward so. Ports
+// without a device are left out.
+func Lower(n dataplane.Network, on kernel.ProgramLinks) Tables {
+	l := lowering{newTables(), n, on}
+	l.few()
+	for mac, node := range n.Remotes {
+		l.remote(mac, node)
+	}
+	for ip, mac := range n.Neighbors {
+		l.neighbor(ip, mac)
+	}
+	for prefix, r := range n.Routes {
+		l.route(prefix, r)
+	}
+	return l.Tables
+}
+
+// lowering collects the entries of one network.
+type lowering struct {
+	Tables
+	n  dataplane.Network
+	on kernel.ProgramLinks
+}
+
+// few adds all but the collections that are large on a large network.
+func (l lowering) few() {
+	vni := uint32(l.n.VNI)
+	net := programsNetwork{Encapsulation: encapsulationOf(l.n.Encapsulation), Gateway: l.on.Gateway, Underlay: l.on.Out, GatewayFlags: portPeer, Mtu: l.room(), UdpPort: networkOrder(l.n.Settings.Port)}
+	net.Local.Word, net.GatewayMac.Byte, net.VtepMac.Byte = wordsOf(l.n.Local), l.n.GatewayMAC, l.n.VTEPMAC
+	if l.n.Kind == overlay.Routed {
+		net.Flags |= networkRouted
+	}
+	if l.n.BUM == overlay.BUMNone {
+		net.Flags |= networkBUMNone
+	}
+	l.ports[l.on.Gateway] = programsPort{Vni: vni, Flags: portGateway}
+	if l.on.Tunnel != 0 {
+		l.ports[l.on.Tunnel] = programsPort{Vni: vni, Flags: portTunnel}
+	}
+	for _, t := range tunnelsOf(net) {
+		l.tunnels[t] = net.Encapsulation
+	}
+	l.gateways()
+	for _, name := range slices.Sorted(maps.Keys(l.n.Ports)) {
+		if dev, ok := l.on.Ports[name]; ok {
+			l.port(l.n.Ports[name], dev)
+			flood := programsFloodKey{Vni: vni, Kind: floodPort, Index: net.Ports}
+			l.floods[flood] = programsFlood{Port: dev.Index}
+			net.Ports++
+		}
+	}
+	for _, node := range slices.Sorted(maps.Keys(l.n.Members)) {
+		m := l.n.Members[node]
+		l.members[addressKey(l.n.VNI, m.VTEP)] = 1
+		if net.Encapsulation == encapIP {
+			pair := programsPairKey{}
+			pair.Local.Word, pair.Remote.Word = net.Local.Word, wordsOf(m.VTEP)
+			l.pairs[pair] = vni
+		}
+		if l.n.Kind == overlay.Routed {
+			l.vtep(m)
+			continue
+		}
+		flood := programsFlood{}
+		flood.Vtep.Word = wordsOf(m.VTEP)
+		l.floods[programsFloodKey{Vni: vni, Kind: floodPeer, Index: net.Peers}] = flood
+		net.Peers++
+	}
+	l.networks[vni] = net
+}
+
+// room is the largest IP packet that fits: into a port of a routed network, into
+// the tunnel of a bridged one, whose ports the network's own host does not stand between.
+func (l lowering) room() uint32 {
+	overhead, err := encap.Overhead(l.n.Encapsulation, l.n.Kind, overlay.FamilyOf(l.n.Local))
+	if err != nil || l.n.Kind == overlay.Routed {
+		return uint32(l.n.MTU)
+	}
+	return uint32(l.n.UnderlayMTU - overhead)
+}
+
+// vtep adds another node's VTEP as a station: the network's own host routes to it.
+func (l lowering) vtep(m dataplane.Member) {
+	s := programsStation{}
+	s.Vtep.Word = wordsOf(m.VTEP)
+	l.stations[stationKey(l.n.VNI, m.VTEPMAC)] = s
+}
+
+// port adds a port of this node, and its endpoint.
+func (l lowering) port(p dataplane.Port, dev kernel.ProgramLink) {
+	entry := programsPort{Vni: uint32(l.n.VNI), Flags: flagsOf(p, dev)}
+	entry.Mac.Byte = p.MAC
+	l.ports[dev.Index] = entry
+	if p.Kind == overlay.PortSegment {
+		return
+	}
+	l.stations[stationKey(l.n.VNI, p.MAC)] = programsStation{Port: dev.Index, PortFlags: entry.Flags, Flags: stationSingle}
+	for _, a := range p.Allowed {
+		k := programsAllowedKey{Port: dev.Index}
+		k.Ip.Word = wordsOf(a)
+		l.allowed[k] = 1
+	}
+	if l.n.Kind != overlay.Routed {
+		return
+	}
+	for _, a := range p.Addresses {
+		l.neighbor(a, p.MAC)
+		if !a.IsLinkLocalUnicast() {
+			r := programsRoute{Port: dev.Index, PortFlags: entry.Flags}
+			r.Mac.Byte = p.MAC
+			l.routes[routeKey(l.n.VNI, netip.PrefixFrom(a, a.BitLen()))] = r
+		}
+	}
+}
+
+func flagsOf(p dataplane.Port, dev kernel.ProgramLink) (flags uint32) {
+	if p.Kind == overlay.PortSegment {
+		flags |= portSegment
+	}
+	if dev.Peer {
+		flags |= portPeer
+	}
+	return flags
+}
+
+// remote adds a station on another node. A node without a VTEP in this network reaches
+// nobody.
+func (l lowering) remote(mac overlay.MAC, node overlay.NodeName) {
+	m, ok := l.n.Members[node]
+	if !ok {
+		return
+	}
+	s := programsStation{}
+	s.Vtep.Word = wordsOf(m.VTEP)
+	l.stations[stationKey(l.n.VNI, mac)] = s
+}
+
+// neighbor adds what ARP and ND are answered with. The gateway's own come first.
+func (l lowering) neighbor(ip netip.Addr, mac overlay.MAC) {
+	k := addressKey(l.n.VNI, ip)
+	if _, gateway := l.neighbors[k]; gateway {
+		return
+	}
+	e := programsNeighbor{}
+	e.Mac.Byte = mac
+	l.neighbors[k] = e
+}
+
+// route adds the way to another node's block. What goes unencapsulated is the
+// network's own host's to send.
+func (l lowering) route(prefix netip.Prefix, r dataplane.Route) {
+	m, ok := l.n.Members[r.Node]
+	if r.Direct || !ok {
+		return
+	}
+	e := programsRoute{}
+	e.Vtep.Word, e.Mac.Byte = wordsOf(m.VTEP), m.VTEPMAC
+	l.routes[routeKey(l.n.VNI, prefix)] = e
+}
+
+func routeKey(vni overlay.VNI, p netip.Prefix) (k programsRouteKey) {
+	bits := p.Bits()
+	if p.Addr().Is4() {
+		bits += mappedBits
+	}
+	k.PrefixLen, k.Vni, k.Ip.Word = uint32(vniBits+bits), uint32(vni), wordsOf(p.Masked().Addr())
+	return k
+}

@@ -1,0 +1,142 @@
+package ebpf
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/ringbuf"
+	"weft/dataplane/kernel"
+	"weft/overlay"
+)
+
+const (
+	// stationAge is how long a station is remembered that says nothing: a bridge's default.
+	stationAge = 5 * time.Minute
+	// ageEvery paces the search for such.
+	ageEvery = 10 * time.Second
+)
+
+// segments are the ports behind which stations are learnt, by interface index.
+type segments struct {
+	mu sync.Mutex
+	at map[uint32]segment
+}
+
+type segment struct {
+	network overlay.NetworkName
+	port    overlay.EndpointName
+}
+
+// keep remembers a network's.
+func (s *segments) keep(name overlay.NetworkName, ports map[uint32]overlay.EndpointName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for index, at := range s.at {
+		if at.network == name {
+			delete(s.at, index)
+		}
+	}
+	for index, port := range ports {
+		s.at[index] = segment{name, port}
+	}
+}
+
+func (s *segments) find(index uint32) (segment, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok := s.at[index]
+	return at, ok
+}
+
+func (s *segments) any() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.at) > 0
+}
+
+// Run implements kernel.Programs.
+func (p *Programs) Run(ctx context.Context, sighted func(kernel.Sighting)) error {
+	r, err := ringbuf.NewReader(p.objects.Sightings)
+	if err != nil {
+		return fmt.Errorf("read sightings: %w", err)
+	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(func() {
+		<-ctx.Done()
+		_ = r.Close() // it ends the read below
+	})
+	running.Go(func() { p.age(ctx, sighted) })
+	for {
+		record, err := r.Read()
+		if errors.Is(err, ringbuf.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read sightings: %w", err)
+		}
+		var s programsSighting
+		if err := binary.Read(bytes.NewReader(record.RawSample), binary.NativeEndian, &s); err != nil {
+			return fmt.Errorf("read sightings: %w", err)
+		}
+		at, ok := p.segments.find(s.Port)
+		if !ok {
+			continue // the port has gone meanwhile
+		}
+		sighting := kernel.Sighting{Network: at.network, Port: at.port, MAC: s.Who.Mac.Byte, Learnt: s.Learnt != 0}
+		if s.Who.Ip.Word != [4]uint32{} {
+			sighting.Address = addrOf(s.Who.Ip.Word)
+		}
+		sighted(sighting)
+	}
+}
+
+// age forgets learnt stations that have said nothing for long, until ctx ends.
+func (p *Programs) age(ctx context.Context, sighted func(kernel.Sighting)) {
+	tick := time.NewTicker(ageEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !p.segments.any() {
+			continue
+		}
+		for k, s := range p.aged(stationAge) {
+			if at, ok := p.segments.find(s.Port); ok {
+				sighted(kernel.Sighting{Network: at.network, Port: at.port, MAC: k.Mac.Byte, Gone: true})
+			}
+		}
+	}
+}
+
+// aged takes away the learnt stations that were not heard for so long, and returns them.
+func (p *Programs) aged(after time.Duration) map[programsStationKey]programsStation {
+	now, err := sinceBoot()
+	if err != nil {
+		return nil // not on Linux
+	}
+	oldest := int64(now - after)
+	old := map[programsStationKey]programsStation{}
+	if err := scan(p.objects.Stations, func(k programsStationKey, s programsStation) {
+		if s.Flags&stationLearnt != 0 && int64(s.Seen) < oldest {
+			old[k] = s
+		}
+	}); err != nil {
+		return nil // the map changed beneath: the next tick finds them
+	}
+	for k := range old {
+		if err := p.objects.Stations.Delete(k); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			delete(old, k)
+		}
+	}
+	return old
+}

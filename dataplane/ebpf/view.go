@@ -1,0 +1,144 @@
+package ebpf
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"weft/dataplane"
+	"weft/dataplane/kernel"
+	"weft/overlay"
+)
+
+// The outer headers that the programs write (bpf/encap.h).
+const (
+	outerTTL                        = 64
+	firstSourcePort, lastSourcePort = 49152, 65535
+)
+
+// View implements kernel.Programs.
+func (p *Programs) View(n dataplane.Network, on kernel.ProgramLinks, device func(index uint32) string) (kernel.ProgramView, error) {
+	now, err := sinceBoot()
+	if err != nil {
+		return kernel.ProgramView{}, err
+	}
+	v := viewer{
+		vni: uint32(n.VNI), want: Lower(n, on), now: now, device: device, tunnel: device(on.Tunnel),
+		ports: map[uint32]overlay.EndpointName{}, nodes: map[netip.Addr]overlay.NodeName{},
+	}
+	v.SourcePorts, v.TTL = [2]uint16{firstSourcePort, lastSourcePort}, outerTTL
+	for name, port := range on.Ports {
+		v.ports[port.Index] = name
+	}
+	for node, m := range n.Members {
+		v.nodes[m.VTEP] = node
+	}
+	err = errors.Join(
+		scan(p.objects.Stations, v.station),
+		scan(p.objects.Floods, v.flood),
+		scan(p.objects.Neighbors, v.neighbor),
+		scan(p.objects.Routes, v.route),
+	)
+	return v.ProgramView, err
+}
+
+// viewer collects the entries of one network, as people see them.
+type viewer struct {
+	kernel.ProgramView
+	vni  uint32
+	want Tables
+	now  time.Duration
+	// tunnel is the name of the device by which tunnel packets come in.
+	tunnel string
+	device func(index uint32) string
+	ports  map[uint32]overlay.EndpointName
+	nodes  map[netip.Addr]overlay.NodeName
+}
+
+// unknownAge: a map does not say.
+const unknownAge = -1
+
+// origin says where an entry comes from that a map has.
+func origin[K, V comparable](want map[K]V, k K, v V) dataplane.Origin {
+	if w, ok := want[k]; ok && w == v {
+		return dataplane.FromRegistry
+	}
+	return dataplane.FromStatic
+}
+
+func (v *viewer) station(k programsStationKey, s programsStation) {
+	if k.Vni != v.vni {
+		return
+	}
+	e := dataplane.FDBEntry{MAC: k.Mac.Byte, Origin: origin(v.want.stations, k, s), Age: unknownAge}
+	if s.Port != 0 {
+		e.Device, e.Port = v.device(s.Port), v.ports[s.Port]
+	} else {
+		v.behind(&e, addrOf(s.Vtep.Word))
+	}
+	if s.Flags&stationLearnt != 0 {
+		e.Origin, e.Age = dataplane.FromLearnt, v.now-time.Duration(s.Seen)
+	}
+	v.FDB = append(v.FDB, e)
+}
+
+// flood adds where broadcast goes: to the all-zeros MAC, as the kernel's vxlan devices
+// have it. That it goes to each port needs no saying.
+func (v *viewer) flood(k programsFloodKey, f programsFlood) {
+	if k.Vni != v.vni || k.Kind != floodPeer {
+		return
+	}
+	e := dataplane.FDBEntry{Origin: origin(v.want.floods, k, f), Age: unknownAge}
+	v.behind(&e, addrOf(f.Vtep.Word))
+	v.FDB = append(v.FDB, e)
+}
+
+// behind says of an entry that it is at a VTEP.
+func (v *viewer) behind(e *dataplane.FDBEntry, vtep netip.Addr) {
+	e.Device, e.VTEP, e.Node = v.tunnel, vtep, v.nodes[vtep]
+	if at, known := slices.BinarySearchFunc(v.Remotes, vtep, netip.Addr.Compare); !known {
+		v.Remotes = slices.Insert(v.Remotes, at, vtep)
+	}
+}
+
+func (v *viewer) neighbor(k programsAddressKey, n programsNeighbor) {
+	if k.Vni != v.vni {
+		return
+	}
+	v.Neighbors = append(v.Neighbors, dataplane.Neighbor{
+		Address: addrOf(k.Ip.Word), MAC: n.Mac.Byte, State: "permanent", Origin: origin(v.want.neighbors, k, n), Age: unknownAge,
+	})
+}
+
+func (v *viewer) route(k programsRouteKey, r programsRoute) {
+	if k.Vni != v.vni {
+		return
+	}
+	line := dataplane.HostRoute{Prefix: prefixOf(k), Device: v.tunnel, Type: "unicast", Origin: origin(v.want.routes, k, r)}
+	if r.Port != 0 {
+		line.Device = v.device(r.Port)
+	} else {
+		line.Via = addrOf(r.Vtep.Word)
+		line.Node = v.nodes[line.Via]
+	}
+	v.Routes = append(v.Routes, line)
+}
+
+// prefixOf is routeKey's prefix.
+func prefixOf(k programsRouteKey) netip.Prefix {
+	a, bits := addrOf(k.Ip.Word), int(k.PrefixLen)-vniBits
+	if a.Is4() {
+		bits -= mappedBits
+	}
+	return netip.PrefixFrom(a, bits)
+}
+
+// sinceBoot is the programs' clock (bpf_ktime_get_ns).
+func sinceBoot() (time.Duration, error) {
+	var now unix.Timespec
+	err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
+	return time.Duration(now.Nano()), err
+}

@@ -1,0 +1,256 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"weft/dataplane"
+	"weft/overlay"
+)
+
+// Programs are the eBPF plane's: they forward between links that this package makes.
+type Programs interface {
+	// Differs says in what programs and maps differ from what a network needs, a line each.
+	Differs(n dataplane.Network, on ProgramLinks) ([]string, error)
+	// Forward makes programs and maps those that a network needs.
+	Forward(n dataplane.Network, on ProgramLinks) error
+	// Change is Forward for what a delta says, where the network is as it was before.
+	Change(old, next dataplane.Network, d dataplane.NetworkDelta, on ProgramLinks) error
+	// Tidy takes away what is for links that are not there any more.
+	Tidy(there func(index uint32) bool) error
+	// Drops counts a network's packets by reason; Untold are the reasons that cannot be told.
+	Drops(v overlay.VNI) (map[overlay.DropReason]uint64, error)
+	Untold() []overlay.DropReason
+	// View reads what there is of a network in the maps; device names a device.
+	View(n dataplane.Network, on ProgramLinks, device func(index uint32) string) (ProgramView, error)
+	// Run tells of the stations behind segment ports until ctx ends.
+	Run(ctx context.Context, sighted func(Sighting)) error
+}
+
+// ProgramView is what the programs' maps hold of a network, as people see it.
+type ProgramView struct {
+	FDB       []dataplane.FDBEntry
+	Neighbors []dataplane.Neighbor
+	Routes    []dataplane.HostRoute
+	// Remotes are the VTEPs that there is a way to.
+	Remotes []netip.Addr
+	// SourcePorts and TTL are those of outer headers.
+	SourcePorts [2]uint16
+	TTL         int
+}
+
+// Sighting is what is heard of a station behind a segment port.
+type Sighting struct {
+	Network overlay.NetworkName
+	Port    overlay.EndpointName
+	MAC     overlay.MAC
+	// Address is one that it says it has, if it is valid.
+	Address netip.Addr
+	// Learnt: frames for it go there now. Gone: no more.
+	Learnt, Gone bool
+}
+
+// sighted takes in what programs have heard.
+func (p *Plane) sighted(s Sighting) {
+	at := segmentPort{s.Network, s.Port}
+	switch {
+	case s.Gone:
+		p.stations.forgot(at, s.MAC)
+		return
+	case s.Learnt:
+		p.stations.learnt(at, s.MAC)
+	}
+	if s.Address.IsValid() && isStationIP(s.Address) || !s.Learnt {
+		p.stations.heard(at, s.MAC, s.Address)
+	}
+}
+
+// ProgramLinks are the interface indexes, in the host's namespace, of what a network's
+// programs forward between.
+type ProgramLinks struct {
+	// Gateway leads to the network's domain. Tunnel is the kernel's tunnel device; 0: there
+	// is none.
+	Gateway, Tunnel uint32
+	// Underlay are the devices by which tunnel packets may come in, and Out is that of
+	// them which has the VTEP's address.
+	Underlay []uint32
+	Out      uint32
+	Ports    map[overlay.EndpointName]ProgramLink
+}
+
+// ProgramLink is a port's.
+type ProgramLink struct {
+	Index uint32
+	// Peer: its other end is in another network namespace.
+	Peer bool
+}
+
+// errNoPrograms says that a network is to be forwarded by programs which there are none of.
+var errNoPrograms = errors.New("the eBPF plane does not run here")
+
+// programLinks finds a network's links, and those of ports that are gone from it. Those that are not there are left out; ok is false
+// if the gateway's is among them.
+func (h *hand) programLinks(n dataplane.Network, gone map[overlay.EndpointName]dataplane.Port) (on ProgramLinks, ok bool, err error) {
+	on.Ports = map[overlay.EndpointName]ProgramLink{}
+	s, err := h.in(Host)
+	if err != nil {
+		return on, false, err
+	}
+	find := func(name string) uint32 {
+		i, e := s.link(name)
+		if e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+		return uint32(i)
+	}
+	if on.Gateway = find(gatewayLink(n.VNI).Name); on.Gateway == 0 {
+		return on, false, err
+	}
+	if hasTunnelDevice(n) {
+		on.Tunnel = find(hostTunnel(n.VNI).Name)
+	}
+	for name, p := range union(gone, n.Ports) {
+		if i := find(programDevice(p)); i != 0 {
+			on.Ports[name] = ProgramLink{Index: i, Peer: p.Attach.Type == overlay.AttachNetns}
+		}
+	}
+	return on, true, errors.Join(err, h.underlays(n.Local, &on))
+}
+
+// union is what either has, and next where both have it.
+func union[K comparable, V any](was, next map[K]V) map[K]V {
+	all := map[K]V{}
+	maps.Copy(all, was)
+	maps.Copy(all, next)
+	return all
+}
+
+// underlays finds the host's links with addresses that are not Weft's, by which packets
+// may come in.
+func (h *hand) underlays(local netip.Addr, on *ProgramLinks) error {
+	s, err := h.in(Host)
+	if err != nil {
+		return err
+	}
+	t, err := readLinks(s)
+	if err != nil {
+		return err
+	}
+	has := map[int]bool{}
+	if err := s.addresses(func(a hostAddress) {
+		has[a.link] = true
+		if a.prefix.Addr() == local {
+			on.Out = uint32(a.link)
+		}
+	}); err != nil {
+		return err
+	}
+	for _, i := range slices.Sorted(maps.Keys(has)) {
+		if l := t.links[i]; l.name != loopbackName && !strings.HasPrefix(l.link.Alias, aliasPrefix) {
+			on.Underlay = append(on.Underlay, uint32(i))
+		}
+	}
+	return nil
+}
+
+// forward has programs forward for a network.
+type forward struct {
+	Network overlay.NetworkName
+	// Why: in what they differ from what it needs.
+	Why string
+}
+
+func (o forward) String() string {
+	return fmt.Sprintf("bpf programs and maps of network %s: %s", o.Network, o.Why)
+}
+
+func (o forward) do(h *hand) error {
+	if h.forward == nil {
+		return errNoPrograms
+	}
+	return h.forward()
+}
+
+// forwards makes the next forward op of the hand one of a whole network, or of a change
+// from how it was.
+func (p *Plane) forwards(h *hand, n, was dataplane.Network, change func(ProgramLinks) error) {
+	h.forward = nil
+	if p.Programs == nil || n.Plane != overlay.PlaneEBPF {
+		return
+	}
+	h.forward = func() error {
+		on, ok, err := h.programLinks(n, was.Ports)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fmt.Errorf("there is no link %s", gatewayLink(n.VNI).Name)
+		}
+		if change != nil {
+			return change(on)
+		}
+		return p.Programs.Forward(n, on)
+	}
+}
+
+// observe reads the objects of a network that is wanted so.
+func (p *Plane) observe(h *hand, n dataplane.Network, want Objects) (Objects, error) {
+	o, err := h.observe(n.Name, DomainNS(p.NetnsDir, n.Name), want)
+	if err == nil {
+		err = p.observePrograms(h, n, o)
+	}
+	return o, err
+}
+
+// observePrograms adds what there is of a network's programs.
+func (p *Plane) observePrograms(h *hand, n dataplane.Network, o Objects) error {
+	if n.Plane != overlay.PlaneEBPF {
+		return nil
+	}
+	if p.Programs == nil {
+		o.Programs[n.Name] = errNoPrograms.Error()
+		return nil
+	}
+	on, ok, err := h.programLinks(n, nil)
+	if err != nil || !ok {
+		return err
+	}
+	differs, err := p.Programs.Differs(n, on)
+	if err == nil {
+		o.Programs[n.Name] = summary(differs)
+	}
+	return err
+}
+
+// summary is empty if there is nothing to say.
+func summary(lines []string) string {
+	switch len(lines) {
+	case 0:
+		return ""
+	case 1:
+		return lines[0]
+	}
+	return fmt.Sprintf("%s; and %d more", lines[0], len(lines)-1)
+}
+
+// tidyPrograms takes away what programs have of networks that are gone.
+func (p *Plane) tidyPrograms(h *hand) error {
+	if p.Programs == nil {
+		return nil
+	}
+	s, err := h.in(Host)
+	if err != nil {
+		return err
+	}
+	t, err := readLinks(s)
+	if err != nil {
+		return err
+	}
+	return p.Programs.Tidy(func(index uint32) bool { _, ok := t.links[int(index)]; return ok })
+}
