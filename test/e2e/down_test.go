@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"errors"
+	"io/fs"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +35,7 @@ func TestDownAfterKill(t *testing.T) {
 	s.c.startAgent(s.token())
 	s.a.weft("network create blue --subnet 10.7.0.0/24 --subnet6 fd00:7::/64")
 	s.a.weft("network create green --kind routed --subnet 10.8.0.0/16 --subnet6 fd00:8::/48 --direct-routing")
+	s.a.weft("network create teal --plane ebpf --subnet 10.9.0.0/24 --subnet6 fd00:9::/64")
 	far := map[string]*workload{"web": s.a.attach("blue"), "db": s.c.attach("green")}
 	s.a.attach("green") // packets between a and b go straight
 
@@ -79,6 +84,7 @@ func (v *visited) attachments() []string {
 	return []string{
 		"blue --name web --netns " + v.places["web"], "green --name db --netns " + v.places["db"],
 		"blue --tap tap7", "blue --veth veth7", "blue --bridge docker7",
+		"teal --tap tap9", "teal --veth veth9",
 	}
 }
 
@@ -88,6 +94,9 @@ func (v *visited) leavesNothing(t *testing.T) {
 	v.weft("down")
 	if err := v.untouched.differs(v.look(t)); err != nil {
 		t.Fatalf("after weft down: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(v.Dir(), "run", "bpf")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after weft down: the folder of programs: %v", err)
 	}
 	if again := v.weft("down"); again != "" {
 		t.Errorf("weft down, again: %q", again)

@@ -18,6 +18,7 @@ import (
 var (
 	families = []overlay.Family{overlay.V4, overlay.V6}
 	kinds    = []overlay.NetworkKind{overlay.Bridged, overlay.Routed}
+	planes   = []overlay.PlaneName{overlay.PlaneKernel, overlay.PlaneEBPF}
 )
 
 // overhead of VXLAN, in bytes, over each underlay family.

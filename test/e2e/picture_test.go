@@ -3,12 +3,15 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 	"golang.org/x/sync/errgroup"
 
 	"weft/internal/netns"
@@ -68,7 +71,34 @@ func (h *host) lines(name, ns string) ([]string, error) {
 			lines = append(lines, name+": "+timers.ReplaceAllString(line, ""))
 		}
 	}
+	programs, e := programsIn(ns)
+	for _, p := range programs {
+		lines = append(lines, name+": "+p)
+	}
 	slices.Sort(lines)
+	return lines, errors.Join(err, e)
+}
+
+// programsIn are the BPF programs on the devices of a namespace, by their links, which
+// stay when another program takes over.
+func programsIn(ns string) (lines []string, err error) {
+	err = netns.Do(ns, func() error {
+		devices, err := net.Interfaces()
+		if err != nil {
+			return err
+		}
+		for _, d := range devices {
+			found, err := link.QueryPrograms(link.QueryOptions{Target: d.Index, Attach: ebpf.AttachTCXIngress})
+			if err != nil {
+				return fmt.Errorf("programs on %s: %w", d.Name, err)
+			}
+			for _, p := range found.Programs {
+				id, _ := p.LinkID()
+				lines = append(lines, fmt.Sprintf("%s: program by link %d", d.Name, id))
+			}
+		}
+		return nil
+	})
 	return lines, err
 }
 

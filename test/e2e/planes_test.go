@@ -22,7 +22,7 @@ func TestPlanes(t *testing.T) {
 	for i, kind := range kinds {
 		for j, underlay := range families {
 			// So that each kind comes to be on the eBPF plane over each family.
-			plane := []overlay.PlaneName{overlay.PlaneKernel, overlay.PlaneEBPF}[(i+j)%2]
+			plane := planes[(i+j)%2]
 			number, name := 10*i+j, fmt.Sprintf("%.1s-over-%s", kind, underlay)
 			s.a.weft("network create %s --kind %s --underlay %s --plane %s --subnet 10.%d.0.0/16 --subnet6 fd00:%d::/48", name, kind, underlay, plane, number, number)
 			all[name] = network{t, kind, defaultMTU - overhead[underlay], s.attachEverywhere(name)}

@@ -7,18 +7,25 @@ import (
 	"testing"
 
 	"weft/internal/testenv"
+	"weft/overlay"
 )
 
 // TestRestartLosesNothing: agents and the server are killed and started again, many
 // times, under traffic between all workloads. No packet is lost, and of what is on the
-// hosts nothing is changed. It runs by itself: other tests would take it the
-// processor at which packets are counted.
+// hosts nothing is changed. It runs by itself, one plane after the other: other tests
+// would take it the processor at which packets are counted.
 func TestRestartLosesNothing(t *testing.T) {
+	for _, plane := range planes {
+		t.Run(string(plane), func(t *testing.T) { restartsLoseNothing(t, plane) })
+	}
+}
+
+func restartsLoseNothing(t *testing.T, plane overlay.PlaneName) {
 	s := begin(t)
 	var flowing []*traffic
 	for i, kind := range kinds {
 		name := string(kind)
-		s.a.weft("network create %s --kind %s --subnet 10.%d.0.0/16 --subnet6 fd00:%d::/48", name, kind, i, i)
+		s.a.weft("network create %s --kind %s --plane %s --subnet 10.%d.0.0/16 --subnet6 fd00:%d::/48", name, kind, plane, i, i)
 		all := s.attachEverywhere(name)
 		s.settled()
 		flowing = append(flowing, startTraffic(t, families[i], families[1-i], all))
@@ -27,7 +34,7 @@ func TestRestartLosesNothing(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	for range testenv.Rounds(20, 500) {
+	for range testenv.Rounds(10, 500) {
 		victims := s.hosts()
 		random.Shuffle(len(victims), func(i, j int) { victims[i], victims[j] = victims[j], victims[i] })
 		victims = victims[:1+random.IntN(len(victims))]

@@ -24,8 +24,17 @@ import (
 // but that they have a port more.
 func TestForeignBridges(t *testing.T) {
 	t.Parallel()
+	for _, plane := range planes {
+		t.Run(string(plane), func(t *testing.T) {
+			t.Parallel()
+			reachesForeignBridges(t, plane)
+		})
+	}
+}
+
+func reachesForeignBridges(t *testing.T, plane overlay.PlaneName) {
 	s := begin(t)
-	s.a.weft("network create blue --subnet 10.7.0.0/24 --subnet6 fd00:7::/64")
+	s.a.weft("network create blue --plane %s --subnet 10.7.0.0/24 --subnet6 fd00:7::/64", plane)
 	single := s.a.attach("blue")
 	type end struct {
 		*lab.Namespace
@@ -59,6 +68,12 @@ func TestForeignBridges(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Error(err)
 	}
+	for _, h := range []*host{s.b, s.c} {
+		if err := saysAll(h.weft("fdb blue"), "learnt"); err != nil {
+			t.Error(err)
+		}
+	}
+	testenv.Eventually(t, patience, func() error { return saysAll(s.a.weft("fdb blue"), "registry", "198.51.100.13") }, "a knows of stations on c")
 }
 
 // TestSilentStations: stations that only answer, behind bridges that are not Weft's on
