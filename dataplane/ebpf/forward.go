@@ -32,6 +32,12 @@ func (p *Programs) Forward(n dataplane.Network, on kernel.ProgramLinks) error {
 // Change implements kernel.Programs.
 func (p *Programs) Change(old, next dataplane.Network, d dataplane.NetworkDelta, on kernel.ProgramLinks) error {
 	have, want := LowerChange(old, next, d, on)
+	if !d.Ports.Empty() {
+		var err error
+		if have.ports, have.allowed, err = p.readPorts(next.VNI); err != nil {
+			return err
+		}
+	}
 	if err := p.write(want, have); err != nil {
 		return err
 	}
@@ -93,26 +99,7 @@ func (p *Programs) Differs(n dataplane.Network, on kernel.ProgramLinks) (lines [
 	if err != nil {
 		return nil, err
 	}
-	want, have := Lower(n, on), all[uint32(n.VNI)]
-	for _, table := range []struct {
-		name  string
-		wrong int
-	}{
-		{"ports", compare(want.ports, have.ports).len()},
-		{"networks", compare(want.networks, have.networks).len()},
-		{"stations", compare(want.stations, have.stations).len()},
-		{"neighbors", compare(want.neighbors, have.neighbors).len()},
-		{"members", compare(want.members, have.members).len()},
-		{"allowed", compare(want.allowed, have.allowed).len()},
-		{"routes", compare(want.routes, have.routes).len()},
-		{"floods", compare(want.floods, have.floods).len()},
-		{"pairs", compare(want.pairs, have.pairs).len()},
-	} {
-		if table.wrong > 0 {
-			lines = append(lines, fmt.Sprintf("%d entries of the map %s", table.wrong, table.name))
-		}
-	}
-	return lines, nil
+	return append(lines, differing(Lower(n, on), all[uint32(n.VNI)])...), nil
 }
 
 // Tidy implements kernel.Programs.
@@ -149,16 +136,7 @@ func (p *Programs) tidyTunnels(all map[uint32]Tables) error {
 			used[k] = true
 		}
 	}
-	var gone []programsTunnelKey
-	err := scan(p.objects.Tunnels, func(k programsTunnelKey, _ uint32) {
-		if !used[k] {
-			gone = append(gone, k)
-		}
-	})
-	for _, k := range gone {
-		err = errors.Join(err, p.objects.Tunnels.Delete(k))
-	}
-	return err
+	return purge(p.objects.Tunnels, func(k programsTunnelKey, _ uint32) bool { return !used[k] })
 }
 
 // Drops implements kernel.Programs.

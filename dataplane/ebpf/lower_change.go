@@ -11,10 +11,11 @@ import (
 
 // LowerChange is what of Lower a change can concern, before and after: all that
 // differs is among it. Its cost is that of the change where it concerns nothing but
-// remote stations, neighbours and routes.
+// remote stations, neighbours and routes. Where it concerns ports, was has not what the
+// maps hold by device.
 func LowerChange(old, next dataplane.Network, d dataplane.NetworkDelta, on kernel.ProgramLinks) (was, want Tables) {
 	nodes := nodesOf(old, next, d)
-	part := func(n dataplane.Network) Tables {
+	part := func(n dataplane.Network, on kernel.ProgramLinks) Tables {
 		l := lowering{newTables(), n, on}
 		if d.Settings != nil || !d.Ports.Empty() || !d.Members.Empty() {
 			l.few()
@@ -28,7 +29,17 @@ func LowerChange(old, next dataplane.Network, d dataplane.NetworkDelta, on kerne
 		ofNodes(nodes, n.Routes, func(r dataplane.Route) overlay.NodeName { return r.Node }, l.route)
 		return l.Tables
 	}
-	return part(old), part(next)
+	return part(old, replaced(on, d)), part(next, on)
+}
+
+// replaced are the links as they were before a change: the ports that it names had
+// devices that are not known any more, nor is that they had the same.
+func replaced(on kernel.ProgramLinks, d dataplane.NetworkDelta) kernel.ProgramLinks {
+	on.Ports = maps.Clone(on.Ports)
+	for name := range named(d.Ports) {
+		on.Ports[name] = kernel.ProgramLink{} // which none has
+	}
+	return on
 }
 
 // nodesOf are the nodes whose stations or routes lead elsewhere after a change.

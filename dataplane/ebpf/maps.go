@@ -35,7 +35,42 @@ func (p *Programs) read() (map[uint32]Tables, error) {
 		scan(p.objects.Pairs, func(k programsPairKey, vni uint32) { of(vni).pairs[k] = vni }),
 		scan(p.objects.Floods, func(k programsFloodKey, v programsFlood) { of(k.Vni).floods[k] = v }),
 	)
-	return all, err
+	if err != nil {
+		return nil, err
+	}
+	return all, p.readTunnels(all)
+}
+
+// readTunnels adds to networks those of their tunnels that are there: several may have one.
+func (p *Programs) readTunnels(all map[uint32]Tables) error {
+	there := map[programsTunnelKey]uint32{}
+	err := scan(p.objects.Tunnels, func(k programsTunnelKey, v uint32) { there[k] = v })
+	for vni, t := range all {
+		for _, k := range tunnelsOf(t.networks[vni]) {
+			if v, ok := there[k]; ok {
+				t.tunnels[k] = v
+			}
+		}
+	}
+	return err
+}
+
+// readPorts reads the entries of a network that are by device.
+func (p *Programs) readPorts(v overlay.VNI) (map[uint32]programsPort, map[programsAllowedKey]uint8, error) {
+	t := newTables()
+	err := errors.Join(
+		scan(p.objects.Ports, func(k uint32, port programsPort) {
+			if port.Vni == uint32(v) {
+				t.ports[k] = port
+			}
+		}),
+		scan(p.objects.Allowed, func(k programsAllowedKey, v uint8) {
+			if _, ok := t.ports[k.Port]; ok {
+				t.allowed[k] = v
+			}
+		}),
+	)
+	return t.ports, t.allowed, err
 }
 
 // scan calls f with each entry of a map.
@@ -72,6 +107,7 @@ func (p *Programs) write(want, have Tables) error {
 		return add
 	}
 	return errors.Join(
+		p.unlearnBehind(compare(want.ports, have.ports).gone, have.ports),
 		remove(o.Members, want.members, have.members),
 		remove(o.Pairs, want.pairs, have.pairs),
 		remove(o.Ports, want.ports, have.ports),
@@ -82,6 +118,16 @@ func (p *Programs) write(want, have Tables) error {
 		remove(o.Neighbors, want.neighbors, have.neighbors),
 		remove(o.Allowed, want.allowed, have.allowed),
 	)
+}
+
+// unlearnBehind takes away the stations that were learnt behind ports that are gone.
+func (p *Programs) unlearnBehind(gone map[uint32]struct{}, ports map[uint32]programsPort) error {
+	for index := range gone {
+		if ports[index].Flags&portSegment != 0 {
+			return p.unlearn(func(_ programsStationKey, s programsStation) bool { _, ok := gone[s.Port]; return ok })
+		}
+	}
+	return nil
 }
 
 func put[K, V comparable](m *ebpf.Map, want, have map[K]V) error {
@@ -108,17 +154,32 @@ func remove[K, V comparable](m *ebpf.Map, want, have map[K]V) error {
 	return nil
 }
 
-// forget takes away what the programs have learnt of a network.
-func (p *Programs) forget(vni overlay.VNI) error {
-	var learnt []programsStationKey
-	err := scan(p.objects.Stations, func(k programsStationKey, v programsStation) {
-		if k.Vni == uint32(vni) && v.Flags&stationLearnt != 0 {
-			learnt = append(learnt, k)
+// forget takes away what the programs have learnt and counted of a network.
+func (p *Programs) forget(v overlay.VNI) error {
+	return errors.Join(
+		p.unlearn(func(k programsStationKey, _ programsStation) bool { return k.Vni == uint32(v) }),
+		purge(p.objects.Drops, func(k programsDropKey, _ []uint64) bool { return k.Vni == uint32(v) }),
+	)
+}
+
+// unlearn takes away those of the learnt stations that match.
+func (p *Programs) unlearn(match func(programsStationKey, programsStation) bool) error {
+	return purge(p.objects.Stations, func(k programsStationKey, s programsStation) bool {
+		return s.Flags&stationLearnt != 0 && match(k, s)
+	})
+}
+
+// purge deletes those of a map's entries that match.
+func purge[K, V any](m *ebpf.Map, match func(K, V) bool) error {
+	var found []K
+	err := scan(m, func(k K, v V) {
+		if match(k, v) {
+			found = append(found, k)
 		}
 	})
-	for _, k := range learnt {
-		if e := p.objects.Stations.Delete(k); e != nil && !errors.Is(e, ebpf.ErrKeyNotExist) {
-			err = errors.Join(err, e)
+	for _, k := range found {
+		if e := m.Delete(k); e != nil && !errors.Is(e, ebpf.ErrKeyNotExist) {
+			err = errors.Join(err, fmt.Errorf("delete from map %s: %w", m.String(), e))
 		}
 	}
 	return err

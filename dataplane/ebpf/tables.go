@@ -2,6 +2,7 @@ package ebpf
 
 import (
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"net/netip"
 
@@ -66,6 +67,30 @@ func compare[K, V comparable](want, have map[K]V) changes[K, V] {
 }
 
 func (c changes[K, V]) len() int { return len(c.set) + len(c.gone) }
+
+// differing says in how many entries of which maps two differ, a line each.
+func differing(want, have Tables) (lines []string) {
+	for _, table := range []struct {
+		name  string
+		wrong int
+	}{
+		{"ports", compare(want.ports, have.ports).len()},
+		{"networks", compare(want.networks, have.networks).len()},
+		{"stations", compare(want.stations, have.stations).len()},
+		{"neighbors", compare(want.neighbors, have.neighbors).len()},
+		{"members", compare(want.members, have.members).len()},
+		{"allowed", compare(want.allowed, have.allowed).len()},
+		{"routes", compare(want.routes, have.routes).len()},
+		{"floods", compare(want.floods, have.floods).len()},
+		{"tunnels", compare(want.tunnels, have.tunnels).len()},
+		{"pairs", compare(want.pairs, have.pairs).len()},
+	} {
+		if table.wrong > 0 {
+			lines = append(lines, fmt.Sprintf("%d entries of the map %s", table.wrong, table.name))
+		}
+	}
+	return lines
+}
 
 // union adds what b has to a.
 func union[K comparable, V any](a, b map[K]V) map[K]V {
