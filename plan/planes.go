@@ -36,7 +36,11 @@ func planeOn(n *overlay.Node, spec overlay.NetworkSpec) (overlay.PlaneName, erro
 
 // carries reports whether a plane does an encapsulation.
 func carries(p overlay.PlaneName, e overlay.Encapsulation) bool {
-	return p != overlay.PlaneEBPF || e == overlay.EncapVXLAN || e == overlay.EncapNone
+	switch p {
+	case overlay.PlaneKernel, overlay.PlaneEBPF:
+		return e == overlay.EncapVXLAN || e == overlay.EncapNone
+	}
+	return true // one that this version does not know: who has it knows
 }
 
 func planeNames(planes []overlay.PlaneName) string {

@@ -9,8 +9,7 @@ import (
 // A plane is not asked for what it does not do.
 func TestPlaneForEncapsulation(t *testing.T) {
 	t.Parallel()
-	const geneve = overlay.Encapsulation("geneve")
-	ebpf, kernel := overlay.PlaneEBPF, overlay.PlaneKernel
+	const geneve, ebpf, kernel, later = overlay.EncapGeneve, overlay.PlaneEBPF, overlay.PlaneKernel, overlay.PlaneName("later")
 	for _, tt := range []struct {
 		has   []overlay.PlaneName
 		want  overlay.PlaneName
@@ -19,10 +18,11 @@ func TestPlaneForEncapsulation(t *testing.T) {
 		err   string
 	}{
 		{[]overlay.PlaneName{ebpf, kernel}, overlay.PlaneAuto, overlay.EncapVXLAN, ebpf, ""},
-		{[]overlay.PlaneName{ebpf, kernel}, overlay.PlaneAuto, geneve, kernel, ""},
+		{[]overlay.PlaneName{ebpf, kernel, later}, overlay.PlaneAuto, geneve, later, ""},
 		{[]overlay.PlaneName{kernel, ebpf}, ebpf, overlay.EncapNone, ebpf, ""},
 		{[]overlay.PlaneName{kernel, ebpf}, ebpf, geneve, "", "has plane ebpf, which the network asks for, but that does not do encapsulation geneve"},
-		{[]overlay.PlaneName{ebpf}, overlay.PlaneAuto, geneve, "", "has no plane for encapsulation geneve, but ebpf"},
+		{[]overlay.PlaneName{kernel, ebpf}, kernel, geneve, "", "has plane kernel, which the network asks for, but that does not do encapsulation geneve"},
+		{[]overlay.PlaneName{ebpf, kernel}, overlay.PlaneAuto, geneve, "", "has no plane for encapsulation geneve, but ebpf, kernel"},
 		{nil, ebpf, overlay.EncapVXLAN, "", "does not have plane ebpf, which the network asks for, but kernel (no tcx)"},
 	} {
 		n := &overlay.Node{Spec: overlay.NodeSpec{Planes: tt.has, Lacks: map[overlay.PlaneName]string{ebpf: "no tcx"}}}
