@@ -13,7 +13,8 @@ func newExplain(a *app) *cobra.Command {
 		Short: "Print the commands that would build a network by hand",
 		Long: `Print the ip, bridge and other commands that would build a network on this host by
 hand: in an empty host they give the same state of the kernel as Weft does. Without
-a name all networks of this host are explained. Nothing is run.`,
+a name all networks of this host are explained. Nothing is run. Of a network on the eBPF
+plane, where programs do the work, they are what the kernel plane does, and say so.`,
 		Example: `  weft explain blue
   weft explain > build.sh`,
 		ValidArgsFunction: a.completeLocalNetwork,

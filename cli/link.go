@@ -16,7 +16,8 @@ func newLink(a *app) *cobra.Command {
 		Use:   "link NETWORK",
 		Short: "Show a network's devices on this host",
 		Long: `Show a network's devices on this host, read from the kernel: its bridge, its
-tunnel device with VNI, addresses and socket, and its ports.`,
+tunnel device with VNI, addresses and socket, and its ports. On the eBPF plane there is
+no bridge, and the network's namespace is reached by gw0 and wfgw.`,
 		Example: `  weft link blue
   weft link blue -o wide
   weft link blue -o json | jq '.[] | select(.tunnel) | .tunnel.vni'`,

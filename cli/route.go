@@ -12,7 +12,8 @@ func newRoute(a *app) *cobra.Command {
 		Use:   "route NETWORK",
 		Short: "Show a network's routes on this host",
 		Long: `Show a network's routes on this host, read from the kernel, with the node that each
-leads to. Bridged networks have only those to their own subnets.`,
+leads to. Bridged networks have only those to their own subnets. Those in namespace bpf
+are the eBPF plane's: programs go by them before the kernel does.`,
 		Example: `  weft route green
   weft route green -o json`,
 	}
