@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"weft/internal/netns"
 	"weft/internal/testenv"
 	"weft/lab"
@@ -156,6 +158,28 @@ func TestCleanKillsWhatLivesInALab(t *testing.T) {
 		return nil
 	}, "child ends")
 	wantNoLab(t, l.Name())
+}
+
+// What a killed program had mounted in the lab's folder goes, whatever is in it.
+func TestCleanUnmounts(t *testing.T) {
+	t.Parallel()
+	l := build(t, single)
+	for _, dir := range []string{"bpf", "bpf/inner"} {
+		at := filepath.Join(l.Host("h").Dir(), dir)
+		if err := os.Mkdir(at, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mount("tmpfs", at, "tmpfs", 0, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := lab.Clean(l.Name()); err != nil {
+		t.Error(err)
+	}
+	wantNoLab(t, l.Name())
+	if mounts, err := os.ReadFile("/proc/self/mountinfo"); err != nil || strings.Contains(string(mounts), l.Dir()+"/") {
+		t.Errorf("mounted still: %v\n%s", err, mounts)
+	}
 }
 
 func TestCleanAfterAKilledBuild(t *testing.T) {
