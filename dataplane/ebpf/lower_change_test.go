@@ -84,14 +84,10 @@ func vtep(s dataplane.Settings, n byte) netip.Addr {
 }
 
 func drawSettings(t *rapid.T) dataplane.Settings {
-	s := dataplane.Settings{
-		Name: "blue", VNI: 7, Encapsulation: overlay.EncapVXLAN, Port: overlay.DefaultVXLANPort, Plane: overlay.PlaneEBPF,
-		MTU: 1430, UnderlayMTU: 1500, VTEPMAC: overlay.VTEPMACFor("a"), GatewayMAC: overlay.VNI(7).GatewayMAC(),
-		Gateways: []netip.Prefix{netip.MustParsePrefix("10.7.0.1/16"), netip.MustParsePrefix("fd07::1/64")},
-	}
-	s.Kind = rapid.SampledFrom([]overlay.NetworkKind{overlay.Bridged, overlay.Routed}).Draw(t, "kind")
+	kind := rapid.SampledFrom([]overlay.NetworkKind{overlay.Bridged, overlay.Routed}).Draw(t, "kind")
+	local := rapid.SampledFrom([]netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}).Draw(t, "local")
+	s := settings("blue", kind, local)
 	s.BUM = rapid.SampledFrom([]overlay.BUM{overlay.BUMReplicate, overlay.BUMNone}).Draw(t, "BUM")
-	s.Local = rapid.SampledFrom([]netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}).Draw(t, "local")
 	return s
 }
 
