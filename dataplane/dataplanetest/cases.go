@@ -28,20 +28,44 @@ const (
 	// errors (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4 (f)), Linux some of them
 	// in a way that no setting of the network's turns off (net/ipv4/route.c, ip_error).
 	fresh
-	both = bridged | routed
+	named  // packets say what network they belong to; such an encapsulation has both kinds
+	udp    // in UDP
+	frames // Ethernet frames inside the tunnel packets
+	typed  // the encapsulation's header says what is inside
+	geneve
+	bareV6 // IPv6 outside, and the encapsulation right behind
+	both   = bridged | routed
+	// restrictions are what a case may need of its world beside the kind.
+	restrictions = only4 | only6 | named | udp | frames | typed | geneve | bareV6
 )
 
+// scope is what holds in a world.
+func (w world) scope() scope {
+	in := routed
+	for property, holds := range map[scope]bool{
+		bridged: w.kind == overlay.Bridged,
+		only4:   w.overlay == overlay.V4,
+		only6:   w.overlay == overlay.V6,
+		named:   w.encapsulation.HasVNI(),
+		udp:     w.encapsulation.DefaultPort() != 0,
+		frames:  w.frames(),
+		typed:   w.encapsulation == overlay.EncapGeneve || w.encapsulation == overlay.EncapGRE,
+		geneve:  w.encapsulation == overlay.EncapGeneve,
+		bareV6:  w.encapsulation.DefaultPort() == 0 && w.under == overlay.V6,
+	} {
+		if holds {
+			in |= property
+		}
+	}
+	if in&bridged != 0 {
+		in &^= routed
+	}
+	return in
+}
+
 func (c testCase) fits(w world) bool {
-	kind := routed
-	if w.kind == overlay.Bridged {
-		kind = bridged
-	}
-	inner := only6
-	if w.overlay == overlay.V4 {
-		inner = only4
-	}
-	families := c.in & (only4 | only6)
-	return c.in&kind != 0 && (families == 0 || families&inner != 0)
+	has := w.scope()
+	return c.in&has&both != 0 && c.in&restrictions&^has == 0
 }
 
 func cases() []testCase {

@@ -14,7 +14,7 @@ func changeCases() []testCase {
 		{"a remote that has gone", both | fresh, remoteGone},
 		{"a member that has gone", both | fresh, memberGone},
 		{"a network that has gone", both, networkGone},
-		{"a network of the other kind under its name", both, otherKind},
+		{"a network of the other kind under its name", both | named, otherKind},
 		{"a station that moves between nodes", bridged, remoteMoves},
 		{"an endpoint that moves here", bridged, remoteMovesHere},
 		{"a node with another address", both, vtepMoves},
@@ -130,7 +130,11 @@ func networkGone(x *exam) {
 	s := x.edited(func(*dataplane.Network) {})
 	delete(s.Networks, blue)
 	x.change(s)
-	x.drop(Underlay, x.from(c.node, blue, ping(x.tunnelled(c, a))), overlay.DropUnknownVNI)
+	why := overlay.DropUnknownVNI
+	if !x.encapsulation.HasVNI() { // red is left
+		why = overlay.DropNotMember
+	}
+	x.drop(Underlay, x.from(c.node, blue, ping(x.tunnelled(c, a))), why)
 	x.send(m.place(), ping(x.sent(m, e)), x.to(e.node, m, ping(x.tunnelled(m, e))))
 	x.change(x.base())
 	x.pings()

@@ -2,8 +2,8 @@ package dataplanetest
 
 import (
 	"encoding/binary"
-	"slices"
 
+	"weft/encap"
 	"weft/overlay"
 	"weft/packet"
 )
@@ -11,14 +11,18 @@ import (
 func tunnelCases() []testCase {
 	return []testCase{
 		{"outer source is no member", both, notMember},
-		{"outer source is a member of another network", both, memberElsewhere},
-		{"unknown VNI", both, unknownVNI},
-		{"another UDP port", both, otherPort},
-		{"malformed VXLAN", both, malformedTunnel},
-		{"outer UDP checksums", both, outerChecksums},
+		{"outer source is a member of another network", both | named, memberElsewhere},
+		{"unknown VNI", both | named, unknownVNI},
+		{"another UDP port", both | udp, otherPort},
+		{"another encapsulation", both, otherEncapsulation},
+		{"malformed tunnel headers", both, malformedTunnel},
+		{"what the network does not carry", both | typed, otherInside},
+		{"Geneve options", both | geneve, geneveOptions},
+		{"a tunnel encapsulation limit", both | bareV6, tunnelLimit},
+		{"outer UDP checksums", both | udp, outerChecksums},
 		{"congestion marks come through", both, congestion},
 		{"a group address as the source", bridged, groupSource},
-		{"inner MAC is not the VTEP's", routed, otherVTEP},
+		{"inner MAC is not the VTEP's", routed | frames, otherVTEP},
 		{"no IP inside", routed, notIPRouted},
 	}
 }
@@ -41,46 +45,37 @@ func memberElsewhere(x *exam) {
 func unknownVNI(x *exam) {
 	a, c := x.alice(), x.carol()
 	// Each differs from a VNI here in one of its three bytes.
-	for _, vni := range []overlay.VNI{blueVNI ^ 0x010000, blueVNI ^ 0x000100, blueVNI ^ 1, redVNI ^ 1} {
-		x.drop(Underlay, x.fromPort(c.node, overlay.DefaultVXLANPort, vni, ping(x.tunnelled(c, a))), overlay.DropUnknownVNI)
+	unknown := []overlay.VNI{blueVNI ^ 0x010000, blueVNI ^ 0x000100, blueVNI ^ 1, redVNI ^ 1}
+	if x.encapsulation == overlay.EncapGRE { // whose key has four
+		unknown = append(unknown, blueVNI|1<<24, blueVNI|1<<31)
+	}
+	for _, vni := range unknown {
+		x.drop(Underlay, x.fromPort(c.node, x.encapsulation.DefaultPort(), vni, ping(x.tunnelled(c, a))), overlay.DropUnknownVNI)
 	}
 }
 
 func otherPort(x *exam) {
 	a, c := x.alice(), x.carol()
-	x.send(Underlay, x.fromPort(c.node, overlay.DefaultVXLANPort+1, blueVNI, ping(x.tunnelled(c, a))))
+	x.send(Underlay, x.fromPort(c.node, x.encapsulation.DefaultPort()+1, blueVNI, ping(x.tunnelled(c, a))))
 }
 
-func malformedTunnel(x *exam) {
+// A packet of an encapsulation that no network here has is the host's.
+func otherEncapsulation(x *exam) {
 	a, c := x.alice(), x.carol()
-	good := x.from(c.node, blue, ping(x.tunnelled(c, a)))
-	header := len(good) - len(ping(x.tunnelled(c, a))) - 8
-	for _, change := range []func(vxlan []byte){
-		func(vxlan []byte) { vxlan[0] &^= 0x08 }, // no VNI
-		func(vxlan []byte) { vxlan[0] |= 0x80 },  // group policy
-		func(vxlan []byte) { vxlan[7] = 1 },      // reserved
-	} {
-		bad := slices.Clone(good)
-		change(bad[header:])
-		x.drop(Underlay, bad, overlay.DropMalformed)
+	for _, e := range []overlay.Encapsulation{overlay.EncapVXLAN, overlay.EncapGeneve, overlay.EncapGRE, overlay.EncapIPIP, overlay.EncapSIT} {
+		if e != x.encapsulation && e.CarriesFamily(x.overlay) {
+			x.send(Underlay, wrap(e, overlay.Routed, encap.Outer{
+				Src: x.vtep(c.node), Dst: x.vtep(here), DstPort: e.DefaultPort(), VNI: blueVNI,
+			}, ping(x.tunnelled(c, a))))
+		}
 	}
-	short := x.from(c.node, blue, ping(x.tunnelled(c, a))[:13])
-	x.drop(Underlay, short, overlay.DropMalformed)
-}
-
-// outerUDP is where the outer UDP header begins.
-func (x *exam) outerUDP() int {
-	if x.under == overlay.V4 {
-		return packet.IPv4MinLen
-	}
-	return packet.IPv6Len
 }
 
 // None is right on both families (RFC 6935), and one that is there is verified.
 func outerChecksums(x *exam) {
 	a, c := x.alice(), x.carol()
 	frame := x.from(c.node, blue, ping(x.tunnelled(c, a)))
-	udp := frame[x.outerUDP():]
+	udp := frame[x.outerLen():]
 	want := x.at(a, ping(x.received(c, a)))
 	binary.BigEndian.PutUint16(udp[6:], 0)
 	x.send(Underlay, frame, want)
@@ -136,6 +131,10 @@ func otherVTEP(x *exam) {
 func notIPRouted(x *exam) {
 	a, c := x.alice(), x.carol()
 	x.drop(a.place(), ethernet(a.mac, x.gatewayHost().mac, typeLocal, data), overlay.DropNotIP)
+	why := overlay.DropNotIP
+	if !x.frames() {
+		why = overlay.DropMalformed
+	}
 	e := x.tunnelled(c, a)
-	x.drop(Underlay, x.from(c.node, blue, ethernet(e.SrcMAC, e.DstMAC, typeLocal, data)), overlay.DropNotIP)
+	x.drop(Underlay, x.from(c.node, blue, ethernet(e.SrcMAC, e.DstMAC, typeLocal, data)), why)
 }

@@ -3,7 +3,6 @@ package dataplanetest
 import (
 	"fmt"
 
-	"weft/encap"
 	"weft/overlay"
 	"weft/packet"
 )
@@ -24,14 +23,21 @@ func describeOuter(b []byte) string {
 	if err != nil {
 		return fmt.Sprintf("%v: %x", err, b)
 	}
-	if outer.proto == packet.ProtoUDP {
-		if udp, payload, err := packet.ParseUDP(outer.payload); err == nil {
-			if h, inner, err := encap.ParseVXLAN(payload); err == nil {
-				return fmt.Sprintf("%s > %s port %d VNI %s: %s", outer.src, outer.dst, udp.DstPort, h.VNI, describeFrame(inner))
-			}
-		}
+	o, inner, err := readTunnel(outer.bytes)
+	if err != nil {
+		return describeIP(b)
 	}
-	return describeIP(b)
+	head := fmt.Sprintf("%s > %s %s", o.Src, o.Dst, o.Encapsulation)
+	if o.DstPort != 0 {
+		head += fmt.Sprintf(" port %d", o.DstPort)
+	}
+	if o.VNI != 0 {
+		head += " VNI " + o.VNI.String()
+	}
+	if o.Inner == packet.TypeTEB {
+		return head + ": " + describeFrame(inner)
+	}
+	return head + ": " + describeIP(inner)
 }
 
 func describeFrame(b []byte) string {

@@ -15,10 +15,12 @@ import (
 func TestEveryByteCounts(t *testing.T) {
 	t.Parallel()
 	for _, w := range []world{
-		{overlay.Routed, overlay.V4, overlay.V4}, {overlay.Routed, overlay.V4, overlay.V6},
-		{overlay.Routed, overlay.V6, overlay.V4},
+		{overlay.Routed, overlay.V4, overlay.V4, overlay.EncapVXLAN}, {overlay.Routed, overlay.V4, overlay.V6, overlay.EncapVXLAN},
+		{overlay.Routed, overlay.V6, overlay.V4, overlay.EncapVXLAN},
+		{overlay.Routed, overlay.V4, overlay.V6, overlay.EncapGeneve}, {overlay.Routed, overlay.V6, overlay.V4, overlay.EncapGRE},
+		{overlay.Routed, overlay.V4, overlay.V6, overlay.EncapIPIP}, {overlay.Routed, overlay.V6, overlay.V4, overlay.EncapSIT},
 	} {
-		t.Run(w.name(), func(t *testing.T) {
+		t.Run(string(w.encapsulation)+"/"+w.name(), func(t *testing.T) {
 			t.Parallel()
 			x := &exam{world: w}
 			a, c, g := x.alice(), x.carol(), x.gatewayHost()
@@ -34,7 +36,7 @@ func TestEveryByteCounts(t *testing.T) {
 				if !same(d, d) {
 					t.Errorf("%s: differs from itself", name)
 				}
-				got := free(d)
+				got := free(w, d)
 				if want := freeBytes(w, name, d); !slices.Equal(got, want) {
 					t.Errorf("%s: bytes %v are free, want %v", name, got, want)
 				}
@@ -44,14 +46,14 @@ func TestEveryByteCounts(t *testing.T) {
 }
 
 // free are the bytes that may change in some way without anybody's noticing.
-func free(d Delivery) []int {
+func free(w world, d Delivery) []int {
 	var offsets []int
 	for i := range d.Bytes {
 		for _, mask := range []byte{1, 2, 4, 8, 16, 32, 64, 128, 3} {
 			changed := d
 			changed.Bytes = slices.Clone(d.Bytes)
 			changed.Bytes[i] ^= mask
-			mended := repaired(changed)
+			mended := repaired(w, changed)
 			if bytes.Equal(mended.Bytes, d.Bytes) {
 				continue // a checksum
 			}
@@ -65,15 +67,12 @@ func free(d Delivery) []int {
 }
 
 // repaired has the delivery's checksums made right where there is IP.
-func repaired(d Delivery) Delivery {
+func repaired(w world, d Delivery) Delivery {
 	b := slices.Clone(d.Bytes)
-	at := 0
 	if d.Freedom&Tunnelled != 0 {
-		at = repairIP(b, 0) + packet.UDPLen + 8
+		repairIP(b, 0)
 	}
-	if d.Freedom&Direct == 0 {
-		at += packet.EthernetLen
-	}
+	at := innerAt(w, d)
 	if d.Freedom&(Made|Direct) != 0 {
 		repairIP(b, at)
 	}
@@ -105,14 +104,13 @@ func repairIP(b []byte, at int) int {
 // freeBytes are those that Differences names, by their place in the headers.
 func freeBytes(w world, name string, d Delivery) []int {
 	var all []int
-	at := 0
+	at := innerAt(w, d)
 	if d.Freedom&Tunnelled != 0 {
-		at = len(d.Bytes) - len(inner(d))
-		udp := at - 8 - packet.UDPLen
-		all = append(headerBytes(w.under, 0), udp, udp+1) // with the source port
-	}
-	if d.Freedom&Direct == 0 {
-		at += packet.EthernetLen
+		all = headerBytes(w.under, 0)
+		if w.encapsulation.DefaultPort() != 0 {
+			udp := (&exam{world: w}).outerLen()
+			all = append(all, udp, udp+1) // the source port
+		}
 	}
 	switch {
 	case name == "direct":
@@ -144,10 +142,15 @@ func lengthByte(f overlay.Family) int {
 
 func parsedIP(b []byte) ipPacket { p, _ := parseIP(b); return p }
 
-// inner is the frame in a tunnel packet.
-func inner(d Delivery) []byte {
-	_, f, _ := decapsulate(parsedIP(d.Bytes))
-	return f.bytes
+// innerAt is where the IP packet inside begins, or ARP.
+func innerAt(w world, d Delivery) int {
+	switch {
+	case d.Freedom&Direct != 0:
+		return 0
+	case d.Freedom&Tunnelled != 0:
+		return w.overhead()
+	}
+	return packet.EthernetLen
 }
 
 // headerBytes are the bytes of an IP header at an offset that are a host's own choice.

@@ -159,19 +159,19 @@ func (x *exam) at(h host, bytes []byte, free ...Freedom) Delivery {
 func (x *exam) to(n overlay.NodeName, h host, inner []byte, free ...Freedom) Delivery {
 	return Delivery{
 		At: Underlay, Via: x.vtep(n), Freedom: Tunnelled | union(free),
-		Bytes: encap.Wrap(encap.Outer{
-			Src: x.vtep(here), Dst: x.vtep(n), SrcPort: 0xc000, DstPort: overlay.DefaultVXLANPort, VNI: vniOf(h.network),
+		Bytes: wrap(x.encapsulation, x.kind, encap.Outer{
+			Src: x.vtep(here), Dst: x.vtep(n), SrcPort: 0xc000, DstPort: x.encapsulation.DefaultPort(), VNI: vniOf(h.network),
 		}, inner),
 	}
 }
 
 // from is the packet in which another node sends a frame here, on a network.
 func (x *exam) from(n overlay.NodeName, name overlay.NetworkName, inner []byte) []byte {
-	return x.fromPort(n, overlay.DefaultVXLANPort, vniOf(name), inner)
+	return x.fromPort(n, x.encapsulation.DefaultPort(), vniOf(name), inner)
 }
 
 func (x *exam) fromPort(n overlay.NodeName, port uint16, vni overlay.VNI, inner []byte) []byte {
-	return encap.Wrap(encap.Outer{Src: x.vtep(n), Dst: x.vtep(here), DstPort: port, VNI: vni}, inner)
+	return wrap(x.encapsulation, x.kind, encap.Outer{Src: x.vtep(n), Dst: x.vtep(here), DstPort: port, VNI: vni}, inner)
 }
 
 func union(free []Freedom) Freedom {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"weft/dataplane"
+	"weft/encap"
 	"weft/overlay"
 	"weft/packet"
 )
@@ -43,7 +44,7 @@ type Delivery struct {
 type Freedom uint
 
 const (
-	// Tunnelled: the outer headers up to VXLAN's are the plane's own.
+	// Tunnelled: the outer headers up to the encapsulation's are the plane's own.
 	Tunnelled Freedom = 1 << iota
 	// Made: the (inner) IP packet is the plane's own and no station's.
 	Made
@@ -98,8 +99,8 @@ func fromPort(n dataplane.Network, learnt map[overlay.MAC]overlay.EndpointName, 
 	return bridge{n, learnt}.fromPort(p, f)
 }
 
-// fromUnderlay sorts packets from the underlay: tunnel packets by UDP port, VNI and
-// outer source, and directly routed ones by destination. Others are none of
+// fromUnderlay sorts packets from the underlay: tunnel packets by protocol or UDP port,
+// VNI and outer source, and directly routed ones by destination. Others are none of
 // Weft's business.
 func fromUnderlay(s dataplane.State, learnt Stations, b []byte) Result {
 	outer, err := parseIP(b)
@@ -109,16 +110,20 @@ func fromUnderlay(s dataplane.State, learnt Stations, b []byte) Result {
 	if n, ok := directTo(s, outer.dst); ok {
 		return router{n}.route(outer).freely(Direct).in(n)
 	}
-	if !isTunnel(s, outer) {
+	tunnel, ok := tunnelOf(s, outer)
+	if !ok {
 		return Result{}
 	}
-	vni, f, err := decapsulate(outer)
+	o, f, err := decapsulate(tunnel, outer)
 	if err != nil {
 		return dropped(overlay.DropMalformed)
 	}
-	n, ok := networkOf(s, outer, vni)
-	if !ok {
-		return dropped(overlay.DropUnknownVNI)
+	n, why := networkOf(s, outer, o)
+	switch {
+	case why != "":
+		return dropped(why)
+	case encap.FramesInside(n.Encapsulation, n.Kind) != (o.Inner == packet.TypeTEB):
+		return dropped(overlay.DropMalformed).in(n)
 	}
 	return fromMember(n, learnt[n.Name], outer.src, f).in(n)
 }
@@ -135,15 +140,23 @@ func fromMember(n dataplane.Network, learnt map[overlay.MAC]overlay.EndpointName
 	return bridge{n, learnt}.fromMember(f)
 }
 
-// networkOf finds the network that a tunnel packet belongs to. A VNI counts on
-// its network's own UDP port and address family only.
-func networkOf(s dataplane.State, outer ipPacket, vni overlay.VNI) (dataplane.Network, bool) {
+// networkOf finds the network that a tunnel packet belongs to, or says why there is none.
+// A VNI counts in its network's own encapsulation, on its UDP port and address family
+// only. Without VNIs it is the network of which the sender is a member.
+func networkOf(s dataplane.State, outer ipPacket, o encap.Outer) (dataplane.Network, overlay.DropReason) {
 	for _, n := range s.Networks {
-		if n.VNI == vni && receives(n, outer) {
-			return n, true
+		named := n.VNI == o.VNI
+		if !o.Encapsulation.HasVNI() {
+			named = isMember(n, outer.src)
+		}
+		if named && n.Encapsulation == o.Encapsulation && receives(n, outer) {
+			return n, ""
 		}
 	}
-	return dataplane.Network{}, false
+	if !o.Encapsulation.HasVNI() {
+		return dataplane.Network{}, overlay.DropNotMember
+	}
+	return dataplane.Network{}, overlay.DropUnknownVNI
 }
 
 // isMember reports whether a packet from that VTEP may enter the network.

@@ -58,13 +58,19 @@ func underlayBits(f overlay.Family) int {
 	return 64
 }
 
-// Run holds a plane to the contract. Each subtest gets a harness of its own, which new
+// Run holds a plane to the contract, with networks of VXLAN. Each subtest gets a harness of its own, which new
 // makes and, by t.Cleanup, takes down.
 func Run(t *testing.T, new func(t testing.TB) Harness) {
-	runWorlds(t, worlds(), new)
+	RunEncapsulation(t, overlay.EncapVXLAN, new)
+}
+
+// RunEncapsulation is Run with networks of another encapsulation, of every kind and family
+// that it carries, for a plane that does it: vxlan, geneve, gre, ipip or sit.
+func RunEncapsulation(t *testing.T, e overlay.Encapsulation, new func(t testing.TB) Harness) {
+	runWorlds(t, worlds(e), new)
 	t.Run("random", func(t *testing.T) {
 		t.Parallel()
-		runRandom(t, lending{new(t)})
+		runRandom(t, e, lending{new(t)})
 	})
 }
 
@@ -72,8 +78,8 @@ func Run(t *testing.T, new func(t testing.TB) Harness) {
 // kind of network once, each family inside and outside.
 func RunBriefly(t *testing.T, new func(t testing.TB) Harness) {
 	runWorlds(t, []world{
-		{overlay.Bridged, overlay.V4, overlay.V6},
-		{overlay.Routed, overlay.V6, overlay.V4},
+		{overlay.Bridged, overlay.V4, overlay.V6, overlay.EncapVXLAN},
+		{overlay.Routed, overlay.V6, overlay.V4, overlay.EncapVXLAN},
 	}, new)
 }
 

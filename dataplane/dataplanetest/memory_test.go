@@ -46,3 +46,16 @@ func TestMemory(t *testing.T) {
 	t.Parallel()
 	Run(t, newMemoryHarness)
 }
+
+// encapsulations are those beside VXLAN.
+var encapsulations = []overlay.Encapsulation{overlay.EncapGeneve, overlay.EncapGRE, overlay.EncapIPIP, overlay.EncapSIT}
+
+func TestMemoryEncapsulations(t *testing.T) {
+	t.Parallel()
+	for _, e := range encapsulations {
+		t.Run(string(e), func(t *testing.T) {
+			t.Parallel()
+			RunEncapsulation(t, e, newMemoryHarness)
+		})
+	}
+}

@@ -17,6 +17,8 @@ type altered struct {
 	applies func(dataplane.Network) dataplane.Network
 	// hears changes what it hears of an Apply.
 	hears func(*dataplane.State, *dataplane.Delta)
+	// takes changes what comes in at the underlay.
+	takes func([]byte) []byte
 	// delivers changes what comes out.
 	delivers func([]Delivery) []Delivery
 	// counts changes the drop counters.
@@ -43,6 +45,13 @@ func (h *altered) Apply(want dataplane.State, since *dataplane.Delta) error {
 	return h.Harness.Apply(want, nil)
 }
 
+func (h *altered) Inject(at Place, b []byte) error {
+	if at == Underlay && h.takes != nil {
+		b = h.takes(slices.Clone(b))
+	}
+	return h.Harness.Inject(at, b)
+}
+
 func (h *altered) Deliveries() ([]Delivery, error) {
 	got, err := h.Harness.Deliveries()
 	if h.delivers != nil {
@@ -60,8 +69,8 @@ func (h *altered) Drops() (map[overlay.DropReason]uint64, error) {
 }
 
 // failing are the cases that a plane fails, in every world.
-func failing(t *testing.T, h altered) (failed []string, all int) {
-	for _, w := range worlds() {
+func failing(t *testing.T, h altered, e overlay.Encapsulation) (failed []string, all int) {
+	for _, w := range worlds(e) {
 		h.Harness = newMemoryHarness(t)
 		b := &bench{h: &h}
 		for _, c := range cases() {
@@ -81,20 +90,23 @@ func failing(t *testing.T, h altered) (failed []string, all int) {
 func TestIdlePlaneFails(t *testing.T) {
 	t.Parallel()
 	nothing := func([]Delivery) []Delivery { return nil }
-	failed, all := failing(t, altered{delivers: nothing, counts: func(m map[overlay.DropReason]uint64) { clear(m) }})
-	// A tunnel packet to a UDP port that nobody listens on is nobody's business.
-	if want := all - len(worlds()); len(failed) != want {
+	failed, all := failing(t, altered{delivers: nothing, counts: func(m map[overlay.DropReason]uint64) { clear(m) }}, overlay.EncapVXLAN)
+	// A tunnel packet to a UDP port that nobody listens on, or of an encapsulation that
+	// nobody has, is nobody's business.
+	if want := all - 2*len(worlds(overlay.EncapVXLAN)); len(failed) != want {
 		t.Errorf("fails %d of %d cases, want %d", len(failed), all, want)
 	}
-	if failed, _ := failing(t, altered{delivers: nothing}); len(failed) < all*2/3 {
+	if failed, _ := failing(t, altered{delivers: nothing}, overlay.EncapVXLAN); len(failed) < all*2/3 {
 		t.Errorf("counts but does not forward: fails %d of %d cases only", len(failed), all)
 	}
 }
 
 func TestRightPlanePasses(t *testing.T) {
 	t.Parallel()
-	if failed, _ := failing(t, altered{}); len(failed) > 0 {
-		t.Errorf("fails %q", failed)
+	for _, e := range append(encapsulations, overlay.EncapVXLAN) {
+		if failed, _ := failing(t, altered{}, e); len(failed) > 0 {
+			t.Errorf("%s: fails %q", e, failed)
+		}
 	}
 }
 
@@ -104,7 +116,7 @@ func TestMutantsFail(t *testing.T) {
 	for name, mutant := range mutants() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			failed, all := failing(t, mutant)
+			failed, all := failing(t, mutant, overlay.EncapVXLAN)
 			if len(failed) == 0 {
 				t.Errorf("passes all %d cases", all)
 			}

@@ -14,7 +14,7 @@ var _ dataplane.Plane = (*Memory)(nil)
 
 // office is a bridged world with a segment port.
 func officeState() (world, dataplane.State) {
-	w := world{overlay.Bridged, overlay.V4, overlay.V4}
+	w := world{overlay.Bridged, overlay.V4, overlay.V4, overlay.EncapVXLAN}
 	s := w.base()
 	s.Generation = 1
 	s.Networks[blue].Ports[office] = dataplane.Port{Name: office, Kind: overlay.PortSegment, Device: "p-office"}

@@ -11,10 +11,10 @@ import (
 	"weft/overlay"
 )
 
-// runRandom compares a plane with Memory over random States and frames. One
+// runRandom compares a plane with Memory over random States of an encapsulation and frames. One
 // harness serves all checks: each begins with an empty State, so what one leaves
 // behind the next one finds.
-func runRandom(t *testing.T, h Harness) {
+func runRandom(t *testing.T, e overlay.Encapsulation, h Harness) {
 	var generation uint64
 	enough := budget()
 	rapid.Check(t, func(t *rapid.T) {
@@ -25,7 +25,7 @@ func runRandom(t *testing.T, h Harness) {
 		defer c.oracle.Close()
 		c.apply(dataplane.State{Node: here}, false)
 		for range rapid.IntRange(1, 3).Draw(t, "states") {
-			s := drawScene(t)
+			s := drawScene(t, e)
 			c.apply(s.state, rapid.Bool().Draw(t, "tell what changed"))
 			for range rapid.IntRange(5, 25).Draw(t, "frames") {
 				at, frame := s.drawFrame(t)

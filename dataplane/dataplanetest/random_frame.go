@@ -42,8 +42,8 @@ func (s *scene) drawPacket(t *rapid.T, n *setting) []byte {
 }
 
 func (s *scene) wrap(n *setting, node overlay.NodeName, vni overlay.VNI, inner []byte) []byte {
-	return encap.Wrap(encap.Outer{
-		Src: vtepOf(n.world.under, node), Dst: vtepOf(n.world.under, here), DstPort: overlay.DefaultVXLANPort, VNI: vni,
+	return wrap(n.world.encapsulation, n.world.kind, encap.Outer{
+		Src: vtepOf(n.world.under, node), Dst: vtepOf(n.world.under, here), DstPort: n.world.encapsulation.DefaultPort(), VNI: vni,
 	}, inner)
 }
 

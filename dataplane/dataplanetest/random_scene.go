@@ -2,6 +2,7 @@ package dataplanetest
 
 import (
 	"net/netip"
+	"slices"
 
 	"pgregory.net/rapid"
 
@@ -31,10 +32,14 @@ type setting struct {
 
 var networkNames = []overlay.NetworkName{"n1", "n2", "n3"}
 
-func drawScene(t *rapid.T) *scene {
+func drawScene(t *rapid.T, e overlay.Encapsulation) *scene {
 	s := &scene{state: dataplane.State{Node: here, Networks: map[overlay.NetworkName]dataplane.Network{}}}
-	for i, name := range networkNames[:rapid.IntRange(1, len(networkNames)).Draw(t, "networks")] {
-		n := drawSetting(t, name, overlay.VNI(7001+i))
+	most := len(networkNames)
+	if !e.HasVNI() {
+		most = 1 // all nodes may be members
+	}
+	for i, name := range networkNames[:rapid.IntRange(1, most).Draw(t, "networks")] {
+		n := drawSetting(t, e, name, overlay.VNI(7001+i))
 		s.networks = append(s.networks, n)
 		// Packets without encapsulation name no network: only one may have them.
 		s.state.Networks[name] = n.draw(t, i == 0)
@@ -42,15 +47,21 @@ func drawScene(t *rapid.T) *scene {
 	return s
 }
 
-func drawSetting(t *rapid.T, name overlay.NetworkName, vni overlay.VNI) *setting {
-	families := [][]overlay.Family{{overlay.V4}, {overlay.V6}, {overlay.V4, overlay.V6}}
+func drawSetting(t *rapid.T, e overlay.Encapsulation, name overlay.NetworkName, vni overlay.VNI) *setting {
+	families := slices.DeleteFunc([][]overlay.Family{{overlay.V4}, {overlay.V6}, {overlay.V4, overlay.V6}}, func(all []overlay.Family) bool {
+		return slices.ContainsFunc(all, func(f overlay.Family) bool { return !e.CarriesFamily(f) })
+	})
+	kinds := slices.DeleteFunc([]overlay.NetworkKind{overlay.Bridged, overlay.Routed}, func(k overlay.NetworkKind) bool {
+		return !e.CarriesKind(k)
+	})
 	inner := rapid.SampledFrom(families).Draw(t, "inner")
 	return &setting{
 		name: name, vni: vni, inner: inner,
 		world: world{
-			kind:    rapid.SampledFrom([]overlay.NetworkKind{overlay.Bridged, overlay.Routed}).Draw(t, "kind"),
-			overlay: inner[0],
-			under:   rapid.SampledFrom([]overlay.Family{overlay.V4, overlay.V6}).Draw(t, "underlay"),
+			kind:          rapid.SampledFrom(kinds).Draw(t, "kind"),
+			overlay:       inner[0],
+			under:         rapid.SampledFrom([]overlay.Family{overlay.V4, overlay.V6}).Draw(t, "underlay"),
+			encapsulation: e,
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"weft/dataplane"
+	"weft/encap"
 	"weft/overlay"
 	"weft/packet"
 )
@@ -37,13 +38,15 @@ func (r router) fromPort(from overlay.EndpointName, f frame) Result {
 	return r.route(p)
 }
 
-// fromMember: the tunnel is a link with the members' VTEPs on it.
+// fromMember: the tunnel is a link with the members' VTEPs on it; one that carries no
+// frames has this node alone at its end.
 func (r router) fromMember(f frame) Result {
 	p, ok := f.ip()
+	frames := encap.FramesInside(r.Encapsulation, r.Kind)
 	switch {
-	case packet.IsGroup(f.Dst):
+	case frames && packet.IsGroup(f.Dst):
 		return dropped(overlay.DropNoRoute)
-	case f.Dst != r.VTEPMAC:
+	case frames && f.Dst != r.VTEPMAC:
 		return dropped(overlay.DropNoPort)
 	case !ok && (f.Type == packet.TypeIPv4 || f.Type == packet.TypeIPv6):
 		return dropped(overlay.DropMalformed)

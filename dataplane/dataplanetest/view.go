@@ -3,8 +3,6 @@ package dataplanetest
 import (
 	"net/netip"
 
-	"weft/encap"
-	"weft/overlay"
 	"weft/packet"
 )
 
@@ -23,9 +21,10 @@ type view struct {
 
 type outerView struct {
 	IP       ipView
-	UDP      packet.UDP
-	Checksum bool // there is one
-	VNI      overlay.VNI
+	UDP      packet.UDP       // of VXLAN and Geneve
+	Checksum bool             // there is one
+	Header   []byte           // the encapsulation's own, if it has one
+	Inner    packet.EtherType // what is inside
 }
 
 // ipView is an IP header of either version without its checksum.
@@ -55,7 +54,7 @@ func viewOf(at Place, b []byte, free Freedom) view {
 	if free&(Made|Direct) == 0 {
 		return v
 	}
-	if at != Underlay || free&Tunnelled != 0 {
+	if at != Underlay || v.Outer != nil && v.Outer.Inner == packet.TypeTEB {
 		v.openEthernet()
 	}
 	if v.Eth == nil || v.Eth.Type == packet.TypeIPv4 || v.Eth.Type == packet.TypeIPv6 {
@@ -80,22 +79,24 @@ func (v *view) openOuter() {
 		v.wrong("outer IP", err)
 		return
 	}
-	udp, payload, err := packet.ParseUDP(segment)
+	o, inner, err := readTunnel(v.Body)
 	if err != nil {
-		v.wrong("outer UDP", err)
+		v.wrong("tunnel", err)
 		return
 	}
-	h, inner, err := encap.ParseVXLAN(payload)
-	if err != nil {
-		v.wrong("VXLAN", err)
-		return
+	v.Outer, v.Body = &outerView{IP: ip, Inner: o.Inner}, inner
+	if ip.Protocol == packet.ProtoUDP {
+		udp, payload, err := packet.ParseUDP(segment)
+		if err != nil {
+			v.wrong("outer UDP", err)
+		}
+		if udp.Checksum != 0 && packet.TransportChecksum(ip.Src, ip.Dst, packet.ProtoUDP, segment) != 0 {
+			v.wrong("outer UDP checksum", nil)
+		}
+		v.Outer.UDP, v.Outer.Checksum, segment = udp, udp.Checksum != 0, payload
+		v.Outer.UDP.Checksum = 0
 	}
-	if udp.Checksum != 0 && packet.TransportChecksum(ip.Src, ip.Dst, packet.ProtoUDP, segment) != 0 {
-		v.wrong("outer UDP checksum", nil)
-	}
-	v.Outer = &outerView{IP: ip, UDP: udp, Checksum: udp.Checksum != 0, VNI: h.VNI}
-	v.Outer.UDP.Checksum = 0
-	v.Body = inner
+	v.Outer.Header = segment[:len(segment)-len(inner)]
 }
 
 func (v *view) openEthernet() {

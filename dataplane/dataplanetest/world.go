@@ -16,19 +16,24 @@ import (
 //	node b     carol on blue
 //	node c     dave on blue, erin on red with carol's MAC and address
 //	node d     a stranger to both
+//	node e     erin on red, where packets do not say what network they belong to
 type world struct {
-	kind    overlay.NetworkKind
-	overlay overlay.Family
-	under   overlay.Family
+	kind          overlay.NetworkKind
+	overlay       overlay.Family
+	under         overlay.Family
+	encapsulation overlay.Encapsulation
 }
 
-func worlds() []world {
+// worlds are those of an encapsulation: every kind and family that it carries.
+func worlds(e overlay.Encapsulation) []world {
 	var all []world
 	families := []overlay.Family{overlay.V4, overlay.V6}
 	for _, kind := range []overlay.NetworkKind{overlay.Bridged, overlay.Routed} {
 		for _, inner := range families {
 			for _, outer := range families {
-				all = append(all, world{kind, inner, outer})
+				if e.CarriesKind(kind) && e.CarriesFamily(inner) {
+					all = append(all, world{kind, inner, outer, e})
+				}
 			}
 		}
 	}
@@ -47,6 +52,7 @@ const (
 	nodeB overlay.NodeName = "b"
 	nodeC overlay.NodeName = "c"
 	nodeD overlay.NodeName = "d"
+	nodeE overlay.NodeName = "e"
 
 	blueVNI overlay.VNI = 0xb10e
 	redVNI  overlay.VNI = 0xfedcba // every bit of the field counts
@@ -68,7 +74,13 @@ func (w world) bob() host     { return w.host(blue, "bob", here, 1, 3) }
 func (w world) carol() host   { return w.host(blue, "carol", nodeB, 2, 2) }
 func (w world) dave() host    { return w.host(blue, "dave", nodeC, 3, 2) }
 func (w world) mallory() host { return w.host(red, "mallory", here, 1, 2) }
-func (w world) erin() host    { return w.host(red, "erin", nodeC, 2, 2) }
+
+func (w world) erin() host {
+	if !w.encapsulation.HasVNI() {
+		return w.host(red, "erin", nodeE, 2, 2)
+	}
+	return w.host(red, "erin", nodeC, 2, 2)
+}
 
 // nobody is an address of the subnet, in this node's share, that nobody has.
 func (w world) nobody() host { return w.host(blue, "nobody", here, 1, 99) }
@@ -147,14 +159,10 @@ func (w world) network(name overlay.NetworkName, vni overlay.VNI, hosts ...host)
 }
 
 func (w world) settings(name overlay.NetworkName, vni overlay.VNI) dataplane.Settings {
-	overhead := 50
-	if w.under == overlay.V6 {
-		overhead = 70
-	}
 	s := dataplane.Settings{
-		Name: name, VNI: vni, Kind: w.kind, Encapsulation: overlay.EncapVXLAN,
-		Port: overlay.DefaultVXLANPort, Plane: overlay.PlaneAuto, Local: w.vtep(here),
-		MTU: UnderlayMTU - overhead, UnderlayMTU: UnderlayMTU, BUM: overlay.BUMReplicate,
+		Name: name, VNI: vni, Kind: w.kind, Encapsulation: w.encapsulation,
+		Port: w.encapsulation.DefaultPort(), Plane: overlay.PlaneAuto, Local: w.vtep(here),
+		MTU: UnderlayMTU - w.overhead(), UnderlayMTU: UnderlayMTU, BUM: overlay.BUMReplicate,
 		Gateways:   []netip.Prefix{netip.PrefixFrom(inSubnet(w.overlay, 0, 1), subnetBits(w.overlay))},
 		GatewayMAC: vni.GatewayMAC(),
 	}
@@ -163,6 +171,31 @@ func (w world) settings(name overlay.NetworkName, vni overlay.VNI) dataplane.Set
 		s.Blocks = []netip.Prefix{shareOf(w.overlay, 1)}
 	}
 	return s
+}
+
+// overhead is what the underlay takes from packets, in bytes.
+func (w world) overhead() int {
+	overhead := map[overlay.Encapsulation]int{
+		overlay.EncapVXLAN: 36, overlay.EncapGeneve: 36, overlay.EncapGRE: 28, overlay.EncapIPIP: 20, overlay.EncapSIT: 20,
+	}[w.encapsulation]
+	if w.frames() {
+		overhead += packet.EthernetLen
+	}
+	if w.under == overlay.V6 {
+		overhead += 20
+	}
+	return overhead
+}
+
+// frames reports whether there are Ethernet frames in the tunnel packets.
+func (w world) frames() bool {
+	switch w.encapsulation {
+	case overlay.EncapVXLAN, overlay.EncapGeneve:
+		return true
+	case overlay.EncapGRE:
+		return w.kind == overlay.Bridged
+	}
+	return false
 }
 
 // addHost adds a host to a network in each collection that it belongs to.
