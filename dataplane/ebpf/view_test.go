@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"weft/dataplane"
 	"weft/dataplane/kernel"
 	"weft/internal/testenv"
@@ -21,19 +19,12 @@ func opened(t *testing.T) *Programs {
 	t.Helper()
 	testenv.NeedRoot(t)
 	dir := t.TempDir()
-	p, err := Open(dir, "/proc/self/ns/net")
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+		if err := Remove(dir); err != nil {
 			t.Error(err)
 		}
 	})
-	return p
+	return openTested(t, dir, "/proc/self/ns/net")
 }
 
 const (
