@@ -14,8 +14,8 @@ import (
 const settle = 5 * time.Second
 
 // Main runs a package's tests and ends the process. It fails the run if they
-// leave goroutines, open files, processes, mounts (which named namespaces are),
-// links, nft tables or pinned BPF objects behind. Every package whose tests make
+// leave goroutines, open files, processes, mounts (which named namespaces are, and
+// where BPF objects are pinned), links or nft tables behind. Every package whose tests make
 // any of these calls it from its TestMain.
 func Main(m *testing.M) {
 	os.Exit(Checked(m).Run())

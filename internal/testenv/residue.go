@@ -30,7 +30,6 @@ var residues = []residue{
 	{"mount", mounts},
 	{"link", links},
 	{"nft table", nftTables},
-	{"BPF object", pinnedObjects},
 }
 
 // survey lists all kinds of residue.
@@ -144,7 +143,8 @@ func parent(stat []byte) int {
 	return ppid
 }
 
-// mounts lists the mounts with our tag, named namespaces among them.
+// mounts lists the mounts with our tag. Named namespaces are among them, and so are BPF
+// file systems: Weft's pins are in one that it mounts itself.
 func mounts() (map[string]string, error) {
 	info, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -192,23 +192,4 @@ func nftTables() (map[string]string, error) {
 		}
 	}
 	return found, nil
-}
-
-// pinnedObjects lists the files with our tag in Weft's BPF folder.
-func pinnedObjects() (map[string]string, error) {
-	return taggedFiles("/sys/fs/bpf/weft")
-}
-
-func taggedFiles(dir string) (map[string]string, error) {
-	found := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err == nil && strings.Contains(path, tag) {
-			found[path] = path
-		}
-		return err
-	})
-	return found, err
 }

@@ -103,23 +103,6 @@ func lookAround(t *testing.T) []map[string]string {
 	return found
 }
 
-func TestTaggedFiles(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	ours := filepath.Join(dir, "maps", Name(t, "fdb"))
-	for _, path := range []string{ours, filepath.Join(dir, "maps", "others")} {
-		if err := write(path, ""); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if found, err := taggedFiles(dir); err != nil || len(found) != 1 || found[ours] == "" {
-		t.Errorf("want %s, got %q, %v", ours, found, err)
-	}
-	if found, err := taggedFiles(filepath.Join(dir, "none")); err != nil || len(found) != 0 {
-		t.Errorf("no folder: want nothing, got %q, %v", found, err)
-	}
-}
-
 // A whole test run that leaks fails and says what.
 func TestLeakOneGoroutine(t *testing.T) {
 	t.Parallel()
