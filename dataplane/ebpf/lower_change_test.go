@@ -125,7 +125,7 @@ func TestLowerChange(t *testing.T) {
 		if !d.Ports.Empty() {
 			was.ports, was.allowed = m.ports, m.allowed // as the maps have them
 		}
-		was.set(want, m)
+		writeAll(want, was, m)
 		if wrong := differing(Lower(next, after), m); len(wrong) > 0 {
 			t.Errorf("wrong: %s", wrong)
 		}
@@ -152,8 +152,8 @@ func withDevice(ports map[overlay.EndpointName]dataplane.Port, on kernel.Program
 	return ports
 }
 
-// set does to tables what write does to maps that have the entries was.
-func (was Tables) set(want, m Tables) {
+// writeAll does to tables what write does to maps that have the entries was.
+func writeAll(want, was, m Tables) {
 	write(want.ports, was.ports, m.ports)
 	write(want.networks, was.networks, m.networks)
 	write(want.stations, was.stations, m.stations)

@@ -3,7 +3,6 @@ package ebpf
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"net/netip"
 
 	"weft/overlay"
@@ -90,13 +89,6 @@ func differing(want, have Tables) (lines []string) {
 		}
 	}
 	return lines
-}
-
-// union adds what b has to a.
-func union[K comparable, V any](a, b map[K]V) map[K]V {
-	all := maps.Clone(a)
-	maps.Copy(all, b)
-	return all
 }
 
 // wordsOf is an IP address as the programs have it: in network order, IPv4 mapped
