@@ -31,12 +31,13 @@ const (
 	named  // packets say what network they belong to; such an encapsulation has both kinds
 	udp    // in UDP
 	frames // Ethernet frames inside the tunnel packets
+	beside // another encapsulation than VXLAN
 	typed  // the encapsulation's header says what is inside
 	geneve
 	bareV6 // IPv6 outside, and the encapsulation right behind
 	both   = bridged | routed
 	// restrictions are what a case may need of its world beside the kind.
-	restrictions = only4 | only6 | named | udp | frames | typed | geneve | bareV6
+	restrictions = only4 | only6 | named | udp | frames | beside | typed | geneve | bareV6
 )
 
 // scope is what holds in a world.
@@ -49,6 +50,7 @@ func (w world) scope() scope {
 		named:   w.encapsulation.HasVNI(),
 		udp:     w.encapsulation.DefaultPort() != 0,
 		frames:  w.frames(),
+		beside:  w.encapsulation != overlay.EncapVXLAN,
 		typed:   w.encapsulation == overlay.EncapGeneve || w.encapsulation == overlay.EncapGRE,
 		geneve:  w.encapsulation == overlay.EncapGeneve,
 		bareV6:  w.encapsulation.DefaultPort() == 0 && w.under == overlay.V6,

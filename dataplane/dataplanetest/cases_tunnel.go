@@ -3,6 +3,7 @@ package dataplanetest
 import (
 	"encoding/binary"
 
+	"weft/dataplane"
 	"weft/encap"
 	"weft/overlay"
 	"weft/packet"
@@ -15,6 +16,7 @@ func tunnelCases() []testCase {
 		{"unknown VNI", both | named, unknownVNI},
 		{"another UDP port", both | udp, otherPort},
 		{"another encapsulation", both, otherEncapsulation},
+		{"networks of two encapsulations", both | beside, twoEncapsulations},
 		{"malformed tunnel headers", both, malformedTunnel},
 		{"what the network does not carry", both | typed, otherInside},
 		{"Geneve options", both | geneve, geneveOptions},
@@ -84,6 +86,31 @@ func outerChecksums(x *exam) {
 	x.send(Underlay, frame, want)
 	binary.BigEndian.PutUint16(udp[6:], sum+1)
 	x.drop(Underlay, frame, overlay.DropMalformed)
+}
+
+// Red has VXLAN here: what is in packets of one encapsulation is no business of the
+// other's networks.
+func twoEncapsulations(x *exam) {
+	other := &exam{world: x.world, bench: x.bench}
+	other.encapsulation = overlay.EncapVXLAN
+	s := x.edited(func(*dataplane.Network) {})
+	s.Networks[red] = other.base().Networks[red]
+	x.apply(s)
+	a, c, m, e := x.alice(), x.carol(), other.mallory(), other.erin()
+	x.send(a.place(), ping(x.sent(a, c)), x.to(c.node, a, ping(x.tunnelled(a, c))))
+	other.send(m.place(), ping(x.sent(m, e)), other.to(e.node, m, ping(x.tunnelled(m, e))))
+	x.send(Underlay, x.from(c.node, blue, pong(x.tunnelled(c, a))), x.at(a, pong(x.received(c, a))))
+	other.send(Underlay, other.from(e.node, red, pong(x.tunnelled(e, m))), x.at(m, pong(x.received(e, m))))
+
+	other.drop(Underlay, other.from(c.node, blue, ping(x.tunnelled(c, a))), overlay.DropUnknownVNI)
+	why := overlay.DropUnknownVNI
+	if !x.encapsulation.HasVNI() {
+		why = overlay.DropNotMember
+	}
+	stranger := e
+	stranger.node = nodeD
+	x.drop(Underlay, x.from(stranger.node, red, ping(x.tunnelled(stranger, m))), why)
+	x.errs = append(x.errs, other.errs...)
 }
 
 // withTOS gives a packet at the underlay another TOS.

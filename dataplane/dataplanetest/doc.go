@@ -12,11 +12,13 @@
 // A frame at a port is an Ethernet frame without FCS. A packet at the underlay
 // begins with its outer IP header: what carries it there is the underlay's
 // business. What planes may do differently is the list [Differences], and nothing
-// beyond that.
+// beyond that. [Run] is about VXLAN; a plane that does another encapsulation is held to
+// [RunEncapsulation] too.
 //
 // The contract says nothing about frames that are the host's affair or that
 // standards leave open, and the suite does not send any: IP options and
-// extension headers, reserved multicast addresses (01:80:c2:00:00:0x, IEEE 802.1Q
+// extension headers (but a tunnel encapsulation limit outside), GRE's sequence numbers
+// and right checksums, reserved multicast addresses (01:80:c2:00:00:0x, IEEE 802.1Q
 // 8.6.3), oversized frames that no ICMP error may answer, packets to oneself by way
 // of a router, and what a gateway says beyond ARP, ND and ping.
 //

@@ -40,6 +40,20 @@ func worlds(e overlay.Encapsulation) []world {
 	return all
 }
 
+// fewWorlds are one of each kind that an encapsulation carries; of those of both kinds,
+// each family once inside and once outside.
+func fewWorlds(e overlay.Encapsulation) []world {
+	var few []world
+	for _, w := range worlds(e) {
+		switch {
+		case w.overlay == w.under:
+		case !e.HasVNI(), w.kind == overlay.Bridged && w.overlay == overlay.V4, w.kind == overlay.Routed && w.overlay == overlay.V6:
+			few = append(few, w)
+		}
+	}
+	return few
+}
+
 // name is "bridged/v4-in-v6".
 func (w world) name() string { return fmt.Sprintf("%s/%s-in-%s", w.kind, w.overlay, w.under) }
 
