@@ -127,7 +127,7 @@ func stateWith(networks ...overlay.NetworkName) dataplane.State {
 			n.Ports[p.Name] = p
 		}
 		for _, at := range []station{alice, bob, carol} {
-			n.Neighbors[at.ip] = at.mac
+			n.Neighbors[at.ip], n.Neighbors[at.mac.LinkLocal()] = at.mac, at.mac
 		}
 		s.Networks[name] = n
 	}

@@ -17,6 +17,9 @@ import (
 //
 // To the domain the network is one link, on which programs answer ARP and ND.
 
+// linkLocal are the link-local addresses (RFC 4291 section 2.5.6).
+var linkLocal = netip.MustParsePrefix("fe80::/64")
+
 // gatewayName is the domain's end of the veth.
 const gatewayName = "gw0"
 
@@ -88,7 +91,13 @@ func (l lowering) programDomain() {
 			l.Routes[RouteKey{NS: l.ns, Prefix: g.Masked()}] = Route{Device: gatewayName, MTU: l.tunnelMTU(), Protocol: Protocol}
 		}
 	}
-	l.address(end, l.n.GatewayMAC.LinkLocal(), 64)
+	if l.n.Kind == overlay.Routed {
+		l.address(end, l.n.GatewayMAC.LinkLocal(), 64)
+	} else {
+		// The kernel's own route would say nothing of how large a packet may be.
+		l.address(end, l.n.GatewayMAC.LinkLocal(), 128)
+		l.Routes[RouteKey{NS: l.ns, Prefix: linkLocal}] = Route{Device: gatewayName, MTU: l.tunnelMTU(), Protocol: Protocol}
+	}
 	if hasTunnelDevice(l.n) {
 		tunnel := l.tunnel()
 		tunnel.NoIPv6 = true
