@@ -24,7 +24,7 @@ type Programs interface {
 	Change(old, next dataplane.Network, d dataplane.NetworkDelta, on ProgramLinks) error
 	// Tidy takes away what is for links that are not there any more.
 	Tidy(there func(index uint32) bool) error
-	// Drops counts a network's packets by reason; Untold are the reasons that cannot be told.
+	// Drops counts a network's packets by reason, those of none with VNI 0; Untold are the reasons that cannot be told.
 	Drops(v overlay.VNI) (map[overlay.DropReason]uint64, error)
 	Untold() []overlay.DropReason
 	// View reads what there is of a network in the maps; device names a device.

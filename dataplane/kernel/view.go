@@ -39,8 +39,16 @@ func (p *Plane) Observe(ctx context.Context, name overlay.NetworkName) (dataplan
 		seen.Networks[n] = v
 	}
 	counts, err := h.counts(Host)
+	errs = append(errs, err)
 	seen.Drops = counts.Host()
-	return seen, errors.Join(append(errs, err)...)
+	if p.Programs != nil {
+		strangers, err := p.Programs.Drops(0)
+		errs = append(errs, err)
+		for why, n := range strangers {
+			seen.Drops[why] += n
+		}
+	}
+	return seen, errors.Join(errs...)
 }
 
 // viewer collects what the host has of one network, as people see it.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"weft/lab"
+	"weft/overlay"
 )
 
 // end is a workload of a course on a host.
@@ -105,20 +106,21 @@ func routed(ctx context.Context, hosts [2]*lab.Host) (course, error) {
 	return course{"routed, no overlay", both[0].workload, both[1].workload, netip.MustParseAddr("10.78.1.2")}, nil
 }
 
-// woven joins a workload on each of two hosts by a network of Weft's.
-func woven(ctx context.Context, weft *lab.Weft, hosts [2]*lab.Host) (course, error) {
-	both, err := ends("woven", hosts)
+// woven joins a workload on each of two hosts by a network of Weft's on a plane.
+func woven(ctx context.Context, weft *lab.Weft, hosts [2]*lab.Host, plane overlay.PlaneName) (course, error) {
+	name := string(plane)
+	both, err := ends(name, hosts)
 	if err != nil {
 		return course{}, err
 	}
-	if _, err := weft.Run(ctx, hosts[0], "network", "create", "blue", "--subnet", "10.76.0.0/24"); err != nil {
+	if _, err := weft.Run(ctx, hosts[0], "network", "create", name, "--subnet", "10.76.0.0/24", "--plane", name); err != nil {
 		return course{}, err
 	}
 	for i, e := range both {
 		ip := fmt.Sprintf("10.76.0.%d", i+11)
-		if _, err := weft.Run(ctx, e.host, "endpoint", "attach", "blue", "--netns", e.workload.Path(), "--ip", ip); err != nil {
+		if _, err := weft.Run(ctx, e.host, "endpoint", "attach", name, "--netns", e.workload.Path(), "--ip", ip); err != nil {
 			return course{}, err
 		}
 	}
-	return course{"Weft", both[0].workload, both[1].workload, netip.MustParseAddr("10.76.0.12")}, nil
+	return course{"Weft, " + name, both[0].workload, both[1].workload, netip.MustParseAddr("10.76.0.12")}, nil
 }

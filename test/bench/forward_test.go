@@ -11,6 +11,7 @@ import (
 
 	"weft/internal/testenv"
 	"weft/lab"
+	"weft/overlay"
 )
 
 // A probe measures a course, and what it costs.
@@ -99,7 +100,7 @@ func busy() (time.Duration, error) {
 	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }
 
-// BenchmarkForwarding measures a bridged network of Weft's beside a bridge and a
+// BenchmarkForwarding measures bridged networks of Weft's, one on each plane, beside a bridge and a
 // vxlan device made by hand, and beside plain routes, on the same hosts in the
 // same run, and prints a table. It is of worth on a machine with nothing else
 // to do; the table says how busy it was.
@@ -109,11 +110,15 @@ func BenchmarkForwarding(b *testing.B) {
 	w := start(b)
 	hosts := [2]*lab.Host{w.Host("a"), w.Host("b")}
 	ctx := b.Context()
-	overlay, err := woven(ctx, w.weft, hosts)
-	if err != nil {
-		b.Fatal(err)
+	var courses []course
+	for _, plane := range []overlay.PlaneName{overlay.PlaneEBPF, overlay.PlaneKernel} {
+		c, err := woven(ctx, w.weft, hosts, plane)
+		if err != nil {
+			b.Fatal(err)
+		}
+		courses = append(courses, c)
 	}
-	courses := append([]course{overlay}, plainCourses(b, hosts)...)
+	courses = append(courses, plainCourses(b, hosts)...)
 	_, idle, err := accounted(func() (float64, error) { return 0, pause(ctx, time.Second) })
 	if err != nil {
 		b.Fatal(err)

@@ -86,7 +86,8 @@ func fromUnderlay(frame []byte) (dataplanetest.Delivery, bool) {
 	default:
 		return dataplanetest.Delivery{}, false
 	}
-	if src.IsLinkLocalUnicast() || src == dataplanetest.Local(f).Addr() && proto != packet.ProtoUDP {
+	icmp := proto == packet.ProtoICMP || proto == packet.ProtoICMPv6
+	if src.IsLinkLocalUnicast() || src == dataplanetest.Local(f).Addr() && icmp {
 		return dataplanetest.Delivery{}, false
 	}
 	via := netip.Addr{}

@@ -75,11 +75,30 @@ static __always_inline enum reading read_ip(struct tunnelled *t)
 	struct pair_key key = {.local = t->ip.dst, .remote = t->ip.src};
 	__u32 *vni = bpf_map_lookup_elem(&pairs, &key);
 
-	if (!vni)
-		return NOT_OURS;
+	if (!vni) {
+		count(0, DROP_NOT_MEMBER);
+		return NOT_OURS; /* nothing says that it was for Weft */
+	}
 	t->vni = *vni;
 	t->type = t->ip.protocol == IPPROTO_IPIP ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
 	return OURS;
+}
+
+/* pass_limit passes over a tunnel encapsulation limit, which stands in destination options
+ * of 8 bytes (RFC 2473 section 4.1.1; Linux puts it there). */
+static __always_inline int pass_limit(struct __sk_buff *skb, struct packet *p)
+{
+	struct {
+		__u8 next, len; /* in units of 8 bytes beyond the first */
+	} options;
+
+	if (p->version != 6 || p->protocol != IPPROTO_DSTOPTS)
+		return 1;
+	if (load(skb, ETH_HLEN + p->header, &options, sizeof(options)) || options.len)
+		return 0;
+	p->protocol = options.next;
+	p->header += 8;
+	return 1;
 }
 
 static __always_inline enum reading read_tunnelled(struct __sk_buff *skb, struct tunnelled *t)
@@ -88,7 +107,7 @@ static __always_inline enum reading read_tunnelled(struct __sk_buff *skb, struct
 	__u32 at = ETH_HLEN, *encapsulation;
 
 	if (skb->vlan_present || (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6)) ||
-	    !parse_ip(skb, skb->protocol, &t->ip) || t->ip.later)
+	    !parse_ip(skb, skb->protocol, &t->ip) || t->ip.later || !pass_limit(skb, &t->ip))
 		return NOT_OURS;
 	at += t->ip.header;
 	t->skip = t->ip.header;
@@ -116,31 +135,44 @@ static __always_inline enum reading read_tunnelled(struct __sk_buff *skb, struct
 	return read_ip(t);
 }
 
-/* dress makes a Geneve packet a VXLAN one: it takes out its options, and changes 8 bytes.
- * Its checksum goes with them (RFC 6935 for IPv6). */
+/* put_shim changes a Geneve header into a VXLAN one; the checksum follows, so that the
+ * kernel still sees whether it was right. */
+static __always_inline int put_shim(struct __sk_buff *skb, __u32 at, const struct vxlan *vxlan)
+{
+	const __u32 check = at - sizeof(struct udphdr) + offsetof(struct udphdr, check);
+	struct geneve geneve;
+	__s64 sum;
+
+	if (load(skb, at, &geneve, sizeof(geneve)))
+		return -1;
+	sum = bpf_csum_diff((__be32 *)&geneve, sizeof(geneve), (__be32 *)vxlan, sizeof(*vxlan), 0);
+	return bpf_skb_store_bytes(skb, at, vxlan, sizeof(*vxlan), 0) ||
+	       bpf_l4_csum_replace(skb, check, 0, sum, BPF_F_MARK_MANGLED_0);
+}
+
+/* dress makes a Geneve packet a VXLAN one. If it has options, these are taken out, and the
+ * checksum with them (RFC 6935 for IPv6). */
 static __always_inline int dress(struct __sk_buff *skb, struct scratch *s, struct tunnelled *t)
 {
 	__u8 *outer = s->outer.byte;
 	__u32 at = ETH_HLEN + t->ip.header + sizeof(struct udphdr), len = t->ip.len - t->options;
 	struct vxlan vxlan = {.flags = bpf_htonl(VXLAN_HAS_VNI), .vni = bpf_htonl(t->vni << 8)};
 
-	if (t->options) {
-		if (t->ip.header != (t->ip.version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) ||
-		    bpf_ntohs(t->udp.len) < sizeof(struct udphdr) + sizeof(vxlan) + t->options + ETH_HLEN)
-			return -1;
-		if (bpf_skb_adjust_room(skb, -(__s32)t->options, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO))
-			return -1;
-		if (t->ip.version == 4)
-			put_v4(outer, &t->ip.src, &t->ip.dst, t->ip.tos, len, IPPROTO_UDP);
-		else
-			put_v6(outer, &t->ip.src, &t->ip.dst, t->ip.tos, len, IPPROTO_UDP);
-		if (bpf_skb_store_bytes(skb, ETH_HLEN, outer,
-					t->ip.version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr), 0))
-			return -1;
-	}
+	if (!t->options)
+		return put_shim(skb, at, &vxlan);
+	if (t->ip.header != (t->ip.version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) ||
+	    bpf_ntohs(t->udp.len) < sizeof(struct udphdr) + sizeof(vxlan) + t->options + ETH_HLEN ||
+	    bpf_skb_adjust_room(skb, -(__s32)t->options, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO))
+		return -1;
+	if (t->ip.version == 4)
+		put_v4(outer, &t->ip.src, &t->ip.dst, t->ip.tos, len, IPPROTO_UDP);
+	else
+		put_v6(outer, &t->ip.src, &t->ip.dst, t->ip.tos, len, IPPROTO_UDP);
 	t->udp.len = bpf_htons(bpf_ntohs(t->udp.len) - t->options);
 	t->udp.check = 0;
-	return bpf_skb_store_bytes(skb, at - sizeof(struct udphdr), &t->udp, sizeof(t->udp), 0) ||
+	return bpf_skb_store_bytes(skb, ETH_HLEN, outer,
+				   t->ip.version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr), 0) ||
+	       bpf_skb_store_bytes(skb, at - sizeof(struct udphdr), &t->udp, sizeof(t->udp), 0) ||
 	       bpf_skb_store_bytes(skb, at, &vxlan, sizeof(vxlan), 0);
 }
 
@@ -222,8 +254,11 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
 	}
 	n = bpf_map_lookup_elem(&networks, &t.vni);
 	if (!n || n->encapsulation != t.encapsulation || (is_udp(n) && n->udp_port != t.udp.dest) ||
-	    is_v4(&n->local) != is_v4(&t.ip.dst))
-		return PASS; /* to whom it belongs, or to nobody: the host's filter counts it */
+	    is_v4(&n->local) != is_v4(&t.ip.dst)) {
+		if (t.encapsulation == ENCAP_GENEVE || t.encapsulation == ENCAP_GRE)
+			count(0, DROP_UNKNOWN_VNI); /* VXLAN's the host's filter counts */
+		return PASS; /* to whom it belongs, or to nobody */
+	}
 	member.vni = t.vni;
 	member.ip = t.ip.src;
 	if (!bpf_map_lookup_elem(&members, &member))
