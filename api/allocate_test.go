@@ -205,7 +205,7 @@ func TestNetworkChanges(t *testing.T) {
 		{with("green", overlay.Routed, func(s *overlay.NetworkSpec) { s.BlockBits4 = 25 }, green...), "blocks have a prefix length of 24"},
 		{with("red", "", func(s *overlay.NetworkSpec) { s.MTU = 100 }, "10.9.0.0/24"), "MTU 100"},
 		{with("red", "", nil), "no subnet"},
-		{with("red", "", func(s *overlay.NetworkSpec) { s.Encapsulation = "geneve" }, "10.9.0.0/24"), "encapsulation geneve: no plane"},
+		{with("red", "", func(s *overlay.NetworkSpec) { s.Encapsulation = "ipip" }, "10.9.0.0/24"), "cannot carry a bridged network"},
 	} {
 		w.refusal(t, tt.err, CodeInvalid, tt.want)
 	}

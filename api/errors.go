@@ -193,6 +193,8 @@ func claimedError(e *store.ClaimedError) *Error {
 		what = "prefix " + parts[2]
 	case len(parts) >= 2 && parts[0] == "vni":
 		what, hint = "VNI "+parts[1], "ask for another one, or for none to have one chosen"
+	case len(parts) >= 2 && parts[0] == "bare":
+		what, hint = "encapsulation "+parts[1], "its packets do not say what network they belong to, so one network has it; vxlan, geneve and gre are for any number"
 	case len(parts) >= 2 && parts[0] == "underlay":
 		what, hint = "underlay address "+parts[1], "remove that node if it is gone, or give this one another address with --underlay"
 	case len(parts) >= 2 && parts[0] == "vtep":

@@ -31,7 +31,8 @@ subnet. It takes an IPv4 subnet, an IPv6 subnet, or both.`,
 	flags.Var(several("ADDRESS", parseAddress, &n.Spec.Gateways), "gateway", "gateway address, one in each subnet [the first of each]")
 	flags.Var(&value[overlay.VNI]{name: "VNI", into: &n.Spec.VNI, parse: parseVNI}, "vni", "identifier on the wire, 1 to 16777215 [chosen]")
 	flags.Var(choice(&n.Spec.Kind, overlay.Bridged, overlay.Routed), "kind", "what the members share [bridged]")
-	flags.Var(choice(&n.Spec.Encapsulation, overlay.EncapVXLAN, overlay.EncapNone), "encapsulation", "how packets cross the underlay; none is for routed networks [vxlan]")
+	flags.Var(choice(&n.Spec.Encapsulation, overlay.EncapVXLAN, overlay.EncapGeneve, overlay.EncapGRE, overlay.EncapIPIP, overlay.EncapSIT, overlay.EncapNone),
+		"encapsulation", "how packets cross the underlay; ipip, sit and none are for routed networks [vxlan]")
 	flags.Var(&value[uint16]{name: "PORT", into: &n.Spec.Port, parse: parsePort}, "port", "UDP destination port of the encapsulation [4789]")
 	flags.Var(&value[int]{name: "BYTES", into: &n.Spec.MTU, parse: parseMTU}, "mtu", "MTU of the endpoints' interfaces [computed]")
 	flags.Var(choice(&n.Spec.Underlay, overlay.FamilyAuto, overlay.V4, overlay.V6), "underlay", "family of addresses that carries the packets [auto]")

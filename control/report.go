@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -117,6 +118,9 @@ func (l *Loop) planeOf(name overlay.NetworkName) (plane overlay.PlaneName, why s
 	n, ok := l.table.entries[overlay.Key{Kind: overlay.KindNetwork, Name: string(name)}].resource.(*overlay.Network)
 	if ok && n.Spec.Complete().Plane != overlay.PlaneAuto {
 		return n.Spec.Plane, "the network asks for it"
+	}
+	if built, ok := l.planner.State().Networks[name]; ok && built.Plane != l.PlaneName {
+		return built.Plane, fmt.Sprintf("%s does not do encapsulation %s", l.PlaneName, built.Encapsulation)
 	}
 	return l.PlaneName, l.PlaneReason
 }

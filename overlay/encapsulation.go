@@ -11,25 +11,20 @@ type Encapsulation string
 const (
 	// EncapVXLAN is RFC 7348: Ethernet in UDP.
 	EncapVXLAN Encapsulation = "vxlan"
+	// EncapGeneve is RFC 8926: Ethernet in UDP, with options.
+	EncapGeneve Encapsulation = "geneve"
+	// EncapGRE is RFC 2784 with the VNI as its key (RFC 2890): Ethernet on bridged
+	// networks, IP on routed ones.
+	EncapGRE Encapsulation = "gre"
+	// EncapIPIP is RFC 2003, on IPv6 RFC 2473: IPv4 in IP. Routed networks only. It
+	// has no place for a VNI.
+	EncapIPIP Encapsulation = "ipip"
+	// EncapSIT is RFC 4213 section 3, on IPv6 RFC 2473: IPv6 in IP. Otherwise it is
+	// as EncapIPIP.
+	EncapSIT Encapsulation = "sit"
 	// EncapNone routes packets as they are between nodes on one underlay
 	// segment (flannel calls it host-gw). Routed networks only.
 	EncapNone Encapsulation = "none"
-)
-
-// Those of which Validate says that no plane of this version does them. Written so, they
-// are no values of the API's document, which lists the typed constants.
-const (
-	// EncapGeneve is RFC 8926: Ethernet in UDP, with options.
-	EncapGeneve = Encapsulation("geneve")
-	// EncapGRE is RFC 2784 with the VNI as its key (RFC 2890): Ethernet on bridged
-	// networks, IP on routed ones.
-	EncapGRE = Encapsulation("gre")
-	// EncapIPIP is RFC 2003, on IPv6 RFC 2473: IPv4 in IP. Routed networks only. It
-	// has no place for a VNI.
-	EncapIPIP = Encapsulation("ipip")
-	// EncapSIT is RFC 4213 section 3, on IPv6 RFC 2473: IPv6 in IP. Otherwise it is
-	// as EncapIPIP.
-	EncapSIT = Encapsulation("sit")
 )
 
 // HasVNI reports whether packets say what network they belong to. Those of the others
@@ -71,16 +66,12 @@ func (e Encapsulation) CarriesFamily(f Family) bool {
 	return true
 }
 
-// done reports whether a plane of this version does it.
-func (e Encapsulation) done() bool { return e == EncapVXLAN || e == EncapNone }
-
-// checkEncapsulation: of what no plane does, a spec is refused last, so that whatever
-// else is wrong with it is said first.
+// checkEncapsulation: each has its kinds, families and ports.
 func checkEncapsulation(s NetworkSpec) error {
 	e := s.Encapsulation
 	switch {
 	case !e.CarriesKind(Routed): // they all do
-		return fmt.Errorf("encapsulation %q: want vxlan or none", e)
+		return fmt.Errorf("encapsulation %q: want vxlan, geneve, gre, ipip, sit or none", e)
 	case !e.CarriesKind(s.Kind):
 		return fmt.Errorf("encapsulation %s routes packets and cannot carry a bridged network; want kind routed or encapsulation vxlan", e)
 	case e != EncapNone && e.DefaultPort() == 0 && s.Port != 0:
@@ -90,9 +81,6 @@ func checkEncapsulation(s NetworkSpec) error {
 		if p.IsValid() && !e.CarriesFamily(FamilyOf(p.Addr())) {
 			return fmt.Errorf("encapsulation %s cannot carry subnet %s: %s", e, p, e.inside())
 		}
-	}
-	if !e.done() {
-		return fmt.Errorf("encapsulation %s: no plane of this version does it", e)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -32,9 +33,8 @@ func TestEncapsulations(t *testing.T) {
 	}
 }
 
-// A spec with an encapsulation that no plane does is refused by name, and what else is
-// wrong with it is said first.
-func TestEncapsulationsWithoutPlane(t *testing.T) {
+// Each encapsulation has its kinds, families and ports.
+func TestEncapsulationsOfNetworks(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		e      Encapsulation
@@ -43,22 +43,40 @@ func TestEncapsulationsWithoutPlane(t *testing.T) {
 		port   uint16
 		want   string
 	}{
-		{EncapGeneve, Bridged, "10.7.0.0/16", 0, "encapsulation geneve: no plane of this version does it"},
-		{EncapGeneve, Routed, "10.7.0.0/16", 6082, "encapsulation geneve: no plane of this version does it"},
-		{EncapGRE, Bridged, "10.7.0.0/16", 0, "encapsulation gre: no plane of this version does it"},
-		{EncapGRE, Routed, "fd07::/48", 0, "encapsulation gre: no plane of this version does it"},
+		{EncapGeneve, Bridged, "10.7.0.0/16", 0, ""},
+		{EncapGeneve, Routed, "10.7.0.0/16", 6082, ""},
+		{EncapGRE, Bridged, "10.7.0.0/16", 0, ""},
+		{EncapGRE, Routed, "fd07::/48", 0, ""},
 		{EncapGRE, Routed, "10.7.0.0/16", 4789, "encapsulation gre has no UDP port; want none instead of 4789"},
-		{EncapIPIP, Routed, "10.7.0.0/16", 0, "encapsulation ipip: no plane of this version does it"},
+		{EncapIPIP, Routed, "10.7.0.0/16", 0, ""},
 		{EncapIPIP, Bridged, "10.7.0.0/16", 0, "encapsulation ipip routes packets and cannot carry a bridged network; want kind routed or encapsulation vxlan"},
 		{EncapIPIP, Routed, "fd07::/48", 0, "encapsulation ipip cannot carry subnet fd07::/48: IPv4 alone is inside"},
-		{EncapSIT, Routed, "fd07::/48", 0, "encapsulation sit: no plane of this version does it"},
+		{EncapSIT, Routed, "fd07::/48", 0, ""},
 		{EncapSIT, Routed, "10.7.0.0/16", 0, "encapsulation sit cannot carry subnet 10.7.0.0/16: IPv6 alone is inside"},
 	} {
 		n := Network{Meta: Meta{Name: "blue"}, Spec: NetworkSpec{
 			VNI: 4097, Kind: tt.kind, Encapsulation: tt.e, Port: tt.port, Subnets: prefixes(tt.subnet),
 		}}
-		if err := n.Validate(); err == nil || err.Error() != "network blue: "+tt.want {
-			t.Errorf("%s %s: %v, want %s", tt.kind, tt.e, err, tt.want)
+		said := ""
+		if err := n.Validate(); err != nil {
+			said = strings.TrimPrefix(err.Error(), "network blue: ")
 		}
+		if said != tt.want {
+			t.Errorf("%s %s: %q, want %q", tt.kind, tt.e, said, tt.want)
+		}
+	}
+}
+
+// Networks whose packets do not say which of them they belong to exclude each other.
+func TestBareEncapsulationsAreClaimed(t *testing.T) {
+	t.Parallel()
+	for e, want := range map[Encapsulation]int{EncapVXLAN: 1, EncapGeneve: 1, EncapGRE: 1, EncapNone: 1, "": 1, EncapIPIP: 2, EncapSIT: 2} {
+		n := Network{Spec: NetworkSpec{VNI: 4097, Encapsulation: e}}
+		if got := n.Claims(); len(got) != want {
+			t.Errorf("%s claims %v, want %d", e, got, want)
+		}
+	}
+	if BareClaim(EncapIPIP) == BareClaim(EncapSIT) {
+		t.Error("ipip and sit exclude each other")
 	}
 }

@@ -35,7 +35,8 @@ type NetworkSpec struct {
 	Subnets []netip.Prefix `json:"subnets"`
 	// Gateways: the gateway address in each subnet [the first of each].
 	Gateways []netip.Addr `json:"gateways,omitempty"`
-	// Encapsulation is vxlan or none [vxlan]; none is for routed networks.
+	// Encapsulation is how packets cross the underlay [vxlan]; ipip (IPv4 inside), sit (IPv6 inside)
+	// and none are for routed networks.
 	Encapsulation Encapsulation `json:"encapsulation,omitempty"`
 	// Port is the UDP destination port of the encapsulation, 1 to 65535 [4789].
 	Port uint16 `json:"port,omitempty" minimum:"1" maximum:"65535"`
@@ -279,8 +280,16 @@ func (n *Network) Claims() []Claim {
 	if n.Spec.VNI == 0 {
 		return nil
 	}
-	return []Claim{VNIClaim(n.Spec.VNI)}
+	claims := []Claim{VNIClaim(n.Spec.VNI)}
+	if e := n.Spec.Encapsulation; e != "" && e != EncapNone && !e.HasVNI() {
+		claims = append(claims, BareClaim(e))
+	}
+	return claims
 }
+
+// BareClaim is the claim on an encapsulation whose packets do not say what network they
+// belong to: one network has it.
+func BareClaim(e Encapsulation) Claim { return Claim("bare/" + string(e)) }
 
 // VNIClaim is the claim on a VNI.
 func VNIClaim(v VNI) Claim { return Claim("vni/" + v.String()) }

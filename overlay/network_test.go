@@ -103,7 +103,7 @@ func TestNetworkValidate(t *testing.T) {
 		{"host-gw", with(routed, func(s *NetworkSpec) { s.Encapsulation = EncapNone }), ""},
 		{"VNI too large", with(good, func(s *NetworkSpec) { s.VNI = 1 << 24 }), "network blue: VNI 16777216: want 1 to 16777215"},
 		{"kind", with(good, func(s *NetworkSpec) { s.Kind = "switched" }), `network blue: kind "switched": want bridged or routed`},
-		{"encapsulation", with(good, func(s *NetworkSpec) { s.Encapsulation = "l2tp" }), `network blue: encapsulation "l2tp": want vxlan or none`},
+		{"encapsulation", with(good, func(s *NetworkSpec) { s.Encapsulation = "l2tp" }), `network blue: encapsulation "l2tp": want vxlan, geneve, gre, ipip, sit or none`},
 		{"bridged without encapsulation", with(good, func(s *NetworkSpec) { s.Encapsulation = EncapNone }),
 			"network blue: encapsulation none routes packets and cannot carry a bridged network; want kind routed or encapsulation vxlan"},
 		{"bridged and direct", with(good, func(s *NetworkSpec) { s.DirectRouting = true }),

@@ -37,10 +37,10 @@ func planeOn(n *overlay.Node, spec overlay.NetworkSpec) (overlay.PlaneName, erro
 // carries reports whether a plane does an encapsulation.
 func carries(p overlay.PlaneName, e overlay.Encapsulation) bool {
 	switch p {
-	case overlay.PlaneKernel, overlay.PlaneEBPF:
+	case overlay.PlaneKernel:
 		return e == overlay.EncapVXLAN || e == overlay.EncapNone
 	}
-	return true // one that this version does not know: who has it knows
+	return true // the eBPF plane, and one that this version does not know: who has it knows
 }
 
 func planeNames(planes []overlay.PlaneName) string {

@@ -18,11 +18,12 @@ func TestPlaneForEncapsulation(t *testing.T) {
 		err   string
 	}{
 		{[]overlay.PlaneName{ebpf, kernel}, overlay.PlaneAuto, overlay.EncapVXLAN, ebpf, ""},
-		{[]overlay.PlaneName{ebpf, kernel, later}, overlay.PlaneAuto, geneve, later, ""},
+		{[]overlay.PlaneName{kernel, later}, overlay.PlaneAuto, geneve, later, ""},
+		{[]overlay.PlaneName{kernel, ebpf}, overlay.PlaneAuto, geneve, ebpf, ""},
 		{[]overlay.PlaneName{kernel, ebpf}, ebpf, overlay.EncapNone, ebpf, ""},
-		{[]overlay.PlaneName{kernel, ebpf}, ebpf, geneve, "", "has plane ebpf, which the network asks for, but that does not do encapsulation geneve"},
+		{[]overlay.PlaneName{kernel, ebpf}, ebpf, geneve, ebpf, ""},
 		{[]overlay.PlaneName{kernel, ebpf}, kernel, geneve, "", "has plane kernel, which the network asks for, but that does not do encapsulation geneve"},
-		{[]overlay.PlaneName{ebpf, kernel}, overlay.PlaneAuto, geneve, "", "has no plane for encapsulation geneve, but ebpf, kernel"},
+		{[]overlay.PlaneName{kernel}, overlay.PlaneAuto, geneve, "", "has no plane for encapsulation geneve, but kernel"},
 		{nil, ebpf, overlay.EncapVXLAN, "", "does not have plane ebpf, which the network asks for, but kernel (no tcx)"},
 	} {
 		n := &overlay.Node{Spec: overlay.NodeSpec{Planes: tt.has, Lacks: map[overlay.PlaneName]string{ebpf: "no tcx"}}}

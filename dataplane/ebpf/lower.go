@@ -56,11 +56,11 @@ func encapsulationOf(e overlay.Encapsulation) uint32 {
 	switch e {
 	case overlay.EncapVXLAN:
 		return encapVXLAN
-	case "geneve":
+	case overlay.EncapGeneve:
 		return encapGeneve
-	case "gre":
+	case overlay.EncapGRE:
 		return encapGRE
-	case "ipip", "sit":
+	case overlay.EncapIPIP, overlay.EncapSIT:
 		return encapIP
 	}
 	return encapNone
@@ -82,6 +82,15 @@ func tunnelsOf(n programsNetwork) []programsTunnelKey {
 		return []programsTunnelKey{at(protocolIPIP, 0), at(protocolIPv6, 0)}
 	}
 	return nil
+}
+
+// bareProtocol is the IP protocol of what is in the packets of an encapsulation that adds
+// nothing but an IP header.
+func bareProtocol(e overlay.Encapsulation) uint8 {
+	if e == overlay.EncapSIT {
+		return protocolIPv6
+	}
+	return protocolIPIP
 }
 
 // vniBits is the length of the part of a route's prefix that is the network.
@@ -145,7 +154,7 @@ func (l lowering) few() {
 		m := l.n.Members[node]
 		l.members[addressKey(l.n.VNI, m.VTEP)] = 1
 		if net.Encapsulation == encapIP {
-			pair := programsPairKey{}
+			pair := programsPairKey{Protocol: bareProtocol(l.n.Encapsulation)}
 			pair.Local.Word, pair.Remote.Word = net.Local.Word, wordsOf(m.VTEP)
 			l.pairs[pair] = vni
 		}

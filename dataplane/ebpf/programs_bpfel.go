@@ -98,6 +98,8 @@ type programsPairKey struct {
 		_    structs.HostLayout
 		Word [4]uint32
 	}
+	Protocol uint8
+	Pad      [3]uint8
 }
 
 type programsPort struct {

@@ -29,7 +29,7 @@ func gatewayLink(v overlay.VNI) LinkID { return LinkID{Host, fmt.Sprintf("wfgw%0
 // hasTunnelDevice reports whether the kernel unwraps a network's packets. Programs dress
 // Geneve's as VXLAN for it, and unwrap those of other encapsulations themselves.
 func hasTunnelDevice(n dataplane.Network) bool {
-	return n.Encapsulation == overlay.EncapVXLAN || n.Encapsulation == "geneve"
+	return n.Encapsulation == overlay.EncapVXLAN || n.Encapsulation == overlay.EncapGeneve
 }
 
 // hostTunnel is a network's tunnel device on the host. It sends nothing: it takes tunnel

@@ -72,7 +72,7 @@ static __always_inline enum reading read_gre(struct __sk_buff *skb, __u32 at, st
 /* read_ip: nothing in the packet says which network it is of, its ends do. */
 static __always_inline enum reading read_ip(struct tunnelled *t)
 {
-	struct pair_key key = {.local = t->ip.dst, .remote = t->ip.src};
+	struct pair_key key = {.local = t->ip.dst, .remote = t->ip.src, .protocol = t->ip.protocol};
 	__u32 *vni = bpf_map_lookup_elem(&pairs, &key);
 
 	if (!vni) {

@@ -141,9 +141,12 @@ struct tunnel_key {
 	__u8 pad;
 };
 
-/* IP in IP has no room for a VNI: two nodes have one such network. */
+/* IP in IP has no room for a VNI: two nodes have one such network for each version inside,
+ * of which the protocol is the number. */
 struct pair_key {
 	struct address local, remote;
+	__u8 protocol;
+	__u8 pad[3];
 };
 
 /* The numbers are those of overlay.DropReasons, from 1. */
@@ -196,15 +199,15 @@ struct sighting {
 /* Large ones take memory as they fill. */
 MAP(ports, HASH, __u32, struct port, 16384, BPF_F_NO_PREALLOC);
 MAP(networks, HASH, __u32, struct network, 4096, BPF_F_NO_PREALLOC);
-MAP(stations, HASH, struct station_key, struct station, 1 << 20, BPF_F_NO_PREALLOC);
-MAP(neighbors, HASH, struct address_key, struct neighbor, 1 << 21, BPF_F_NO_PREALLOC);
-MAP(members, HASH, struct address_key, __u8, 1 << 20, BPF_F_NO_PREALLOC);
-MAP(allowed, HASH, struct allowed_key, __u8, 1 << 18, BPF_F_NO_PREALLOC);
-MAP(routes, LPM_TRIE, struct route_key, struct route, 1 << 20, BPF_F_NO_PREALLOC);
-MAP(floods, HASH, struct flood_key, struct flood, 1 << 20, BPF_F_NO_PREALLOC);
+MAP(stations, HASH, struct station_key, struct station, 1 << 18, BPF_F_NO_PREALLOC);
+MAP(neighbors, HASH, struct address_key, struct neighbor, 1 << 19, BPF_F_NO_PREALLOC);
+MAP(members, HASH, struct address_key, __u8, 1 << 17, BPF_F_NO_PREALLOC);
+MAP(allowed, HASH, struct allowed_key, __u8, 1 << 16, BPF_F_NO_PREALLOC);
+MAP(routes, LPM_TRIE, struct route_key, struct route, 1 << 18, BPF_F_NO_PREALLOC);
+MAP(floods, HASH, struct flood_key, struct flood, 1 << 17, BPF_F_NO_PREALLOC);
 MAP(tunnels, HASH, struct tunnel_key, __u32, 64, BPF_F_NO_PREALLOC);
 MAP(pairs, HASH, struct pair_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);
-MAP(drops, PERCPU_HASH, struct drop_key, __u64, 1 << 16, BPF_F_NO_PREALLOC);
+MAP(drops, PERCPU_HASH, struct drop_key, __u64, 1 << 14, BPF_F_NO_PREALLOC);
 MAP(announced, LRU_HASH, struct said_key, __u64, 1 << 14, 0);
 
 struct {
