@@ -17,3 +17,15 @@ func TestContractOfTaps(t *testing.T) {
 	t.Parallel()
 	dataplanetest.RunBriefly(t, func(t testing.TB) dataplanetest.Harness { return newBed(t, overlay.AttachTap) })
 }
+
+// TestContractOfEncapsulations: VXLAN is held to all of the contract, in every family; each of
+// the others to each kind of network.
+func TestContractOfEncapsulations(t *testing.T) {
+	t.Parallel()
+	for _, e := range []overlay.Encapsulation{overlay.EncapGeneve, overlay.EncapGRE, overlay.EncapIPIP, overlay.EncapSIT} {
+		t.Run(string(e), func(t *testing.T) {
+			t.Parallel()
+			dataplanetest.RunEncapsulationBriefly(t, e, func(t testing.TB) dataplanetest.Harness { return newBed(t, overlay.AttachVeth) })
+		})
+	}
+}
