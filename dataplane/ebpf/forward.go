@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cilium/ebpf"
+
 	"weft/dataplane"
 	"weft/dataplane/kernel"
 	"weft/overlay"
@@ -26,7 +28,7 @@ func (p *Programs) Forward(n dataplane.Network, on kernel.ProgramLinks) error {
 	if err := p.write(want, have); err != nil {
 		return err
 	}
-	return p.attachAll(n, on)
+	return errors.Join(p.seed(n, on, have), p.attachAll(n, on))
 }
 
 // Change implements kernel.Programs.
@@ -44,7 +46,31 @@ func (p *Programs) Change(old, next dataplane.Network, d dataplane.NetworkDelta,
 	if d.Ports.Empty() {
 		return nil
 	}
-	return p.attachAll(next, on)
+	return errors.Join(p.seed(next, on, have), p.attachAll(next, on))
+}
+
+// seed has the programs know the stations that this node has published behind segment ports
+// which were not there before: those that only answer would never be heard otherwise. They
+// age as any other.
+func (p *Programs) seed(n dataplane.Network, on kernel.ProgramLinks, before Tables) error {
+	now, err := sinceBoot()
+	if err != nil {
+		return err
+	}
+	for name, port := range n.Ports {
+		dev, ok := on.Ports[name]
+		if _, was := before.ports[dev.Index]; !ok || was {
+			continue
+		}
+		for _, mac := range port.Stations {
+			s := programsStation{Port: dev.Index, PortFlags: flagsOf(port, dev), Flags: stationLearnt, Seen: uint64(now)}
+			err := p.objects.Stations.Update(stationKey(n.VNI, mac), s, ebpf.UpdateNoExist)
+			if err != nil && !errors.Is(err, ebpf.ErrKeyExist) {
+				return fmt.Errorf("write map %s: %w", p.objects.Stations.String(), err)
+			}
+		}
+	}
+	return nil
 }
 
 // attachments are the programs that a network needs, by device.
