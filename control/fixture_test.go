@@ -67,6 +67,13 @@ func (h *hands) Events() <-chan dataplane.Event { return h.events }
 // Close implements dataplane.Plane.
 func (h *hands) Close() error { return nil }
 
+// ports are those that the host has.
+func (h *hands) ports() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return ports(h.have)
+}
+
 // did returns what was done since the last call, and forgets it.
 func (h *hands) did() string {
 	h.mu.Lock()

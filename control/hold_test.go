@@ -115,7 +115,7 @@ func TestLoopRecovers(t *testing.T) {
 		if status, err = n.Status(n.ctx); err != nil || status.Hold != "" {
 			t.Errorf("status %+v, %v: the hold is over", status, err)
 		}
-		if got := ports(n.hands.have); got != "blue[new web]" {
+		if got := n.hands.ports(); got != "blue[new web]" {
 			t.Errorf("the host has %s", got)
 		}
 		d.last()
