@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -18,7 +19,14 @@ import (
 func TestWarnOfMounts(t *testing.T) {
 	t.Parallel()
 	testenv.NeedRoot(t)
-	const host = "/proc/self/ns/mnt" // as long as the main thread stays
+	host := filepath.Join(t.TempDir(), "host")
+	now, err := os.Readlink("/proc/thread-self/ns/mnt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(now, host); err != nil {
+		t.Fatal(err)
+	}
 	if text := warning(host); text != "" {
 		t.Errorf("in the host's own: %q", text)
 	}
