@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -75,14 +76,17 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	options := kernel.Options{StateDir: o.StateDir, NetnsDir: o.NetnsDir, Log: o.Log}
-	programs, err := ebpf.Open(ebpf.Dir(o.RunDir), "/proc/self/ns/net")
-	if err != nil {
-		o.noPrograms = err
-		o.Log.Info("the eBPF plane does not run here", "because", err)
+	if o.noPrograms = ebpf.Probe(); o.noPrograms != nil {
+		o.Log.Info("the eBPF plane does not run here", "because", o.noPrograms)
 	} else {
+		programs, failed := ebpf.OnDemand(ebpf.Dir(o.RunDir), "/proc/self/ns/net")
+		if failed != nil {
+			return fmt.Errorf("start the eBPF plane: %w", failed)
+		}
 		options.Programs = programs
 		defer func() { err = errors.Join(err, programs.Close()) }()
 	}
+	debug.FreeOSMemory() // to ask what the kernel can do takes many times what is kept of the answer
 	plane, err := kernel.New(options)
 	if err != nil {
 		return fmt.Errorf("start the kernel plane: %w", err)

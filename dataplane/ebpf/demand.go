@@ -1,0 +1,134 @@
+package ebpf
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+
+	"weft/dataplane"
+	"weft/dataplane/kernel"
+	"weft/overlay"
+)
+
+// Demand opens programs when a network needs them for the first time: most hosts have none
+// that does, and loading takes a third of a second and memory.
+type Demand struct {
+	dir, host string
+	// opened is closed when programs is set.
+	opened chan struct{}
+
+	mu       sync.Mutex
+	programs *Programs
+}
+
+var _ kernel.Programs = (*Demand)(nil)
+
+// OnDemand is Open, but at once only if an earlier run has left pins in dir.
+func OnDemand(dir, host string) (*Demand, error) {
+	d := &Demand{dir: dir, host: host, opened: make(chan struct{})}
+	links, err := os.ReadDir((&Programs{dir: dir}).links())
+	switch {
+	case errors.Is(err, os.ErrNotExist), err == nil && len(links) == 0:
+		return d, nil
+	case err != nil:
+		return nil, err
+	}
+	_, err = d.open()
+	return d, err
+}
+
+func (d *Demand) open() (*Programs, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.programs != nil {
+		return d.programs, nil
+	}
+	p, err := Open(d.dir, d.host)
+	if err != nil {
+		return nil, err
+	}
+	d.programs = p
+	close(d.opened)
+	return p, nil
+}
+
+// there are the programs, nil if none were needed yet.
+func (d *Demand) there() *Programs {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.programs
+}
+
+// Close is Programs.Close.
+func (d *Demand) Close() error {
+	if p := d.there(); p != nil {
+		return p.Close()
+	}
+	return nil
+}
+
+// Differs implements kernel.Programs.
+func (d *Demand) Differs(n dataplane.Network, on kernel.ProgramLinks) ([]string, error) {
+	p, err := d.open()
+	if err != nil {
+		return nil, err
+	}
+	return p.Differs(n, on)
+}
+
+// Forward implements kernel.Programs.
+func (d *Demand) Forward(n dataplane.Network, on kernel.ProgramLinks) error {
+	p, err := d.open()
+	if err != nil {
+		return err
+	}
+	return p.Forward(n, on)
+}
+
+// Change implements kernel.Programs.
+func (d *Demand) Change(old, next dataplane.Network, nd dataplane.NetworkDelta, on kernel.ProgramLinks) error {
+	p, err := d.open()
+	if err != nil {
+		return err
+	}
+	return p.Change(old, next, nd, on)
+}
+
+// View implements kernel.Programs.
+func (d *Demand) View(n dataplane.Network, on kernel.ProgramLinks, device func(uint32) string) (kernel.ProgramView, error) {
+	p, err := d.open()
+	if err != nil {
+		return kernel.ProgramView{}, err
+	}
+	return p.View(n, on, device)
+}
+
+// Tidy implements kernel.Programs.
+func (d *Demand) Tidy(there func(index uint32) bool) error {
+	if p := d.there(); p != nil {
+		return p.Tidy(there)
+	}
+	return nil
+}
+
+// Drops implements kernel.Programs.
+func (d *Demand) Drops(v overlay.VNI) (map[overlay.DropReason]uint64, error) {
+	if p := d.there(); p != nil {
+		return p.Drops(v)
+	}
+	return nil, nil
+}
+
+// Untold implements kernel.Programs.
+func (d *Demand) Untold() []overlay.DropReason { return (*Programs)(nil).Untold() }
+
+// Run implements kernel.Programs.
+func (d *Demand) Run(ctx context.Context, sighted func(kernel.Sighting)) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-d.opened:
+		return d.there().Run(ctx, sighted)
+	}
+}
