@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -76,23 +75,27 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	options := kernel.Options{StateDir: o.StateDir, NetnsDir: o.NetnsDir, Log: o.Log}
-	if o.noPrograms = ebpf.Probe(); o.noPrograms != nil {
-		o.Log.Info("the eBPF plane does not run here", "because", o.noPrograms)
+	programs, failed := openPrograms(o)
+	if o.noPrograms = failed; failed != nil {
+		o.Log.Info("the eBPF plane does not run here", "because", failed)
 	} else {
-		programs, failed := ebpf.OnDemand(ebpf.Dir(o.RunDir), "/proc/self/ns/net")
-		if failed != nil {
-			return fmt.Errorf("start the eBPF plane: %w", failed)
-		}
 		options.Programs = programs
 		defer func() { err = errors.Join(err, programs.Close()) }()
 	}
-	debug.FreeOSMemory() // to ask what the kernel can do takes many times what is kept of the answer
 	plane, err := kernel.New(options)
 	if err != nil {
 		return fmt.Errorf("start the kernel plane: %w", err)
 	}
 	err = run(ctx, o, underlay, member, plane)
 	return errors.Join(err, plane.Close())
+}
+
+// openPrograms is the eBPF plane, if the kernel has what it needs.
+func openPrograms(o Options) (*ebpf.Demand, error) {
+	if err := ebpf.Probe(); err != nil {
+		return nil, err
+	}
+	return ebpf.OnDemand(ebpf.Dir(o.RunDir), "/proc/self/ns/net")
 }
 
 // run starts what runs side by side, and ends when one of them fails or ctx ends.

@@ -44,6 +44,39 @@ type Changes[K comparable, V any] struct {
 // Empty reports whether nothing changed.
 func (c Changes[K, V]) Empty() bool { return len(c.Set) == 0 && len(c.Gone) == 0 }
 
+// Keys are those that the change names.
+func (c Changes[K, V]) Keys() map[K]struct{} {
+	keys := maps.Clone(c.Gone)
+	if keys == nil {
+		keys = map[K]struct{}{}
+	}
+	for k := range c.Set {
+		keys[k] = struct{}{}
+	}
+	return keys
+}
+
+// Among calls f with those entries of m that the change names.
+func (c Changes[K, V]) Among(m map[K]V, f func(K, V)) {
+	for k := range c.Keys() {
+		if v, ok := m[k]; ok {
+			f(k, v)
+		}
+	}
+}
+
+// OfNodes calls f with those entries of m that belong to one of the nodes.
+func OfNodes[K comparable, V any](nodes map[overlay.NodeName]struct{}, m map[K]V, node func(V) overlay.NodeName, f func(K, V)) {
+	if len(nodes) == 0 {
+		return
+	}
+	for k, v := range m {
+		if _, ok := nodes[node(v)]; ok {
+			f(k, v)
+		}
+	}
+}
+
 // Empty reports whether nothing changed in the network.
 func (d NetworkDelta) Empty() bool {
 	return !d.Gone && d.Settings == nil && d.Ports.Empty() && d.Remotes.Empty() &&

@@ -6,7 +6,10 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"weft/dataplane"
+	"weft/dataplane/kernel"
 	"weft/internal/testenv"
+	"weft/overlay"
 )
 
 // TestDemand: nothing is opened, nor mounted, before a network needs it, and a run after
@@ -16,24 +19,45 @@ func TestDemand(t *testing.T) {
 	testenv.NeedRoot(t)
 	dir, host := t.TempDir(), testenv.Namespace(t)
 	t.Cleanup(func() {
-		if err := Remove(dir); err != nil && !os.IsNotExist(err) {
+		if err := Remove(dir); err != nil {
 			t.Error(err)
 		}
 	})
-	d, err := OnDemand(dir, host)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := demand(t, dir, host)
 	drops, err := d.Drops(0)
 	if tidied := d.Tidy(func(uint32) bool { return false }); err != nil || tidied != nil || len(drops) > 0 || len(d.Untold()) == 0 {
 		t.Errorf("before: drops %v, %v, tidied %v, untold %v", drops, err, tidied, d.Untold())
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 || d.there() != nil {
-		t.Errorf("opened without need: %v, %v", left, err)
+		t.Fatalf("opened without need: %v, %v", left, err)
+	}
+
+	// A network's links, of which the loopback takes the part.
+	const loopback = 1
+	n := dataplane.Network{Settings: dataplane.Settings{VNI: 4097, Kind: overlay.Bridged, Plane: overlay.PlaneEBPF}}
+	if err := d.Forward(n, kernel.ProgramLinks{Gateway: loopback}); err != nil {
+		t.Fatal(err)
 	}
 	if err := d.Close(); err != nil {
-		t.Error(err)
+		t.Fatal(err)
 	}
+	if demand(t, dir, host).there() == nil {
+		t.Error("what an earlier run has left is not opened at once")
+	}
+}
+
+func demand(t *testing.T, dir, host string) *Demand {
+	t.Helper()
+	d, err := OnDemand(dir, host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
 }
 
 // TestDemandRuns: who listens for stations does so until it is told to stop, whether

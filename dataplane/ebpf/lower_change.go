@@ -22,11 +22,11 @@ func LowerChange(old, next dataplane.Network, d dataplane.NetworkDelta, on kerne
 		} else {
 			l.gateways() // whose addresses are no neighbour's
 		}
-		each(d.Remotes, n.Remotes, l.remote)
-		ofNodes(nodes, n.Remotes, func(n overlay.NodeName) overlay.NodeName { return n }, l.remote)
-		each(d.Neighbors, n.Neighbors, l.neighbor)
-		each(d.Routes, n.Routes, l.route)
-		ofNodes(nodes, n.Routes, func(r dataplane.Route) overlay.NodeName { return r.Node }, l.route)
+		d.Remotes.Among(n.Remotes, l.remote)
+		dataplane.OfNodes(nodes, n.Remotes, func(n overlay.NodeName) overlay.NodeName { return n }, l.remote)
+		d.Neighbors.Among(n.Neighbors, l.neighbor)
+		d.Routes.Among(n.Routes, l.route)
+		dataplane.OfNodes(nodes, n.Routes, func(r dataplane.Route) overlay.NodeName { return r.Node }, l.route)
 		return l.Tables
 	}
 	return part(old, replaced(on, d)), part(next, on)
@@ -36,7 +36,7 @@ func LowerChange(old, next dataplane.Network, d dataplane.NetworkDelta, on kerne
 // devices that are not known any more, nor is that they had the same.
 func replaced(on kernel.ProgramLinks, d dataplane.NetworkDelta) kernel.ProgramLinks {
 	on.Ports = maps.Clone(on.Ports)
-	for name := range named(d.Ports) {
+	for name := range d.Ports.Keys() {
 		on.Ports[name] = kernel.ProgramLink{} // which none has
 	}
 	return on
@@ -44,42 +44,9 @@ func replaced(on kernel.ProgramLinks, d dataplane.NetworkDelta) kernel.ProgramLi
 
 // nodesOf are the nodes whose stations or routes lead elsewhere after a change.
 func nodesOf(old, next dataplane.Network, d dataplane.NetworkDelta) map[overlay.NodeName]struct{} {
-	nodes := named(d.Members)
+	nodes := d.Members.Keys()
 	maps.DeleteFunc(nodes, func(n overlay.NodeName, _ struct{}) bool { return old.Members[n] == next.Members[n] })
 	return nodes
-}
-
-// each calls f with those entries of m that a change names.
-func each[K comparable, V any](c dataplane.Changes[K, V], m map[K]V, f func(K, V)) {
-	for k := range named(c) {
-		if v, ok := m[k]; ok {
-			f(k, v)
-		}
-	}
-}
-
-// ofNodes calls f with those entries of m that belong to one of the nodes.
-func ofNodes[K comparable, V any](nodes map[overlay.NodeName]struct{}, m map[K]V, node func(V) overlay.NodeName, f func(K, V)) {
-	if len(nodes) == 0 {
-		return
-	}
-	for k, v := range m {
-		if _, ok := nodes[node(v)]; ok {
-			f(k, v)
-		}
-	}
-}
-
-// named are the keys that a change names.
-func named[K comparable, V any](c dataplane.Changes[K, V]) map[K]struct{} {
-	keys := maps.Clone(c.Gone)
-	if keys == nil {
-		keys = map[K]struct{}{}
-	}
-	for k := range c.Set {
-		keys[k] = struct{}{}
-	}
-	return keys
 }
 
 // gateways adds the gateway's addresses.

@@ -32,15 +32,15 @@ func before(s dataplane.State, d dataplane.Delta) dataplane.State {
 // some is those entries of m that a change names.
 func some[K comparable, V any](m map[K]V, c dataplane.Changes[K, V]) map[K]V {
 	part := map[K]V{}
-	each(c, m, func(k K, v V) { part[k] = v })
+	c.Among(m, func(k K, v V) { part[k] = v })
 	return part
 }
 
 // nodesOf are the nodes whose stations or routes a change can concern: they lead to
 // the node's VTEP, and a node's routes share that VTEP's entry.
 func nodesOf(old, next dataplane.Network, d dataplane.NetworkDelta) map[overlay.NodeName]struct{} {
-	nodes := named(d.Members)
-	for prefix := range named(d.Routes) {
+	nodes := d.Members.Keys()
+	for prefix := range d.Routes.Keys() {
 		for _, n := range []dataplane.Network{old, next} {
 			if r, ok := n.Routes[prefix]; ok {
 				nodes[r.Node] = struct{}{}
@@ -53,48 +53,15 @@ func nodesOf(old, next dataplane.Network, d dataplane.NetworkDelta) map[overlay.
 // changed adds what follows from the entries that a change names, and from those of
 // the nodes, as far as the network has them.
 func (l lowering) changed(d dataplane.NetworkDelta, nodes map[overlay.NodeName]struct{}) {
-	each(d.Ports, l.n.Ports, func(_ overlay.EndpointName, p dataplane.Port) { l.port(p) })
+	d.Ports.Among(l.n.Ports, func(_ overlay.EndpointName, p dataplane.Port) { l.port(p) })
 	if l.n.Kind == overlay.Routed {
-		ofNodes(nodes, l.n.Routes, func(r dataplane.Route) overlay.NodeName { return r.Node }, l.route)
+		dataplane.OfNodes(nodes, l.n.Routes, func(r dataplane.Route) overlay.NodeName { return r.Node }, l.route)
 		return
 	}
-	for node := range named(d.Members) {
+	for node := range d.Members.Keys() {
 		l.member(node)
 	}
-	each(d.Remotes, l.n.Remotes, l.remote)
-	ofNodes(nodes, l.n.Remotes, func(n overlay.NodeName) overlay.NodeName { return n }, l.remote)
-	each(d.Neighbors, l.n.Neighbors, l.neighbor)
-}
-
-// each calls f with those entries of m that a change names.
-func each[K comparable, V any](c dataplane.Changes[K, V], m map[K]V, f func(K, V)) {
-	for k := range named(c) {
-		if v, ok := m[k]; ok {
-			f(k, v)
-		}
-	}
-}
-
-// ofNodes calls f with those entries of m that belong to one of the nodes.
-func ofNodes[K comparable, V any](nodes map[overlay.NodeName]struct{}, m map[K]V, node func(V) overlay.NodeName, f func(K, V)) {
-	if len(nodes) == 0 {
-		return
-	}
-	for k, v := range m {
-		if _, ok := nodes[node(v)]; ok {
-			f(k, v)
-		}
-	}
-}
-
-// named are the keys that a change names.
-func named[K comparable, V any](c dataplane.Changes[K, V]) map[K]struct{} {
-	keys := maps.Clone(c.Gone)
-	if keys == nil {
-		keys = map[K]struct{}{}
-	}
-	for k := range c.Set {
-		keys[k] = struct{}{}
-	}
-	return keys
+	d.Remotes.Among(l.n.Remotes, l.remote)
+	dataplane.OfNodes(nodes, l.n.Remotes, func(n overlay.NodeName) overlay.NodeName { return n }, l.remote)
+	d.Neighbors.Among(l.n.Neighbors, l.neighbor)
 }

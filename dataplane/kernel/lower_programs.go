@@ -61,17 +61,9 @@ func (l lowering) programmed() {
 }
 
 func (l lowering) programDomain() {
-	l.sysctls(
-		// A bridged network's host forwards as well: what is too large for the tunnel
-		// is routed into the same network again, to be told so.
-		"net/ipv4/ip_forward", "1",
-		"net/ipv6/conf/all/forwarding", "1",
-		"net/ipv6/conf/all/accept_ra", "0",
-		"net/ipv6/conf/default/accept_ra", "0",
-		"net/ipv4/conf/all/accept_local", "1",
-		"net/ipv4/conf/all/send_redirects", "0",
-		"net/ipv4/conf/default/send_redirects", "0",
-	)
+	// A bridged network's, too: what is too large for the tunnel is routed into the same
+	// network again, to be told so.
+	l.forwardPackets()
 	end, far := l.link(gatewayName), gatewayLink(l.n.VNI)
 	link := Link{Kind: KindVeth, Alias: aliasOf(l.n.Name, ""), MTU: l.n.UnderlayMTU, Up: true, NoLinkLocal: true}
 	near, other := link, link
@@ -88,7 +80,7 @@ func (l lowering) programDomain() {
 		if l.n.Kind == overlay.Routed {
 			l.Routes[RouteKey{NS: l.ns, Prefix: g.Masked()}] = Route{Unreachable: true, Protocol: Protocol}
 		} else {
-			l.Routes[RouteKey{NS: l.ns, Prefix: g.Masked()}] = Route{Device: gatewayName, MTU: l.tunnelMTU(), Protocol: Protocol}
+			l.Routes[RouteKey{NS: l.ns, Prefix: g.Masked()}] = Route{Device: gatewayName, MTU: l.n.MTU, Protocol: Protocol}
 		}
 	}
 	if l.n.Kind == overlay.Routed {
@@ -96,7 +88,7 @@ func (l lowering) programDomain() {
 	} else {
 		// The kernel's own route would say nothing of how large a packet may be.
 		l.address(end, l.n.GatewayMAC.LinkLocal(), 128)
-		l.Routes[RouteKey{NS: l.ns, Prefix: linkLocal}] = Route{Device: gatewayName, MTU: l.tunnelMTU(), Protocol: Protocol}
+		l.Routes[RouteKey{NS: l.ns, Prefix: linkLocal}] = Route{Device: gatewayName, MTU: l.n.MTU, Protocol: Protocol}
 	}
 	if hasTunnelDevice(l.n) {
 		tunnel := l.tunnel()
@@ -105,9 +97,6 @@ func (l lowering) programDomain() {
 	}
 	l.directDomain()
 }
-
-// tunnelMTU is the largest packet that fits into the tunnel: what ports have, or more.
-func (l lowering) tunnelMTU() int { return l.n.MTU }
 
 // forwards has the host forward for a link of Weft's: programs ask its routes for the way
 // of tunnel packets, and only for a link that forwards they get an answer
@@ -162,9 +151,9 @@ func farName(p dataplane.Port) string { return "wb" + p.Device[2:] }
 // programsChanged is changed for a network that programs forward for.
 func (l lowering) programsChanged(d dataplane.NetworkDelta, nodes map[overlay.NodeName]struct{}) {
 	l.Programs[l.n.Name] = ""
-	each(d.Ports, l.n.Ports, func(_ overlay.EndpointName, p dataplane.Port) { l.programPort(p) })
+	d.Ports.Among(l.n.Ports, func(_ overlay.EndpointName, p dataplane.Port) { l.programPort(p) })
 	if l.n.Kind == overlay.Routed {
-		ofNodes(nodes, l.n.Routes, func(r dataplane.Route) overlay.NodeName { return r.Node }, l.programRoute)
+		dataplane.OfNodes(nodes, l.n.Routes, func(r dataplane.Route) overlay.NodeName { return r.Node }, l.programRoute)
 	}
 }
 

@@ -10,6 +10,20 @@ import (
 // routedDomain adds the vxlan link, which routes lead to, and the answer to
 // addresses that nobody has.
 func (l lowering) routedDomain() {
+	l.forwardPackets()
+	if l.n.Encapsulation != overlay.EncapNone {
+		vx := l.tunnel()
+		vx.MAC = l.n.VTEPMAC
+		l.Links[l.link(tunnelName)] = vx
+	}
+	l.directDomain()
+	for _, g := range l.n.Gateways {
+		l.Routes[RouteKey{NS: l.ns, Prefix: g.Masked()}] = Route{Unreachable: true, Protocol: Protocol}
+	}
+}
+
+// forwardPackets has the domain be a router.
+func (l lowering) forwardPackets() {
 	l.sysctls(
 		"net/ipv4/ip_forward", "1",
 		"net/ipv6/conf/all/forwarding", "1",
@@ -22,15 +36,6 @@ func (l lowering) routedDomain() {
 		"net/ipv4/conf/all/send_redirects", "0",
 		"net/ipv4/conf/default/send_redirects", "0",
 	)
-	if l.n.Encapsulation != overlay.EncapNone {
-		vx := l.tunnel()
-		vx.MAC = l.n.VTEPMAC
-		l.Links[l.link(tunnelName)] = vx
-	}
-	l.directDomain()
-	for _, g := range l.n.Gateways {
-		l.Routes[RouteKey{NS: l.ns, Prefix: g.Masked()}] = Route{Unreachable: true, Protocol: Protocol}
-	}
 }
 
 // route leads to another node's block, as flannel does (RFC 7348 has no word

@@ -34,7 +34,7 @@ func restartsLoseNothing(t *testing.T, plane overlay.PlaneName) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	for range testenv.Rounds(10, 500) {
+	for range testenv.Rounds(20, 500) {
 		victims := s.hosts()
 		random.Shuffle(len(victims), func(i, j int) { victims[i], victims[j] = victims[j], victims[i] })
 		victims = victims[:1+random.IntN(len(victims))]
