@@ -40,7 +40,7 @@ func (l *Lab) build(ctx context.Context) error {
 	return nil
 }
 
-// buildUnderlay makes a bridge for each segment and returns the segments' MTUs.
+// buildUnderlay makes a bridge for each segment that is no cable, and returns the segments' MTUs.
 func (l *Lab) buildUnderlay() (mtu map[string]int, err error) {
 	u := l.Underlay()
 	if err := netns.Create(u.path); err != nil {
@@ -54,6 +54,9 @@ func (l *Lab) buildUnderlay() (mtu map[string]int, err error) {
 		mtu[s.Name] = defaultMTU
 		if s.MTU != 0 {
 			mtu[s.Name] = s.MTU
+		}
+		if s.Cable {
+			continue // it is made with its first NIC
 		}
 		if err := u.Do(func() error { return addBridge(s.Name, mtu[s.Name]) }); err != nil {
 			return nil, fmt.Errorf("segment %s: %w", s.Name, err)
@@ -102,7 +105,11 @@ func (l *Lab) buildMachine(m Machine, mtu map[string]int) error {
 	}
 	for i, nic := range m.NICs {
 		device := fmt.Sprintf("eth%d", i)
-		if err := l.plug(h, device, nic.Segment, mtu[nic.Segment]); err != nil {
+		plug := l.plug
+		if l.topology.cable(nic.Segment) {
+			plug = l.plugCable
+		}
+		if err := plug(h, device, nic.Segment, mtu[nic.Segment]); err != nil {
 			return fmt.Errorf("%s: %w", device, err)
 		}
 		if err := h.Do(func() error { return configure(device, nic.Addresses) }); err != nil {

@@ -24,6 +24,9 @@ type Segment struct {
 	Name string
 	// MTU of the NICs on the segment, in bytes; 0 is 1500.
 	MTU int
+	// Cable makes the segment a veth pair between exactly two NICs, without a bridge:
+	// the shortest way there is, for measurements.
+	Cable bool
 }
 
 // Machine is a host or a router.
@@ -89,6 +92,11 @@ func (t Topology) Validate() error {
 	}
 	segments, machines := map[string]bool{}, map[string]bool{underlay: true}
 	for _, s := range t.Segments {
+		if n := t.plugged(s.Name); s.Cable && n != 2 {
+			wrong("segment %s: a cable has 2 ends, not %d", s.Name, n)
+		}
+	}
+	for _, s := range t.Segments {
 		if !shortName.MatchString(s.Name) || segments[s.Name] {
 			wrong("segment %q: want 1 to 8 lower-case letters and digits, once", s.Name)
 		}
@@ -107,6 +115,23 @@ func (t Topology) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// plugged counts the NICs on a segment.
+func (t Topology) plugged(segment string) (n int) {
+	for _, m := range t.Machines {
+		for _, nic := range m.NICs {
+			if nic.Segment == segment {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// cable says whether a segment is one.
+func (t Topology) cable(segment string) bool {
+	return slices.ContainsFunc(t.Segments, func(s Segment) bool { return s.Name == segment && s.Cable })
 }
 
 func (m Machine) validate(segments map[string]bool) (errs []error) {
