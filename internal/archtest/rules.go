@@ -63,6 +63,12 @@ func arrowTable() map[string][]string {
 		"lab":   {"overlay", "internal/netns"},
 		// The demo decodes what it captures.
 		"lab/demo": {"overlay", "lab", "trace", "internal/netns"},
+		// bench has the results, probe measures, and course builds what is compared, with
+		// planes that it tells of more nodes than there are.
+		"bench":         {},
+		"bench/probe":   {"internal/netns"},
+		"bench/course":  {"overlay", "plan", "dataplane/kernel", "dataplane/ebpf", "lab", "bench", "bench/probe"},
+		"bench/compare": {"bench/course"},
 		"agent": {
 			"overlay", "store", "store/memstore", "api", "api/identity", "api/agentapi", "plan", "control", "trace",
 			"dataplane", "dataplane/nft", "dataplane/kernel", "dataplane/ebpf", "dataplane/user", "internal/files", "internal/netns",

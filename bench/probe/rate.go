@@ -1,0 +1,54 @@
+package probe
+
+import "fmt"
+
+// trials bounds the search for a rate; it ends sooner when it knows the rate to
+// precision.
+const (
+	trials    = 12
+	precision = 0.04
+)
+
+// search finds the highest rate at which no more than a share of the packets gets
+// lost. trial sends at a rate in packets per second, or as fast as it can for 0.
+//
+// Most ways push back: the sender does all the work up to the receiver's socket
+// itself, and loses nothing at full speed. For the others, the rate that arrived then
+// is the first guess.
+func search(loss float64, trial func(rate float64) (Packets, error)) (Packets, error) {
+	p, err := trial(0)
+	if err != nil || p.Lost() <= loss && p.Received > 0 {
+		return p, err
+	}
+	low, high, guess := 0.0, p.offered(), p.PerSecond()
+	var best Packets
+	for range trials {
+		if guess <= low || guess >= high {
+			guess = (low + high) / 2
+		}
+		if p, err = trial(guess); err != nil {
+			return p, err
+		}
+		if p.Lost() <= loss && p.Received > 0 {
+			low, best = guess, p
+		} else {
+			high = guess
+		}
+		if high-low <= precision*high {
+			break
+		}
+		guess = 0
+	}
+	if low == 0 {
+		return best, fmt.Errorf("send UDP: more than %g %% get lost even at %.0f packets/s", 100*loss, high)
+	}
+	return best, nil
+}
+
+// offered is the rate at which they were sent.
+func (p Packets) offered() float64 {
+	if p.Clock <= 0 {
+		return 0
+	}
+	return float64(p.Sent) / p.Clock.Seconds()
+}

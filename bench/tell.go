@@ -1,0 +1,78 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Text writes the report as tables for a terminal.
+func (r *Report) Text(w io.Writer) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s\n", r.circumstances())
+	for i := range r.Parts {
+		p := &r.Parts[i]
+		fmt.Fprintf(&b, "\n%s\n", p.title())
+		if err := p.grid().text(&b); err != nil {
+			return err
+		}
+	}
+	if g := verdicts(r.Verdicts()); g != nil {
+		fmt.Fprintln(&b)
+		if err := g.text(&b); err != nil {
+			return err
+		}
+	}
+	for _, name := range r.leftOut() {
+		fmt.Fprintf(&b, "\nleft out: %s: %s\n", name, r.LeftOut[name])
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// Markdown returns the report's tables as Markdown.
+func (r *Report) Markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "    %s\n\n%s.\n", r.Command, r.circumstances())
+	for i := range r.Parts {
+		p := &r.Parts[i]
+		fmt.Fprintf(&b, "\n**%s**", p.Name)
+		if p.About != "" {
+			fmt.Fprintf(&b, ": %s", p.About)
+		}
+		b.WriteString("\n\n")
+		p.grid().markdown(&b)
+	}
+	if g := verdicts(r.Verdicts()); g != nil {
+		b.WriteString("\n")
+		g.markdown(&b)
+	}
+	for _, name := range r.leftOut() {
+		fmt.Fprintf(&b, "\nLeft out: %s: %s.\n", name, r.LeftOut[name])
+	}
+	return b.String()
+}
+
+// JSON writes the report with the figures of every round.
+func (r *Report) JSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	e.SetEscapeHTML(false)
+	return e.Encode(r)
+}
+
+func (p *Part) title() string {
+	if p.About == "" {
+		return p.Name
+	}
+	return p.Name + ": " + p.About
+}
+
+// circumstances are what figures are worth nothing without.
+func (r *Report) circumstances() string {
+	text := fmt.Sprintf("%s, %s, %d CPUs of %s; medians and quartiles of %d rounds, %v each, TCP with %s; CPUs busy with other things before: %.2f",
+		r.Began.UTC().Format("2006-01-02"), r.Machine.Kernel, r.Machine.CPUs, r.Machine.CPU, r.Rounds, r.Span, r.Congestion, r.Busy)
+	return text
+}
