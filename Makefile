@@ -30,8 +30,16 @@ soak: ## the long form: many faults, long fuzzing (an hour or more; root)
 	@WEFT_TEST_LONG=1 test/unit -count=1 -timeout=120m
 	@test/fuzz $(or $(FUZZTIME),5m)
 
-bench: ## the benchmarks (PKG=./plan for some)
-	go test -run='^$$' -bench=. -benchmem $(or $(PKG),./...)
+ifeq ($(PKG),)
+bench: ## Weft's speed beside others', 15 minutes (root; ARGS='-h' for more; PKG=./plan: Go's benchmarks there)
+	@test/setup bench
+	@$(MAKE) --no-print-directory build
+	@go build -modfile=tools/go.mod -o bin/wireguard-go golang.zx2c4.com/wireguard
+	@go run ./bench/compare $(ARGS)
+else
+bench:
+	go test -run='^$$' -bench=. -benchmem $(PKG)
+endif
 
 clean: ## remove what was built
 	rm -rf bin .cache
