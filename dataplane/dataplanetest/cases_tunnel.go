@@ -122,23 +122,40 @@ func withTOS(b []byte, tos uint8) []byte {
 	return p.with(p.ttl, tos)
 }
 
-// RFC 6040: outside what is inside, and back.
-func congestion(x *exam) {
-	const capable, marked = 2, 3
-	a, c := x.alice(), x.carol()
-	out := x.sent(a, c)
-	out.TOS = capable
-	wire := x.tunnelled(a, c)
-	wire.TOS = capable
-	want := x.to(c.node, a, ping(wire))
-	want.Bytes = withTOS(want.Bytes, capable)
-	x.send(a.place(), ping(out), want)
+// lost is in marksInside where a packet is.
+const lost = 0xff
 
-	wire, in := x.tunnelled(c, a), x.received(c, a)
-	wire.TOS, in.TOS = capable, marked
-	x.send(Underlay, withTOS(x.from(c.node, blue, ping(wire)), marked), x.at(a, ping(in)))
-	wire.TOS = 0
-	x.drop(Underlay, withTOS(x.from(c.node, blue, ping(wire)), marked), overlay.DropMalformed)
+// marksInside is the ECN that a packet comes out with, by what it had inside and outside, as RFC
+// 6040 section 4.2 has it.
+var marksInside = [4][4]uint8{
+	incapable: {incapable, incapable, incapable, lost},
+	capable1:  {capable1, capable1, capable1, congested},
+	capable0:  {capable0, capable1, capable0, congested},
+	congested: {congested, congested, congested, congested},
+}
+
+// ECN goes outside, and what routers say comes back inside; DSCP is everybody's own.
+func congestion(x *exam) {
+	const dscp, another = 0x28, 0xb8
+	a, c := x.alice(), x.carol()
+	for inside, row := range marksInside {
+		out, wire := x.sent(a, c), x.tunnelled(a, c)
+		out.TOS, wire.TOS = dscp|uint8(inside), dscp|uint8(inside)
+		want := x.to(c.node, a, ping(wire))
+		want.Bytes = withTOS(want.Bytes, uint8(inside))
+		x.send(a.place(), ping(out), want)
+
+		for outside, ecn := range row {
+			wire, in := x.tunnelled(c, a), x.received(c, a)
+			wire.TOS, in.TOS = dscp|uint8(inside), dscp|ecn
+			b := withTOS(x.from(c.node, blue, ping(wire)), another|uint8(outside))
+			if ecn == lost {
+				x.drop(Underlay, b, overlay.DropMalformed)
+			} else {
+				x.send(Underlay, b, x.at(a, ping(in)))
+			}
+		}
+	}
 }
 
 func groupSource(x *exam) {

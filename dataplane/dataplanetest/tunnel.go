@@ -13,6 +13,9 @@ import (
 // ECN, the lower two bits of TOS (RFC 3168 section 5).
 const (
 	ecnMask   = 3
+	incapable = 0 // Not-ECT
+	capable1  = 1 // ECT(1)
+	capable0  = 2 // ECT(0)
 	congested = 3 // CE
 )
 
@@ -93,20 +96,33 @@ func rightChecksum(outer ipPacket) bool {
 	return packet.TransportChecksum(outer.src, outer.dst, packet.ProtoUDP, segment) == 0
 }
 
-// passMark copies a congestion mark to the packet inside, if it takes one (RFC 6040
-// section 4.2, the column of CE).
-func passMark(f frame, outer uint8) (frame, error) {
+// passMark gives the packet inside, if there is one, the ECN that it has to have by that
+// outside.
+func passMark(f frame, outside uint8) (frame, error) {
 	p, ok := f.ip()
-	switch {
-	case outer != congested || !ok:
+	if !ok {
 		return f, nil
-	case p.tos&ecnMask == 0:
-		return frame{}, errCongestion
+	}
+	ecn, err := innerECN(p.tos&ecnMask, outside)
+	if err != nil || ecn == p.tos&ecnMask {
+		return f, err
 	}
 	head := f.bytes[:len(f.bytes)-len(f.body)]
-	f.body = p.with(p.ttl, p.tos|congested)
+	f.body = p.with(p.ttl, p.tos&^ecnMask|ecn)
 	f.bytes = slices.Concat(head, f.body)
 	return f, nil
+}
+
+// innerECN is the table of RFC 6040 section 4.2. Linux logs where that has a (!), and does the
+// same (include/net/inet_ecn.h, INET_ECN_decapsulate).
+func innerECN(inside, outside uint8) (uint8, error) {
+	switch {
+	case outside == congested && inside == incapable:
+		return inside, errCongestion
+	case outside == congested, outside == capable1 && inside == capable0:
+		return outside, nil
+	}
+	return inside, nil
 }
 
 // encapsulate is the delivery of a frame to a member. The ECN of the packet inside

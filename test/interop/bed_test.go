@@ -50,6 +50,7 @@ func (h *host) run(argv ...string) {
 // pair is two hosts with a network on them.
 type pair struct {
 	testing.TB
+	wire     string // the namespace with the underlay's bridge
 	hosts    [2]*host
 	spec     overlay.NetworkSpec
 	snapshot *overlay.Snapshot
@@ -58,8 +59,8 @@ type pair struct {
 // newPair makes the hosts. Nobody's device fills in checksums: what is on the wire is final.
 func newPair(t testing.TB, spec overlay.NetworkSpec) *pair {
 	t.Helper()
-	p := &pair{TB: t}
 	wire := testenv.Namespace(t)
+	p := &pair{TB: t, wire: wire}
 	testenv.Run(t, wire, "ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
 	testenv.Run(t, wire, "ip", "link", "set", "br0", "up")
 	for i := range p.hosts {
@@ -159,18 +160,15 @@ func (p *pair) blocks(h *host) []netip.Prefix {
 	}
 }
 
-// state is what a host with Weft should forward.
-func (p *pair) state(h *host) dataplane.State {
+// network is the network as a host should have it.
+func (p *pair) network(h *host) dataplane.Network {
 	p.Helper()
 	s := plan.For(h.name, p.snapshot)
 	if len(s.Problems) > 0 {
 		p.Fatalf("the network cannot be: %v", s.Problems)
 	}
-	return s
+	return s.Networks[name]
 }
-
-// network is the network as a host should have it.
-func (p *pair) network(h *host) dataplane.Network { return p.state(h).Networks[name] }
 
 // scratch is a folder for a host's own files.
 func (h *host) scratch(what string) string { return filepath.Join(h.TempDir(), what) }

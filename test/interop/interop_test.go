@@ -55,7 +55,7 @@ func TestInterop(t *testing.T) {
 func (p *pair) converse() {
 	p.Helper()
 	a, b := p.hosts[0], p.hosts[1]
-	wire, workload := listen(p, a.ns), listen(p, a.workload)
+	wire, workload := listen(p, a.ns, "eth0"), listen(p, a.workload, "eth0")
 	for _, f := range families {
 		p.ping(a, b, f)
 		p.ping(b, a, f)

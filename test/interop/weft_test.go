@@ -17,13 +17,17 @@ func weft(plane overlay.PlaneName) func(p *pair, h *host) {
 	return func(p *pair, h *host) {
 		p.Helper()
 		h.connect("eth0")
-		s := p.state(h)
-		n := s.Networks[name]
-		n.Plane = plane
-		s.Networks[name] = n
-		if err := h.plane(plane).Apply(context.Background(), s, nil); err != nil {
-			p.Fatal(err)
-		}
+		h.forward(plane, p.network(h))
+	}
+}
+
+// forward has a plane of the host's own forward a network.
+func (h *host) forward(plane overlay.PlaneName, n dataplane.Network) {
+	h.Helper()
+	n.Plane = plane
+	s := dataplane.State{Node: h.name, Generation: 1, Networks: map[overlay.NetworkName]dataplane.Network{name: n}}
+	if err := h.plane(plane).Apply(context.Background(), s, nil); err != nil {
+		h.Fatal(err)
 	}
 }
 

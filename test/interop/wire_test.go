@@ -23,10 +23,10 @@ type capture struct {
 	*trace.Capture
 }
 
-// listen captures on eth0 in a namespace.
-func listen(t testing.TB, ns string) capture {
+// listen captures on a device in a namespace.
+func listen(t testing.TB, ns, device string) capture {
 	t.Helper()
-	c, err := trace.Open(trace.Options{Interface: "eth0", Enter: func(f func() error) error { return netns.Do(ns, f) }})
+	c, err := trace.Open(trace.Options{Interface: device, Enter: func(f func() error) error { return netns.Do(ns, f) }})
 	if err != nil {
 		t.Fatal(err)
 	}

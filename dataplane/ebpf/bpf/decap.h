@@ -167,7 +167,7 @@ static __always_inline int dress(struct __sk_buff *skb, struct scratch *s, struc
 	if (t->ip.version == 4)
 		put_v4(outer, &t->ip.src, &t->ip.dst, t->ip.tos, len, IPPROTO_UDP);
 	else
-		put_v6(outer, &t->ip.src, &t->ip.dst, t->ip.tos, len, IPPROTO_UDP);
+		put_v6(outer, &t->ip.src, &t->ip.dst, t->ip.tos, len, IPPROTO_UDP, 0);
 	t->udp.len = bpf_htons(bpf_ntohs(t->udp.len) - t->options);
 	t->udp.check = 0;
 	return bpf_skb_store_bytes(skb, ETH_HLEN, outer,
@@ -176,15 +176,26 @@ static __always_inline int dress(struct __sk_buff *skb, struct scratch *s, struc
 	       bpf_skb_store_bytes(skb, at, &vxlan, sizeof(vxlan), 0);
 }
 
-/* mark_inside passes a congestion mark on to the packet inside; false if that takes none
- * (RFC 6040 section 4.2). */
-static __always_inline int mark_inside(struct __sk_buff *skb, struct packet *p)
+/* inner_ecn is what a packet inside gets for its ECN, by that outside (RFC 6040 section 4.2);
+ * false for one that was marked and does not understand it. */
+static __always_inline int inner_ecn(__u8 outside, __u8 *inside)
 {
-	__u8 tos = p->tos | ECN, byte;
-
-	if (!(p->tos & ECN))
+	if (outside == ECN_CE && *inside == ECN_NONE)
 		return 0;
-	if ((p->tos & ECN) == ECN)
+	if (outside == ECN_CE || (outside == ECN_ECT1 && *inside == ECN_ECT0))
+		*inside = outside;
+	return 1;
+}
+
+/* mark_inside passes on to the packet inside what a router has said outside. */
+static __always_inline int mark_inside(struct __sk_buff *skb, struct packet *p, __u8 outside)
+{
+	__u8 ecn = p->tos & ECN, tos, byte;
+
+	if (!inner_ecn(outside, &ecn))
+		return 0;
+	tos = (p->tos & ~ECN) | ecn;
+	if (tos == p->tos)
 		return 1;
 	if (p->version == 4) {
 		if (bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), bpf_htons(0x4500 | p->tos),
@@ -194,7 +205,7 @@ static __always_inline int mark_inside(struct __sk_buff *skb, struct packet *p)
 	}
 	if (load(skb, ETH_HLEN + 1, &byte, 1))
 		return 0;
-	byte |= ECN << 4;
+	byte = (byte & 0x0f) | tos << 4;
 	return !bpf_skb_store_bytes(skb, ETH_HLEN + 1, &byte, 1, 0);
 }
 
@@ -229,7 +240,7 @@ static __always_inline int unwrap(struct __sk_buff *skb, struct scratch *s, stru
 	if (bpf_skb_adjust_room(skb, -(__s32)t->skip, BPF_ADJ_ROOM_MAC, flags) ||
 	    bpf_skb_store_bytes(skb, 0, &eth, sizeof(eth), 0) || !parse(skb, &s->frame))
 		return drop(t->vni, DROP_MALFORMED);
-	if ((t->ip.tos & ECN) == ECN && s->frame.is_ip && !mark_inside(skb, &s->frame.ip))
+	if (s->frame.is_ip && !mark_inside(skb, &s->frame.ip, t->ip.tos & ECN))
 		return drop(t->vni, DROP_MALFORMED);
 	if (n->flags & NETWORK_ROUTED)
 		return route_from_member(skb, s, t->vni, n);

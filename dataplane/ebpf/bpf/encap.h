@@ -7,7 +7,13 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define OUTER_TTL 64
+
+/* ECN, the lower bits of TOS (RFC 3168 section 5). */
 #define ECN 3
+#define ECN_NONE 0
+#define ECN_ECT1 1
+#define ECN_ECT0 2
+#define ECN_CE 3
 
 /* RFC 7348 section 5. */
 struct vxlan {
@@ -49,9 +55,9 @@ static __always_inline __u32 mix(__u32 hash, __u32 word)
 	return hash ^ hash >> 15;
 }
 
-/* entropy is the outer source port: a hash of the flow inside, from the dynamic
- * ports (RFC 7348 section 5). Fragments have no ports, so none count for those. */
-static __always_inline __be16 entropy(struct __sk_buff *skb, const struct frame *f)
+/* entropy is a hash of the flow inside, by which routers may spread tunnel packets. Fragments
+ * have no ports, so none count for those. */
+static __always_inline __u32 entropy(struct __sk_buff *skb, const struct frame *f)
 {
 	__u32 hash = 0x77656674, ports = 0, i;
 	const struct packet *p = &f->ip;
@@ -66,7 +72,20 @@ static __always_inline __be16 entropy(struct __sk_buff *skb, const struct frame 
 		for (i = 0; i < 6; i++)
 			hash = mix(hash, f->src.byte[i] << 8 | f->dst.byte[i]);
 	}
-	return bpf_htons(49152 + hash % 16384);
+	return hash;
+}
+
+/* source_port is one of the dynamic ports (RFC 7348 section 5). */
+static __always_inline __be16 source_port(__u32 entropy)
+{
+	return bpf_htons(49152 + entropy % 16384);
+}
+
+/* flow_label: RFC 6438 section 3. Of GRE and IP packets it is all that there is to tell
+ * flows by. */
+static __always_inline __u32 flow_label(__u32 entropy)
+{
+	return entropy >> 12;
 }
 
 /* ECN of the packet inside goes outside; a mark that is there already stays inside
@@ -75,7 +94,7 @@ static __always_inline __u8 outer_tos(const struct frame *f)
 {
 	__u8 ecn = f->is_ip ? f->ip.tos & ECN : 0;
 
-	return ecn == ECN ? 2 : ecn;
+	return ecn == ECN_CE ? ECN_ECT0 : ecn;
 }
 
 static __always_inline __u32 put_v4(__u8 *at, const struct address *src, const struct address *dst, __u8 tos, __u32 len,
@@ -99,14 +118,15 @@ static __always_inline __u32 put_v4(__u8 *at, const struct address *src, const s
 }
 
 static __always_inline __u32 put_v6(__u8 *at, const struct address *src, const struct address *dst, __u8 tos, __u32 len,
-				    __u8 protocol)
+				    __u8 protocol, __u32 label)
 {
 	struct ipv6hdr *ip = (struct ipv6hdr *)at;
 
 	ip->version = 6;
 	ip->priority = tos >> 4;
-	ip->flow_lbl[0] = tos << 4;
-	ip->flow_lbl[1] = ip->flow_lbl[2] = 0;
+	ip->flow_lbl[0] = tos << 4 | label >> 16;
+	ip->flow_lbl[1] = label >> 8;
+	ip->flow_lbl[2] = label;
 	ip->payload_len = bpf_htons(len - sizeof(*ip));
 	ip->nexthdr = protocol;
 	ip->hop_limit = OUTER_TTL;
@@ -225,7 +245,8 @@ static __always_inline int wrap(struct __sk_buff *skb, struct scratch *s, __u32 
 	const __u32 l3 = v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 	const __u32 tag = skb->vlan_present ? sizeof(struct tag) : 0;
 	const __u32 inner = carries_frames(n) ? ETH_HLEN + tag : 0;
-	const __be16 tpid = skb->vlan_proto, tci = bpf_htons(skb->vlan_tci), from = entropy(skb, f);
+	const __be16 tpid = skb->vlan_proto, tci = bpf_htons(skb->vlan_tci);
+	const __u32 flow = entropy(skb, f);
 	const __u32 room = l3 + shim_len(n) + inner;
 	const __u8 protocol = outer_protocol(n, f);
 	__u8 *out = s->outer.byte;
@@ -239,10 +260,10 @@ static __always_inline int wrap(struct __sk_buff *skb, struct scratch *s, __u32 
 		return -1;
 	len = skb->len - ETH_HLEN;
 	out += put_eth(out, &nobody, &nobody, v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP));
-	out += v6 ? put_v6(out, &n->local, vtep, outer_tos(f), len, protocol) :
+	out += v6 ? put_v6(out, &n->local, vtep, outer_tos(f), len, protocol, flow_label(flow)) :
 		    put_v4(out, &n->local, vtep, outer_tos(f), len, protocol);
 	if (is_udp(n)) {
-		out += put_udp(out, from, n->udp_port, len - l3);
+		out += put_udp(out, source_port(flow), n->udp_port, len - l3);
 		out += n->encapsulation == ENCAP_VXLAN ? put_vxlan(out, vni) : put_geneve(out, vni);
 	} else if (n->encapsulation == ENCAP_GRE) {
 		out += put_gre(out, vni, inner ? ETH_P_TEB_BE : f->type);

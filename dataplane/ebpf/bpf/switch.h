@@ -16,7 +16,7 @@ enum origin {
 static __always_inline int to_vtep(struct __sk_buff *skb, struct scratch *s, __u32 vni, const struct network *n,
 				   const struct address *vtep, const struct mac *dst, const struct mac *src)
 {
-	__be16 from = entropy(skb, &s->frame);
+	__be16 from = source_port(entropy(skb, &s->frame));
 
 	if (wrap(skb, s, vni, n, vtep, dst, src))
 		return drop(vni, DROP_MALFORMED);
