@@ -90,7 +90,7 @@ func makeWays(ctx context.Context, g *ground, o Options, r *bench.Report, all []
 		ways = append(ways, w)
 	}
 	if len(ways) == 0 {
-		return nil, fmt.Errorf("no way is called %s", strings.Join(o.Ways, " or "))
+		return nil, errors.New("nothing is left to measure between hosts")
 	}
 	return openAll(ctx, o, ways)
 }

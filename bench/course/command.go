@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,8 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.IntVar(&o.Rounds, "rounds", 7, "how often")
 	flags.DurationVar(&o.Span, "span", 300*time.Millisecond, "for how long each measurement sends")
 	flags.StringVar(&o.Congestion, "congestion", probe.DefaultCongestion, "congestion control of TCP")
+	flags.IntVar(&o.Many, "many", 100_000, "remote endpoints of the larger network in part scale")
+	peers := flags.String("peers", "2,16,64,256", "peers that broadcasts go to in part flood")
 	write := flags.String("write", "", "`folder` of documents: write performance.json and performance.svg there, and the tables into performance.md")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
@@ -39,6 +42,14 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		o.Command += fmt.Sprintf(" ARGS=%q", strings.Join(args, " "))
 	}
 	o.Parts, o.Ways = list(*parts), list(*ways)
+	for _, text := range list(*peers) {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			fmt.Fprintf(stderr, "compare: -peers %q: want numbers with commas between them\n", *peers)
+			return 2
+		}
+		o.Peers = append(o.Peers, n)
+	}
 	if err := o.tell(ctx, stdout, *write); err != nil {
 		fmt.Fprintln(stderr, "compare:", err)
 		return 1

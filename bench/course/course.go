@@ -47,6 +47,10 @@ type Options struct {
 	Span   time.Duration
 	// Congestion is the congestion control of TCP.
 	Congestion string
+	// Many is how many remote endpoints the larger network of partScale has.
+	Many int
+	// Peers are how many peers broadcasts of partFlood go to, at most 1000.
+	Peers []int
 	// Progress gets a line for each thing that is begun.
 	Progress io.Writer
 }
@@ -72,11 +76,20 @@ func (o *Options) check() error {
 			return fmt.Errorf("there is no part %q; want some of %s", p, strings.Join(Parts(), ", "))
 		}
 	}
+	for _, w := range o.Ways {
+		if !slices.ContainsFunc(waysBetween(), func(n named) bool { return strings.Contains(n.name, w) }) {
+			return fmt.Errorf("no way is called %s", w)
+		}
+	}
 	switch {
 	case len(o.Parts) == 0:
 		return fmt.Errorf("nothing to measure; want some of %s", strings.Join(Parts(), ", "))
 	case o.Rounds < 1:
 		return fmt.Errorf("%d rounds: want at least 1", o.Rounds)
+	case o.Many <= few || o.Many > mostEndpoints:
+		return fmt.Errorf("%d remote endpoints: want %d to %d", o.Many, few+1, mostEndpoints)
+	case slices.ContainsFunc(o.Peers, func(n int) bool { return n < 1 || n > mostPeers }):
+		return fmt.Errorf("peers %v: want 1 to %d", o.Peers, mostPeers)
 	case o.Span <= 0 || o.Span > probe.MaxSpan:
 		return fmt.Errorf("measure for %v: want up to %v", o.Span, probe.MaxSpan)
 	}

@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	few  = 10
-	many = 100_000
+	// few is how many remote endpoints the smaller network has; mostEndpoints find
+	// addresses in a network's subnet.
+	few           = 10
+	mostEndpoints = 1<<17 - 1000
 	// updates is how many single changes are timed in the large network.
 	updates = 200
 )
@@ -34,7 +36,7 @@ func scale(ctx context.Context, o Options, r *bench.Report, g *ground) (err erro
 	c.putNode("far", netip.MustParsePrefix("203.0.113.1/24"))
 	var ways []way
 	var loads []map[string]float64
-	for i, n := range []int{few, many} {
+	for i, n := range []int{few, o.Many} {
 		o.say("load %d remote endpoints", n)
 		w, load, err := c.gather(ctx, g, 16+16*i, n)
 		if err != nil {

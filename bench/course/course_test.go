@@ -1,0 +1,229 @@
+package course
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"weft/bench"
+	"weft/internal/testenv"
+	"weft/lab"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// programs builds Weft's, and wireguard-go.
+func programs(t *testing.T) string {
+	t.Helper()
+	bin := t.TempDir()
+	for _, argv := range [][]string{
+		{"go", "build", "-o", bin, "../../cmd/weft", "../../cmd/weftd"},
+		{"go", "build", "-modfile=../../tools/go.mod", "-o", filepath.Join(bin, "wireguard-go"), "golang.zx2c4.com/wireguard"},
+	} {
+		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", strings.Join(argv, " "), err, out)
+		}
+	}
+	return bin
+}
+
+// short is a comparison that takes a moment, and says nothing of speed.
+func short(t *testing.T) Options {
+	t.Helper()
+	testenv.NeedRoot(t)
+	testenv.Need(t, "ip", "bridge", "sysctl", "ethtool", "ovs-vswitchd", "ovs-vsctl")
+	return Options{
+		Lab: testenv.Name(t, "course"), Command: "a test", Congestion: "cubic", Progress: t.Output(),
+		Rounds: 2, Span: 10 * time.Millisecond, Many: 500, Peers: []int{2, 5},
+	}
+}
+
+// Every way is there, in every setting and part, and has all its figures.
+func TestCompare(t *testing.T) {
+	t.Parallel()
+	o := short(t)
+	o.Bin, o.Parts = programs(t), Parts()
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.LeftOut) > 0 || r.Machine.CPUs < 2 || !strings.HasPrefix(r.Machine.Kernel, "Linux ") {
+		t.Errorf("left out: %v; machine: %+v", r.LeftOut, r.Machine)
+	}
+	for name, ways := range map[string]int{
+		"offloads on": 13, "offloads off": 13, "nic": 13, "one host": 3, "many endpoints": 2, "broadcast": 4,
+	} {
+		at := slices.IndexFunc(r.Parts, func(p bench.Part) bool { return p.Name == name })
+		if at < 0 || len(r.Parts[at].Series) != ways {
+			t.Errorf("%s: not measured, or not with %d ways", name, ways)
+			continue
+		}
+		complete(t, r.Parts[at])
+	}
+	if got := len(r.Verdicts()); got != 2*len(targets)+1+3 {
+		t.Errorf("%d targets were judged", got)
+	}
+}
+
+// complete holds that a part has figures of all its ways, measures and rounds. CPU time
+// is counted in steps longer than these measurements take.
+func complete(t *testing.T, p bench.Part) {
+	t.Helper()
+	for _, s := range p.Series {
+		for _, m := range p.Measures {
+			values, once := s.Values[m.ID], m == measureLoad || m == measureUpdate
+			if len(values) != 2 && !once || len(values) == 0 {
+				t.Errorf("%s: %s: %s: %d figures", p.Name, s.Way, m.ID, len(values))
+			}
+			cost := m.ID == idTCPCost || m.ID == idUDPCost || m.ID == "cost"
+			if !cost && slices.ContainsFunc(values, func(v float64) bool { return v <= 0 }) {
+				t.Errorf("%s: %s: %s: %v", p.Name, s.Way, m.ID, values)
+			}
+		}
+	}
+}
+
+// A setting decides how large packets on the cable are.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	o := short(t)
+	if err := on(t.Context(), o, func(g *ground) (err error) {
+		ways, err := makeWays(t.Context(), g, o, &bench.Report{LeftOut: map[string]string{}}, waysBetween()[:3])
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, closeAll(ways)) }()
+		for _, s := range settings {
+			if err := s.apply(t.Context(), g); err != nil {
+				return err
+			}
+			for _, w := range ways {
+				size, err := frameSize(g.Host("b"), func() error { _, err := w.Streams(1); return err })
+				if err != nil {
+					return err
+				}
+				if whole := size > 1514; whole != (s.segments == "on") {
+					t.Errorf("%s: %s: frames of %.0f bytes", s.name, w.name, size)
+				}
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
+// frameSize is the mean size of what comes to a host while f runs, acknowledgements apart:
+// those go the other way.
+func frameSize(h *lab.Host, f func() error) (float64, error) {
+	count := func() (s netlink.LinkStatistics, err error) {
+		err = h.Do(func() error {
+			link, err := netlink.LinkByName("eth0")
+			if err == nil {
+				s = *link.Attrs().Statistics
+			}
+			return err
+		})
+		return s, err
+	}
+	before, err := count()
+	if err != nil {
+		return 0, err
+	}
+	if err := f(); err != nil {
+		return 0, err
+	}
+	after, err := count()
+	return float64(after.RxBytes-before.RxBytes) / float64(after.RxPackets-before.RxPackets), err
+}
+
+// A way that is cut is found to be.
+func TestACutWay(t *testing.T) {
+	t.Parallel()
+	o := short(t)
+	if err := on(t.Context(), o, func(g *ground) error {
+		w, err := bridgedByHand(t.Context(), g, o)
+		if err != nil {
+			return err
+		}
+		m, err := w.open(t.Context(), o)
+		if err != nil {
+			return err
+		}
+		if err := m.Close(); err != nil {
+			return err
+		}
+		if _, err := g.Host("b").Run(t.Context(), "ip", "link", "set", "hand-vx", "down"); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		m, err = w.open(ctx, o)
+		if err == nil {
+			t.Error("a way that is cut was opened")
+			return m.Close()
+		}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCommandRefuses(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"-rounds 0":            "0 rounds: want at least 1",
+		"-span 2m":             "measure for 2m0s: want up to 1m0s",
+		"-parts on,of":         `there is no part "of"; want some of on, off, nic, node, scale, flood`,
+		"-many 3":              "3 remote endpoints: want 11 to",
+		"-peers 2,many":        `-peers "2,many": want numbers`,
+		"-peers 2,100000":      "want 1 to 1000",
+		"-no-such":             "flag provided but not defined",
+		"-ways carrier-pigeon": "no way is called carrier-pigeon",
+	} {
+		var stdout, stderr bytes.Buffer
+		if code := Command(t.Context(), strings.Fields(args), &stdout, &stderr); code == 0 || !strings.Contains(stderr.String(), want) || stdout.Len() > 0 {
+			t.Errorf("%s: exit code %d, %s, want %s", args, code, stderr.String(), want)
+		}
+	}
+}
+
+// What is written is what the next run replaces.
+func TestWriteReport(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	document := filepath.Join(folder, "performance.md")
+	if err := os.WriteFile(document, []byte("# Speed\n"+bench.Begin+"\n"+bench.End+"\nrest\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := &bench.Report{Command: "make bench", Parts: []bench.Part{{Name: "some part"}}}
+	for range 2 {
+		if err := writeReport(r, folder); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"performance.md", "performance.json", "performance.svg"} {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name != "performance.svg" && strings.Count(string(text), "some part") != 1 {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	if err := writeReport(r, t.TempDir()); err == nil {
+		t.Error("a folder without the document is written into")
+	}
+}
