@@ -95,7 +95,7 @@ func openPrograms(o Options) (*ebpf.Demand, error) {
 	if err := ebpf.Probe(); err != nil {
 		return nil, err
 	}
-	return ebpf.OnDemand(ebpf.Dir(o.RunDir), "/proc/self/ns/net")
+	return ebpf.OnDemand(ebpf.Options{Dir: ebpf.Dir(o.RunDir), Host: "/proc/self/ns/net", Log: o.Log})
 }
 
 // run starts what runs side by side, and ends when one of them fails or ctx ends.

@@ -185,7 +185,7 @@ func (d *daemon) down(ctx context.Context) (err error) {
 	for _, what := range removed {
 		fmt.Fprintf(d.stdout, "removed %s\n", what)
 	}
-	return errors.Join(err, ebpf.Remove(ebpf.Dir(d.config.runDir)))
+	return errors.Join(err, ebpf.Remove(ebpf.Dir(d.config.runDir), "/proc/self/ns/net"))
 }
 
 func versionCommand() *cobra.Command {

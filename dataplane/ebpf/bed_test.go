@@ -21,14 +21,17 @@ import (
 // bed is a host with the plane on it, whose ports' far ends and underlay the test holds.
 type bed struct {
 	*linux.Harness
-	on linux.Host
-	// dir has the pins.
-	dir      string
+	on       linux.Host
+	options  Options
 	programs *Programs
 }
 
-func newBed(t testing.TB, attach overlay.AttachType) *bed {
-	b := &bed{dir: filepath.Join(t.TempDir(), testenv.Name(t, "bpf"))}
+// newBed has its programs attached to the best hook that there is.
+func newBed(t testing.TB, attach overlay.AttachType) *bed { return newBedBy(t, attach, "") }
+
+// newBedBy has its programs attached to this hook.
+func newBedBy(t testing.TB, attach overlay.AttachType, by hook) *bed {
+	b := &bed{options: Options{Dir: filepath.Join(t.TempDir(), testenv.Name(t, "bpf")), hook: by}}
 	b.Harness = linux.New(t, linux.Subject{
 		New: b.plane, Name: overlay.PlaneEBPF, Attach: attach, OnHost: true, Untold: b.programs.Untold(),
 	})
@@ -37,9 +40,10 @@ func newBed(t testing.TB, attach overlay.AttachType) *bed {
 
 // plane makes the plane on a host.
 func (b *bed) plane(t testing.TB, on linux.Host) dataplane.Plane {
-	b.on, b.programs = on, openTested(t, b.dir, on.Namespace)
+	b.options.Host = on.Namespace
+	b.on, b.programs = on, openTested(t, b.options)
 	t.Cleanup(func() {
-		if err := Remove(b.dir); err != nil {
+		if err := Remove(b.options.Dir, on.Namespace); err != nil {
 			t.Error(err)
 		}
 	})
@@ -60,7 +64,7 @@ func (b *bed) another(t testing.TB, p *Programs) dataplane.Plane {
 const room = 256
 
 // openSmall opens the programs with small maps.
-func openSmall(dir, host string) (*Programs, error) {
+func openSmall(o Options) (*Programs, error) {
 	spec, err := loadPrograms()
 	if err != nil {
 		return nil, err
@@ -70,13 +74,13 @@ func openSmall(dir, host string) (*Programs, error) {
 			m.MaxEntries = min(m.MaxEntries, room)
 		}
 	}
-	return open(dir, host, spec)
+	return open(o, spec)
 }
 
 // openTested opens the programs until the test ends.
-func openTested(t testing.TB, dir, host string) *Programs {
+func openTested(t testing.TB, o Options) *Programs {
 	t.Helper()
-	p, err := openSmall(dir, host)
+	p, err := openSmall(o)
 	if err != nil {
 		t.Fatal(err)
 	}

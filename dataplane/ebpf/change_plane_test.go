@@ -34,7 +34,7 @@ func newChanger(t *testing.T) *changer {
 	testenv.Run(t, c.namespace, "ip", "address", "add", "192.0.2.1/24", "dev", "eth0")
 	testenv.Run(t, c.namespace, "ip", "link", "set", "eth0", "up")
 	t.Cleanup(func() {
-		if err := Remove(c.pins); err != nil {
+		if err := Remove(c.pins, c.namespace); err != nil {
 			t.Error(err)
 		}
 	})
@@ -55,7 +55,7 @@ func (c *changer) start() {
 			c.t.Fatal(err)
 		}
 	} else {
-		c.programs = openTested(c.t, c.pins, c.namespace)
+		c.programs = openTested(c.t, Options{Dir: c.pins, Host: c.namespace})
 	}
 	plane, err := kernel.New(kernel.Options{NetnsDir: c.netnsDir, StateDir: c.stateDir, Host: c.namespace, Programs: c.programs})
 	if err != nil {

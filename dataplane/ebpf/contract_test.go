@@ -4,12 +4,20 @@ import (
 	"testing"
 
 	"weft/dataplane/dataplanetest"
+	"weft/internal/testenv"
 	"weft/overlay"
 )
 
 func TestContract(t *testing.T) {
 	t.Parallel()
 	dataplanetest.Run(t, func(t testing.TB) dataplanetest.Harness { return newBed(t, overlay.AttachVeth) })
+}
+
+// Programs forward alike wherever they are attached.
+func TestContractOfFilters(t *testing.T) {
+	t.Parallel()
+	run := []func(*testing.T, func(testing.TB) dataplanetest.Harness){dataplanetest.RunBriefly, dataplanetest.Run}[testenv.Rounds(0, 1)]
+	run(t, func(t testing.TB) dataplanetest.Harness { return newBedBy(t, overlay.AttachVeth, clsact) })
 }
 
 // A virtual machine's port is no worse than a container's.

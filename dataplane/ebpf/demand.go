@@ -2,8 +2,6 @@ package ebpf
 
 import (
 	"context"
-	"errors"
-	"os"
 	"sync"
 
 	"weft/dataplane"
@@ -14,7 +12,7 @@ import (
 // Demand opens programs when a network needs them for the first time: most hosts have none
 // that does, and loading takes a third of a second and memory.
 type Demand struct {
-	dir, host string
+	options Options
 	// opened is closed when programs is set.
 	opened chan struct{}
 
@@ -24,18 +22,19 @@ type Demand struct {
 
 var _ kernel.Programs = (*Demand)(nil)
 
-// OnDemand is Open, but at once only if an earlier run has left pins in dir.
-func OnDemand(dir, host string) (*Demand, error) {
-	d := &Demand{dir: dir, host: host, opened: make(chan struct{})}
-	links, err := os.ReadDir((&Programs{dir: dir}).links())
-	switch {
-	case errors.Is(err, os.ErrNotExist), err == nil && len(links) == 0:
-		return d, nil
-	case err != nil:
-		return nil, err
+// OnDemand is Open, but at once only if an earlier run has left something attached.
+func OnDemand(o Options) (*Demand, error) {
+	d := &Demand{options: o, opened: make(chan struct{})}
+	for _, at := range (&Programs{dir: o.Dir, host: o.Host}).attachers() {
+		found, err := at.all()
+		if err == nil && len(found) > 0 {
+			_, err = d.open()
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	_, err = d.open()
-	return d, err
+	return d, nil
 }
 
 func (d *Demand) open() (*Programs, error) {
@@ -44,7 +43,7 @@ func (d *Demand) open() (*Programs, error) {
 	if d.programs != nil {
 		return d.programs, nil
 	}
-	p, err := Open(d.dir, d.host)
+	p, err := Open(d.options)
 	if err != nil {
 		return nil, err
 	}

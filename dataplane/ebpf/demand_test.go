@@ -19,7 +19,7 @@ func TestDemand(t *testing.T) {
 	testenv.NeedRoot(t)
 	dir, host := t.TempDir(), testenv.Namespace(t)
 	t.Cleanup(func() {
-		if err := Remove(dir); err != nil {
+		if err := Remove(dir, host); err != nil {
 			t.Error(err)
 		}
 	})
@@ -48,7 +48,7 @@ func TestDemand(t *testing.T) {
 
 func demand(t *testing.T, dir, host string) *Demand {
 	t.Helper()
-	d, err := OnDemand(dir, host)
+	d, err := OnDemand(Options{Dir: dir, Host: host})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,6 @@
-// Package ebpf forwards with programs of Weft's own on tc (tcx): one on every port, one on
-// the veth into a network's domain, and two where tunnel packets come in. FDB, neighbours,
+// Package ebpf forwards with programs of Weft's own on tc (tcx, or cls_bpf where the kernel has
+// none): one on every port, one on the veth into a network's domain, and two where tunnel
+// packets come in. FDB, neighbours,
 // members, routes and filters are entries of maps, so that no bridge and no FORWARD chain
 // stands between a port and the underlay.
 //

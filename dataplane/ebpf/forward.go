@@ -74,20 +74,20 @@ func (p *Programs) seed(n dataplane.Network, on kernel.ProgramLinks, before Tabl
 }
 
 // attachments are the programs that a network needs, by device.
-func attachments(n dataplane.Network, on kernel.ProgramLinks) map[uint32]role {
-	roles := map[uint32]role{on.Gateway: onGateway}
+func attachments(n dataplane.Network, on kernel.ProgramLinks) []attachment {
+	all := []attachment{{on.Gateway, onGateway}}
 	if on.Tunnel != 0 {
-		roles[on.Tunnel] = onTunnel
+		all = append(all, attachment{on.Tunnel, onTunnel})
 	}
 	for _, i := range on.Underlay {
-		roles[i] = onUnderlay
+		all = append(all, attachment{i, onUnderlay})
 	}
 	for name := range n.Ports {
 		if port, ok := on.Ports[name]; ok {
-			roles[port.Index] = onPort
+			all = append(all, attachment{port.Index, onPort})
 		}
 	}
-	return roles
+	return all
 }
 
 func (p *Programs) attachAll(n dataplane.Network, on kernel.ProgramLinks) error {
@@ -99,20 +99,25 @@ func (p *Programs) attachAll(n dataplane.Network, on kernel.ProgramLinks) error 
 	}
 	p.segments.keep(n.Name, learning)
 	var errs []error
-	for index, r := range attachments(n, on) {
-		errs = append(errs, p.attach(index, r))
+	for _, a := range attachments(n, on) {
+		errs = append(errs, p.attach(a))
 	}
 	return errors.Join(errs...)
 }
 
 // Differs implements kernel.Programs.
 func (p *Programs) Differs(n dataplane.Network, on kernel.ProgramLinks) (lines []string, err error) {
-	for index, r := range attachments(n, on) {
-		switch ok, err := isAttached(p.pin(index, r), index); {
-		case err != nil:
+	attached, err := p.attached()
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range attachments(n, on) {
+		line, err := p.idle(a, attached)
+		if err != nil {
 			return nil, err
-		case !ok:
-			lines = append(lines, fmt.Sprintf("no program on device %d (%s)", index, r))
+		}
+		if line != "" {
+			lines = append(lines, line)
 		}
 	}
 	for name := range n.Ports {
@@ -148,8 +153,8 @@ func (p *Programs) Tidy(there func(index uint32) bool) error {
 			used[index] = true
 		}
 	}
-	errs = append(errs, p.detach(func(index uint32, r role) bool {
-		return there(index) && (used[index] || r == onUnderlay && len(all) > 0)
+	errs = append(errs, p.detach(func(a attachment) bool {
+		return there(a.index) && (used[a.index] || a.role == onUnderlay && len(all) > 0)
 	}))
 	return errors.Join(errs...)
 }

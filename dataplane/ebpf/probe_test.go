@@ -23,7 +23,7 @@ func TestNeeds(t *testing.T) {
 	for _, n := range needsOf(spec) {
 		names = append(names, n.name)
 	}
-	for _, want := range []string{"programs of type SchedCLS", "maps of type LPMTrie", "maps of type RingBuf", "FnRedirectPeer", "FnFibLookup", "tcx"} {
+	for _, want := range []string{"programs of type SchedCLS", "maps of type LPMTrie", "maps of type RingBuf", "FnRedirectPeer", "FnFibLookup", "tcx or cls_bpf"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("%q: want %s among them", names, want)
 		}

@@ -117,9 +117,15 @@ func set(t testing.TB, m *ebpf.Map, k, v any) {
 	}
 }
 
+// pin is the file of a device's program.
+func (b *bed) pin(t testing.TB, device string, r role) string {
+	t.Helper()
+	return pinnedLinks{dir: b.programs.links()}.pin(attachment{uint32(b.devices(t)[device]), r})
+}
+
 func unpin(device string, r role) func(testing.TB, *bed) {
 	return func(t testing.TB, b *bed) {
-		if err := os.Remove(b.programs.pin(uint32(b.devices(t)[device]), r)); err != nil {
+		if err := os.Remove(b.pin(t, device, r)); err != nil {
 			t.Fatal(err)
 		}
 		b.awaitDetached(t, device)
@@ -129,7 +135,7 @@ func unpin(device string, r role) func(testing.TB, *bed) {
 // detach leaves a link that is attached to nothing.
 func detach(device string, r role) func(testing.TB, *bed) {
 	return func(t testing.TB, b *bed) {
-		l, err := link.LoadPinnedLink(b.programs.pin(uint32(b.devices(t)[device]), r), nil)
+		l, err := link.LoadPinnedLink(b.pin(t, device, r), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -131,7 +131,7 @@ func TestTidyAfterKill(t *testing.T) {
 	blue := b.tables(t, "blue")
 	b.deleteLinks(t, "red")
 
-	next := b.another(t, openTested(t, b.dir, b.on.Namespace))
+	next := b.another(t, openTested(t, b.options))
 	defer func() {
 		if err := next.Close(); err != nil {
 			t.Error(err)

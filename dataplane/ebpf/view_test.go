@@ -18,13 +18,14 @@ import (
 func opened(t *testing.T) *Programs {
 	t.Helper()
 	testenv.NeedRoot(t)
+	const host = "/proc/self/ns/net"
 	dir := t.TempDir()
 	t.Cleanup(func() {
-		if err := Remove(dir); err != nil {
+		if err := Remove(dir, host); err != nil {
 			t.Error(err)
 		}
 	})
-	return openTested(t, dir, "/proc/self/ns/net")
+	return openTested(t, Options{Dir: dir, Host: host})
 }
 
 const (

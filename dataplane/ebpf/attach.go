@@ -1,0 +1,164 @@
+package ebpf
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cilium/ebpf"
+)
+
+// role is which of the programs runs on a device.
+type role string
+
+const (
+	onPort     role = "port"
+	onGateway  role = "gateway"
+	onTunnel   role = "tunnel"
+	onUnderlay role = "underlay"
+)
+
+// attachment is a device that runs a program on what it receives.
+type attachment struct {
+	index uint32
+	role  role
+}
+
+// attacher is a way to have devices run programs. What it attaches stays so when the
+// process has gone, and is found again by all.
+type attacher interface {
+	// attach has a device run a program. One that it runs in this role already is replaced:
+	// at no moment there is none.
+	attach(attachment, *ebpf.Program) error
+	// detach takes the program of a role from a device. That there is none is no error.
+	detach(attachment) error
+	// all are the attachments of Weft's, and no others, with the program that each runs; 0:
+	// none any more.
+	all() (map[attachment]ebpf.ProgramID, error)
+}
+
+// hook is where in a device's way programs are attached.
+type hook string
+
+const (
+	tcx    hook = "tcx"     // Linux 6.6
+	clsact hook = "cls_bpf" // before
+)
+
+// hooks are those that there are, the better one first.
+var hooks = [...]hook{tcx, clsact}
+
+// attachers are the ways to all hooks.
+func (p *Programs) attachers() map[hook]attacher {
+	return map[hook]attacher{
+		tcx:    pinnedLinks{p.links(), p.host},
+		clsact: taggedFilters{p.qdiscs(), p.host},
+	}
+}
+
+func (p *Programs) program(r role) *ebpf.Program {
+	switch r {
+	case onPort:
+		return p.objects.FromPort
+	case onGateway:
+		return p.objects.FromGateway
+	case onTunnel:
+		return p.objects.FromTunnel
+	}
+	return p.objects.FromUnderlay
+}
+
+// attach has a device run the program of a role.
+func (p *Programs) attach(a attachment) error {
+	if err := p.attachers()[p.hook].attach(a, p.program(a.role)); err != nil {
+		return fmt.Errorf("attach the program %s to device %d by %s: %w", a.role, a.index, p.hook, err)
+	}
+	return nil
+}
+
+// attached are the devices that run programs, by the hook that was chosen.
+func (p *Programs) attached() (map[attachment]ebpf.ProgramID, error) {
+	found, err := p.attachers()[p.hook].all()
+	if err != nil {
+		return nil, fmt.Errorf("look for programs at %s: %w", p.hook, err)
+	}
+	return found, nil
+}
+
+// takeOver has all that is attached run the programs that were just loaded, by the hook
+// that was chosen: what is attached to another one, by another version, is detached when
+// the new one runs.
+func (p *Programs) takeOver() error {
+	var errs []error
+	for _, h := range hooks {
+		found, err := p.attachers()[h].all()
+		errs = append(errs, err)
+		for a, runs := range found {
+			if runs == 0 {
+				continue // its device has gone: Tidy's
+			}
+			err := p.attach(a)
+			if err == nil && h != p.hook {
+				err = p.attachers()[h].detach(a)
+			}
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// detach takes the programs from all devices but these.
+func (p *Programs) detach(keep func(attachment) bool) error {
+	found, err := p.attached()
+	errs := []error{err}
+	kept := map[uint32]bool{}
+	for a := range found {
+		if keep(a) {
+			kept[a.index] = true
+			continue
+		}
+		errs = append(errs, p.attachers()[p.hook].detach(a))
+	}
+	return errors.Join(append(errs, p.sweep(kept))...)
+}
+
+// detachAll takes all programs from all devices.
+func (p *Programs) detachAll() error {
+	var errs []error
+	for _, at := range p.attachers() {
+		found, err := at.all()
+		errs = append(errs, err)
+		for a := range found {
+			errs = append(errs, at.detach(a))
+		}
+	}
+	return errors.Join(append(errs, p.sweep(nil))...)
+}
+
+// sweep takes away what attaching to devices has needed that are not kept.
+func (p *Programs) sweep(kept map[uint32]bool) error {
+	filters := taggedFilters{p.qdiscs(), p.host}
+	return filters.sweep(func(index uint32) bool { return kept[index] })
+}
+
+// idle says what a device lacks that is to run a program of this role; empty: nothing.
+func (p *Programs) idle(a attachment, attached map[attachment]ebpf.ProgramID) (string, error) {
+	want, err := p.program(a.role).Info()
+	if err != nil {
+		return "", err
+	}
+	id, _ := want.ID()
+	switch runs := attached[a]; runs {
+	case id:
+		return "", nil
+	case 0:
+		return fmt.Sprintf("no program on device %d (%s)", a.index, a.role), nil
+	}
+	return fmt.Sprintf("another program on device %d (%s)", a.index, a.role), nil
+}
+
+// roles are those that there are.
+func roles() []role { return []role{onPort, onGateway, onTunnel, onUnderlay} }
+
+// isRole reports whether a name is one of a role.
+func isRole(name string) bool { return slices.Contains(roles(), role(name)) }
