@@ -90,6 +90,19 @@ type NetworkView struct {
 	// the plane cannot tell are in Untold.
 	Drops  map[overlay.DropReason]uint64 `json:"drops,omitempty"`
 	Untold []overlay.DropReason          `json:"untold,omitempty"`
+	// Dropped is Drops with bytes, of the reasons for which bytes are counted.
+	Dropped map[overlay.DropReason]overlay.Count `json:"dropped,omitempty"`
+	// Traffic is that of all ports and nodes; Links and Nodes have that of each.
+	Traffic overlay.NetworkTraffic `json:"traffic"`
+	Nodes   []Peer                 `json:"nodes,omitempty"`
+}
+
+// Peer is another node of a network.
+type Peer struct {
+	Node overlay.NodeName `json:"node"`
+	VTEP netip.Addr       `json:"vtep"`
+	// Traffic between this node and that one; nil: the plane does not count it.
+	Traffic *overlay.Traffic `json:"traffic,omitempty"`
 }
 
 // Origin says where an entry comes from.
@@ -116,6 +129,9 @@ type Link struct {
 	Port overlay.EndpointName `json:"port,omitempty"`
 	// Tunnel is set on tunnel devices.
 	Tunnel *Tunnel `json:"tunnel,omitempty"`
+	// Traffic is what came in by the device and what went out, seen from the network; nil: it
+	// is not counted.
+	Traffic *overlay.Traffic `json:"traffic,omitempty"`
 }
 
 // Tunnel is what a tunnel device adds to a Link.

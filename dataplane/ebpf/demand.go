@@ -119,6 +119,14 @@ func (d *Demand) Drops(v overlay.VNI) (map[overlay.DropReason]uint64, error) {
 	return nil, nil
 }
 
+// Traffic implements kernel.Programs.
+func (d *Demand) Traffic(n dataplane.Network, on kernel.ProgramLinks) (kernel.ProgramTraffic, error) {
+	if p := d.there(); p != nil {
+		return p.Traffic(n, on)
+	}
+	return kernel.ProgramTraffic{}, nil
+}
+
 // Untold implements kernel.Programs.
 func (d *Demand) Untold() []overlay.DropReason { return (*Programs)(nil).Untold() }
 

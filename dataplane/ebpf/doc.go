@@ -11,5 +11,8 @@
 // Every key begins with the network's VNI. Links, addresses and the routes of a network's
 // own host are the kernel plane's to make; what is here is only what the programs need.
 //
-// Do not add anything to a map that the programs do not read.
+// Every port and every VTEP of a network has a counter, which the entries name that a packet
+// looks up anyway; what has gone is added to its network's sums first (Counters).
+//
+// Do not add anything to a map that the programs do not read, but for those sums.
 package ebpf

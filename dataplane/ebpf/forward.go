@@ -24,7 +24,10 @@ func (p *Programs) Forward(n dataplane.Network, on kernel.ProgramLinks) error {
 	if !ok {
 		have = newTables()
 	}
-	want := Lower(n, on)
+	if err := p.claim(n, on); err != nil {
+		return err
+	}
+	want := Lower(n, on, p.counters)
 	if err := p.write(want, have); err != nil {
 		return err
 	}
@@ -33,7 +36,12 @@ func (p *Programs) Forward(n dataplane.Network, on kernel.ProgramLinks) error {
 
 // Change implements kernel.Programs.
 func (p *Programs) Change(old, next dataplane.Network, d dataplane.NetworkDelta, on kernel.ProgramLinks) error {
-	have, want := LowerChange(old, next, d, on)
+	if d.Settings != nil || !d.Ports.Empty() || !d.Members.Empty() {
+		if err := p.claim(next, on); err != nil {
+			return err
+		}
+	}
+	have, want := LowerChange(old, next, d, on, p.counters)
 	if !d.Ports.Empty() {
 		var err error
 		if have.ports, have.allowed, err = p.readPorts(next.VNI); err != nil {
@@ -63,7 +71,7 @@ func (p *Programs) seed(n dataplane.Network, on kernel.ProgramLinks, before Tabl
 			continue
 		}
 		for _, mac := range port.Stations {
-			s := programsStation{Port: dev.Index, PortFlags: flagsOf(port, dev), Flags: stationLearnt, Seen: uint64(now)}
+			s := programsStation{Port: dev.Index, PortFlags: flagsOf(port, dev), Counter: p.counters[portOwner(dev.Index)], Flags: stationLearnt, Seen: uint64(now)}
 			err := p.objects.Stations.Update(stationKey(n.VNI, mac), s, ebpf.UpdateNoExist)
 			if err != nil && !errors.Is(err, ebpf.ErrKeyExist) {
 				return fmt.Errorf("write map %s: %w", p.objects.Stations.String(), err)
@@ -130,7 +138,7 @@ func (p *Programs) Differs(n dataplane.Network, on kernel.ProgramLinks) (lines [
 	if err != nil {
 		return nil, err
 	}
-	return append(lines, differing(Lower(n, on), all[uint32(n.VNI)])...), nil
+	return append(lines, differing(Lower(n, on, p.counters), all[uint32(n.VNI)])...), nil
 }
 
 // Tidy implements kernel.Programs.
@@ -168,21 +176,6 @@ func (p *Programs) tidyTunnels(all map[uint32]Tables) error {
 		}
 	}
 	return purge(p.objects.Tunnels, func(k programsTunnelKey, _ uint32) bool { return !used[k] })
-}
-
-// Drops implements kernel.Programs.
-func (p *Programs) Drops(v overlay.VNI) (map[overlay.DropReason]uint64, error) {
-	reasons := overlay.DropReasons()
-	drops := map[overlay.DropReason]uint64{}
-	err := scan(p.objects.Drops, func(k programsDropKey, perCPU []uint64) {
-		if k.Vni != uint32(v) || k.Reason == 0 || int(k.Reason) > len(reasons) {
-			return
-		}
-		for _, n := range perCPU {
-			drops[reasons[k.Reason-1]] += n
-		}
-	})
-	return drops, err
 }
 
 // Untold implements kernel.Programs: what the network's own host refuses is counted by

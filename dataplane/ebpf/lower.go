@@ -100,9 +100,9 @@ const vniBits = 32
 const mappedBits = 96
 
 // Lower turns a network into the entries that make the programs forward so. Ports
-// without a device are left out.
-func Lower(n dataplane.Network, on kernel.ProgramLinks) Tables {
-	l := lowering{newTables(), n, on}
+// without a device are left out. Counters says whose counter is which.
+func Lower(n dataplane.Network, on kernel.ProgramLinks, counters Counters) Tables {
+	l := lowering{newTables(), n, on, counters}
 	l.few()
 	for mac, node := range n.Remotes {
 		l.remote(mac, node)
@@ -119,14 +119,15 @@ func Lower(n dataplane.Network, on kernel.ProgramLinks) Tables {
 // lowering collects the entries of one network.
 type lowering struct {
 	Tables
-	n  dataplane.Network
-	on kernel.ProgramLinks
+	n        dataplane.Network
+	on       kernel.ProgramLinks
+	counters Counters
 }
 
 // few adds all but the collections that are large on a large network.
 func (l lowering) few() {
 	vni := uint32(l.n.VNI)
-	net := programsNetwork{Encapsulation: encapsulationOf(l.n.Encapsulation), Gateway: l.on.Gateway, Underlay: l.on.Out, GatewayFlags: portPeer, Mtu: l.room(), UdpPort: networkOrder(l.n.Settings.Port)}
+	net := programsNetwork{Encapsulation: encapsulationOf(l.n.Encapsulation), Gateway: l.on.Gateway, Underlay: l.on.Out, GatewayFlags: portPeer, GatewayCounter: l.ofPort(l.on.Gateway), Mtu: l.room(), UdpPort: networkOrder(l.n.Settings.Port)}
 	net.Local.Word, net.GatewayMac.Byte, net.VtepMac.Byte = wordsOf(l.n.Local), l.n.GatewayMAC, l.n.VTEPMAC
 	if l.n.Kind == overlay.Routed {
 		net.Flags |= networkRouted
@@ -134,7 +135,7 @@ func (l lowering) few() {
 	if l.n.BUM == overlay.BUMNone {
 		net.Flags |= networkBUMNone
 	}
-	l.ports[l.on.Gateway] = programsPort{Vni: vni, Flags: portGateway}
+	l.ports[l.on.Gateway] = programsPort{Vni: vni, Flags: portGateway, Counter: l.ofPort(l.on.Gateway)}
 	if l.on.Tunnel != 0 {
 		l.ports[l.on.Tunnel] = programsPort{Vni: vni, Flags: portTunnel}
 	}
@@ -146,13 +147,13 @@ func (l lowering) few() {
 		if dev, ok := l.on.Ports[name]; ok {
 			l.port(l.n.Ports[name], dev)
 			flood := programsFloodKey{Vni: vni, Kind: floodPort, Index: net.Ports}
-			l.floods[flood] = programsFlood{Port: dev.Index}
+			l.floods[flood] = programsFlood{Port: dev.Index, Counter: uint32(l.ofPort(dev.Index))}
 			net.Ports++
 		}
 	}
 	for _, node := range slices.Sorted(maps.Keys(l.n.Members)) {
 		m := l.n.Members[node]
-		l.members[addressKey(l.n.VNI, m.VTEP)] = 1
+		l.members[addressKey(l.n.VNI, m.VTEP)] = uint32(l.ofVTEP(m.VTEP))
 		if net.Encapsulation == encapIP {
 			pair := programsPairKey{Protocol: bareProtocol(l.n.Encapsulation)}
 			pair.Local.Word, pair.Remote.Word = net.Local.Word, wordsOf(m.VTEP)
@@ -162,7 +163,7 @@ func (l lowering) few() {
 			l.vtep(m)
 			continue
 		}
-		flood := programsFlood{}
+		flood := programsFlood{Counter: uint32(l.ofVTEP(m.VTEP))}
 		flood.Vtep.Word = wordsOf(m.VTEP)
 		l.floods[programsFloodKey{Vni: vni, Kind: floodPeer, Index: net.Peers}] = flood
 		net.Peers++
@@ -182,20 +183,22 @@ func (l lowering) room() uint32 {
 
 // vtep adds another node's VTEP as a station: the network's own host routes to it.
 func (l lowering) vtep(m dataplane.Member) {
-	s := programsStation{}
+	s := programsStation{Counter: l.ofVTEP(m.VTEP)}
 	s.Vtep.Word = wordsOf(m.VTEP)
 	l.stations[stationKey(l.n.VNI, m.VTEPMAC)] = s
 }
 
 // port adds a port of this node, and its endpoint.
 func (l lowering) port(p dataplane.Port, dev kernel.ProgramLink) {
-	entry := programsPort{Vni: uint32(l.n.VNI), Flags: flagsOf(p, dev)}
+	entry := programsPort{Vni: uint32(l.n.VNI), Flags: uint32(flagsOf(p, dev)), Counter: l.ofPort(dev.Index)}
 	entry.Mac.Byte = p.MAC
 	l.ports[dev.Index] = entry
 	if p.Kind == overlay.PortSegment {
 		return
 	}
-	l.stations[stationKey(l.n.VNI, p.MAC)] = programsStation{Port: dev.Index, PortFlags: entry.Flags, Flags: stationSingle}
+	l.stations[stationKey(l.n.VNI, p.MAC)] = programsStation{
+		Port: dev.Index, PortFlags: flagsOf(p, dev), Counter: entry.Counter, Flags: stationSingle,
+	}
 	for _, a := range p.Allowed {
 		k := programsAllowedKey{Port: dev.Index}
 		k.Ip.Word = wordsOf(a)
@@ -207,14 +210,14 @@ func (l lowering) port(p dataplane.Port, dev kernel.ProgramLink) {
 	for _, a := range p.Addresses {
 		l.neighbor(a, p.MAC)
 		if !a.IsLinkLocalUnicast() {
-			r := programsRoute{Port: dev.Index, PortFlags: entry.Flags}
+			r := programsRoute{Port: dev.Index, PortFlags: flagsOf(p, dev), Counter: entry.Counter}
 			r.Mac.Byte = p.MAC
 			l.routes[routeKey(l.n.VNI, netip.PrefixFrom(a, a.BitLen()))] = r
 		}
 	}
 }
 
-func flagsOf(p dataplane.Port, dev kernel.ProgramLink) (flags uint32) {
+func flagsOf(p dataplane.Port, dev kernel.ProgramLink) (flags uint16) {
 	if p.Kind == overlay.PortSegment {
 		flags |= portSegment
 	}
@@ -231,7 +234,7 @@ func (l lowering) remote(mac overlay.MAC, node overlay.NodeName) {
 	if !ok {
 		return
 	}
-	s := programsStation{}
+	s := programsStation{Counter: l.ofVTEP(m.VTEP)}
 	s.Vtep.Word = wordsOf(m.VTEP)
 	l.stations[stationKey(l.n.VNI, mac)] = s
 }
@@ -254,10 +257,14 @@ func (l lowering) route(prefix netip.Prefix, r dataplane.Route) {
 	if r.Direct || !ok {
 		return
 	}
-	e := programsRoute{}
+	e := programsRoute{Counter: l.ofVTEP(m.VTEP)}
 	e.Vtep.Word, e.Mac.Byte = wordsOf(m.VTEP), m.VTEPMAC
 	l.routes[routeKey(l.n.VNI, prefix)] = e
 }
+
+func (l lowering) ofPort(index uint32) uint16 { return l.counters[portOwner(index)] }
+
+func (l lowering) ofVTEP(a netip.Addr) uint16 { return l.counters[vtepOwner(l.n.VNI, a)] }
 
 func routeKey(vni overlay.VNI, p netip.Prefix) (k programsRouteKey) {
 	bits := p.Bits()

@@ -13,10 +13,10 @@ import (
 // differs is among it. Its cost is that of the change where it concerns nothing but
 // remote stations, neighbours and routes. Where it concerns ports, was has not what the
 // maps hold by device.
-func LowerChange(old, next dataplane.Network, d dataplane.NetworkDelta, on kernel.ProgramLinks) (was, want Tables) {
+func LowerChange(old, next dataplane.Network, d dataplane.NetworkDelta, on kernel.ProgramLinks, counters Counters) (was, want Tables) {
 	nodes := nodesOf(old, next, d)
 	part := func(n dataplane.Network, on kernel.ProgramLinks) Tables {
-		l := lowering{newTables(), n, on}
+		l := lowering{newTables(), n, on, counters}
 		if d.Settings != nil || !d.Ports.Empty() || !d.Members.Empty() {
 			l.few()
 		} else {

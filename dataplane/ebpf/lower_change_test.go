@@ -120,13 +120,13 @@ func TestLowerChange(t *testing.T) {
 		old.Ports, next.Ports = withDevice(old.Ports, before), withDevice(next.Ports, after)
 		d = dataplane.Between(stateOf(old), stateOf(next)).Networks["blue"]
 
-		m := Lower(old, before)
-		was, want := LowerChange(old, next, d, after)
+		m := Lower(old, before, nil)
+		was, want := LowerChange(old, next, d, after, nil)
 		if !d.Ports.Empty() {
 			was.ports, was.allowed = m.ports, m.allowed // as the maps have them
 		}
 		writeAll(want, was, m)
-		if wrong := differing(Lower(next, after), m); len(wrong) > 0 {
+		if wrong := differing(Lower(next, after, nil), m); len(wrong) > 0 {
 			t.Errorf("wrong: %s", wrong)
 		}
 	})

@@ -29,7 +29,7 @@ func (p *Programs) read() (map[uint32]Tables, error) {
 			}
 		}),
 		scan(p.objects.Neighbors, func(k programsAddressKey, v programsNeighbor) { of(k.Vni).neighbors[k] = v }),
-		scan(p.objects.Members, func(k programsAddressKey, v uint8) { of(k.Vni).members[k] = v }),
+		scan(p.objects.Members, func(k programsAddressKey, v uint32) { of(k.Vni).members[k] = v }),
 		scan(p.objects.Allowed, func(k programsAllowedKey, v uint8) { of(owners[k.Port]).allowed[k] = v }),
 		scan(p.objects.Routes, func(k programsRouteKey, v programsRoute) { of(k.Vni).routes[k] = v }),
 		scan(p.objects.Pairs, func(k programsPairKey, vni uint32) { of(vni).pairs[k] = vni }),
@@ -106,6 +106,9 @@ func (p *Programs) write(want, have Tables) error {
 	if add != nil {
 		return add
 	}
+	if err := p.retire(want, have); err != nil {
+		return err
+	}
 	return errors.Join(
 		p.unlearnBehind(compare(want.ports, have.ports).gone, have.ports),
 		remove(o.Members, want.members, have.members),
@@ -158,7 +161,8 @@ func remove[K, V comparable](m *ebpf.Map, want, have map[K]V) error {
 func (p *Programs) forget(v overlay.VNI) error {
 	return errors.Join(
 		p.unlearn(func(k programsStationKey, _ programsStation) bool { return k.Vni == uint32(v) }),
-		purge(p.objects.Drops, func(k programsDropKey, _ []uint64) bool { return k.Vni == uint32(v) }),
+		purge(p.objects.Drops, func(k programsDropKey, _ []programsTally) bool { return k.Vni == uint32(v) }),
+		purge(p.objects.Retired, func(k uint32, _ programsTotals) bool { return k == uint32(v) }),
 	)
 }
 

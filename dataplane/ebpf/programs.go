@@ -30,10 +30,12 @@ type Programs struct {
 	hook      hook
 	objects   programsObjects
 	segments  segments
+	// counters are those in use: for one goroutine at a time, as the methods that need them are.
+	counters Counters
 }
 
 // Layout names the maps' layout: one with another number is not this version's to read.
-const layout = "v1"
+const layout = "v2"
 
 // Open loads the programs, over the maps that an earlier run has left, and has what is
 // attached run them.
@@ -76,6 +78,9 @@ func open(o Options, spec *ebpf.CollectionSpec) (*Programs, error) {
 		return nil, fmt.Errorf("load programs: %w", err)
 	}
 	if err := p.takeOver(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	if err := p.readCounters(); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil

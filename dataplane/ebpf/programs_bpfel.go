@@ -31,16 +31,44 @@ type programsAllowedKey struct {
 	}
 }
 
+type programsBudget struct {
+	_       structs.HostLayout
+	Full    uint64
+	Limited uint64
+	Unread  uint64
+}
+
+type programsCounter struct {
+	_    structs.HostLayout
+	From programsTally
+	To   programsTally
+}
+
 type programsDropKey struct {
 	_      structs.HostLayout
 	Vni    uint32
 	Reason uint32
 }
 
+type programsDropped struct {
+	_      structs.HostLayout
+	At     uint64
+	Vni    uint32
+	Reason uint32
+	Device uint32
+	Len    uint32
+	Shown  uint16
+	Tagged uint16
+	Tpid   uint16
+	Tci    uint16
+	Start  [128]uint8
+}
+
 type programsFlood struct {
-	_    structs.HostLayout
-	Port uint32
-	Vtep struct {
+	_       structs.HostLayout
+	Port    uint32
+	Counter uint32
+	Vtep    struct {
 		_    structs.HostLayout
 		Word [4]uint32
 	}
@@ -63,16 +91,17 @@ type programsNeighbor struct {
 }
 
 type programsNetwork struct {
-	_             structs.HostLayout
-	Flags         uint32
-	Encapsulation uint32
-	Gateway       uint32
-	GatewayFlags  uint32
-	Mtu           uint32
-	Ports         uint32
-	Peers         uint32
-	Underlay      uint32
-	Local         struct {
+	_              structs.HostLayout
+	Flags          uint32
+	Encapsulation  uint32
+	Gateway        uint32
+	GatewayFlags   uint16
+	GatewayCounter uint16
+	Mtu            uint32
+	Ports          uint32
+	Peers          uint32
+	Underlay       uint32
+	Local          struct {
 		_    structs.HostLayout
 		Word [4]uint32
 	}
@@ -110,13 +139,14 @@ type programsPort struct {
 		_    structs.HostLayout
 		Byte [6]uint8
 	}
-	Pad [2]uint8
+	Counter uint16
 }
 
 type programsRoute struct {
 	_         structs.HostLayout
 	Port      uint32
-	PortFlags uint32
+	PortFlags uint16
+	Counter   uint16
 	Vtep      struct {
 		_    structs.HostLayout
 		Word [4]uint32
@@ -205,7 +235,8 @@ type programsScratch struct {
 		Announces uint8
 		_         [1]byte
 	}
-	Arp struct {
+	Counter uint32
+	Arp     struct {
 		_           structs.HostLayout
 		Hardware    uint16
 		Protocol    uint16
@@ -236,7 +267,8 @@ type programsSighting struct {
 type programsStation struct {
 	_         structs.HostLayout
 	Port      uint32
-	PortFlags uint32
+	PortFlags uint16
+	Counter   uint16
 	Flags     uint32
 	Pad       uint32
 	Vtep      struct {
@@ -256,6 +288,18 @@ type programsStationKey struct {
 	Pad [2]uint8
 }
 
+type programsTally struct {
+	_       structs.HostLayout
+	Packets uint64
+	Bytes   uint64
+}
+
+type programsTotals struct {
+	_     structs.HostLayout
+	Ports programsCounter
+	Vteps programsCounter
+}
+
 type programsTunnelKey struct {
 	_     structs.HostLayout
 	Local struct {
@@ -273,6 +317,9 @@ type programsTunnelKey struct {
 const (
 	programsMapAllowed        = "allowed"
 	programsMapAnnounced      = "announced"
+	programsMapBudgets        = "budgets"
+	programsMapCounters       = "counters"
+	programsMapDroppedPackets = "dropped_packets"
 	programsMapDrops          = "drops"
 	programsMapFloods         = "floods"
 	programsMapMembers        = "members"
@@ -280,6 +327,7 @@ const (
 	programsMapNetworks       = "networks"
 	programsMapPairs          = "pairs"
 	programsMapPorts          = "ports"
+	programsMapRetired        = "retired"
 	programsMapRoutes         = "routes"
 	programsMapScratches      = "scratches"
 	programsMapSightings      = "sightings"
@@ -289,6 +337,7 @@ const (
 	programsProgFromPort      = "from_port"
 	programsProgFromTunnel    = "from_tunnel"
 	programsProgFromUnderlay  = "from_underlay"
+	programsVarUnusedDropped  = "unused_dropped"
 	programsVarUnusedSighting = "unused_sighting"
 )
 
@@ -344,26 +393,31 @@ type programsProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type programsMapSpecs struct {
-	Allowed   *ebpf.MapSpec `ebpf:"allowed"`
-	Announced *ebpf.MapSpec `ebpf:"announced"`
-	Drops     *ebpf.MapSpec `ebpf:"drops"`
-	Floods    *ebpf.MapSpec `ebpf:"floods"`
-	Members   *ebpf.MapSpec `ebpf:"members"`
-	Neighbors *ebpf.MapSpec `ebpf:"neighbors"`
-	Networks  *ebpf.MapSpec `ebpf:"networks"`
-	Pairs     *ebpf.MapSpec `ebpf:"pairs"`
-	Ports     *ebpf.MapSpec `ebpf:"ports"`
-	Routes    *ebpf.MapSpec `ebpf:"routes"`
-	Scratches *ebpf.MapSpec `ebpf:"scratches"`
-	Sightings *ebpf.MapSpec `ebpf:"sightings"`
-	Stations  *ebpf.MapSpec `ebpf:"stations"`
-	Tunnels   *ebpf.MapSpec `ebpf:"tunnels"`
+	Allowed        *ebpf.MapSpec `ebpf:"allowed"`
+	Announced      *ebpf.MapSpec `ebpf:"announced"`
+	Budgets        *ebpf.MapSpec `ebpf:"budgets"`
+	Counters       *ebpf.MapSpec `ebpf:"counters"`
+	DroppedPackets *ebpf.MapSpec `ebpf:"dropped_packets"`
+	Drops          *ebpf.MapSpec `ebpf:"drops"`
+	Floods         *ebpf.MapSpec `ebpf:"floods"`
+	Members        *ebpf.MapSpec `ebpf:"members"`
+	Neighbors      *ebpf.MapSpec `ebpf:"neighbors"`
+	Networks       *ebpf.MapSpec `ebpf:"networks"`
+	Pairs          *ebpf.MapSpec `ebpf:"pairs"`
+	Ports          *ebpf.MapSpec `ebpf:"ports"`
+	Retired        *ebpf.MapSpec `ebpf:"retired"`
+	Routes         *ebpf.MapSpec `ebpf:"routes"`
+	Scratches      *ebpf.MapSpec `ebpf:"scratches"`
+	Sightings      *ebpf.MapSpec `ebpf:"sightings"`
+	Stations       *ebpf.MapSpec `ebpf:"stations"`
+	Tunnels        *ebpf.MapSpec `ebpf:"tunnels"`
 }
 
 // programsVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type programsVariableSpecs struct {
+	UnusedDropped  *ebpf.VariableSpec `ebpf:"unused_dropped"`
 	UnusedSighting *ebpf.VariableSpec `ebpf:"unused_sighting"`
 }
 
@@ -387,26 +441,33 @@ func (o *programsObjects) Close() error {
 //
 // It can be passed to loadProgramsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type programsMaps struct {
-	Allowed   *ebpf.Map `ebpf:"allowed"`
-	Announced *ebpf.Map `ebpf:"announced"`
-	Drops     *ebpf.Map `ebpf:"drops"`
-	Floods    *ebpf.Map `ebpf:"floods"`
-	Members   *ebpf.Map `ebpf:"members"`
-	Neighbors *ebpf.Map `ebpf:"neighbors"`
-	Networks  *ebpf.Map `ebpf:"networks"`
-	Pairs     *ebpf.Map `ebpf:"pairs"`
-	Ports     *ebpf.Map `ebpf:"ports"`
-	Routes    *ebpf.Map `ebpf:"routes"`
-	Scratches *ebpf.Map `ebpf:"scratches"`
-	Sightings *ebpf.Map `ebpf:"sightings"`
-	Stations  *ebpf.Map `ebpf:"stations"`
-	Tunnels   *ebpf.Map `ebpf:"tunnels"`
+	Allowed        *ebpf.Map `ebpf:"allowed"`
+	Announced      *ebpf.Map `ebpf:"announced"`
+	Budgets        *ebpf.Map `ebpf:"budgets"`
+	Counters       *ebpf.Map `ebpf:"counters"`
+	DroppedPackets *ebpf.Map `ebpf:"dropped_packets"`
+	Drops          *ebpf.Map `ebpf:"drops"`
+	Floods         *ebpf.Map `ebpf:"floods"`
+	Members        *ebpf.Map `ebpf:"members"`
+	Neighbors      *ebpf.Map `ebpf:"neighbors"`
+	Networks       *ebpf.Map `ebpf:"networks"`
+	Pairs          *ebpf.Map `ebpf:"pairs"`
+	Ports          *ebpf.Map `ebpf:"ports"`
+	Retired        *ebpf.Map `ebpf:"retired"`
+	Routes         *ebpf.Map `ebpf:"routes"`
+	Scratches      *ebpf.Map `ebpf:"scratches"`
+	Sightings      *ebpf.Map `ebpf:"sightings"`
+	Stations       *ebpf.Map `ebpf:"stations"`
+	Tunnels        *ebpf.Map `ebpf:"tunnels"`
 }
 
 func (m *programsMaps) Close() error {
 	return _ProgramsClose(
 		m.Allowed,
 		m.Announced,
+		m.Budgets,
+		m.Counters,
+		m.DroppedPackets,
 		m.Drops,
 		m.Floods,
 		m.Members,
@@ -414,6 +475,7 @@ func (m *programsMaps) Close() error {
 		m.Networks,
 		m.Pairs,
 		m.Ports,
+		m.Retired,
 		m.Routes,
 		m.Scratches,
 		m.Sightings,
@@ -426,6 +488,7 @@ func (m *programsMaps) Close() error {
 //
 // It can be passed to loadProgramsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type programsVariables struct {
+	UnusedDropped  *ebpf.Variable `ebpf:"unused_dropped"`
 	UnusedSighting *ebpf.Variable `ebpf:"unused_sighting"`
 }
 

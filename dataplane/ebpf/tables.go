@@ -14,7 +14,7 @@ type Tables struct {
 	networks  map[uint32]programsNetwork
 	stations  map[programsStationKey]programsStation
 	neighbors map[programsAddressKey]programsNeighbor
-	members   map[programsAddressKey]uint8
+	members   map[programsAddressKey]uint32
 	allowed   map[programsAllowedKey]uint8
 	routes    map[programsRouteKey]programsRoute
 	floods    map[programsFloodKey]programsFlood
@@ -29,7 +29,7 @@ func newTables() Tables {
 		networks:  map[uint32]programsNetwork{},
 		stations:  map[programsStationKey]programsStation{},
 		neighbors: map[programsAddressKey]programsNeighbor{},
-		members:   map[programsAddressKey]uint8{},
+		members:   map[programsAddressKey]uint32{},
 		allowed:   map[programsAllowedKey]uint8{},
 		routes:    map[programsRouteKey]programsRoute{},
 		floods:    map[programsFloodKey]programsFlood{},

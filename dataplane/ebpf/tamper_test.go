@@ -29,7 +29,7 @@ func tamperings() []tampering {
 		{"neighbour changed", changeAny(neighbors, func(n *programsNeighbor) { n.Mac.Byte[5]++ }), "map neighbors"},
 		{"member deleted", deleteAny(members), "map members"},
 		{"stranger added", func(t testing.TB, b *bed) {
-			set(t, b.programs.objects.Members, addressKey(vniOf("blue"), carol.ip), uint8(1))
+			set(t, b.programs.objects.Members, addressKey(vniOf("blue"), carol.ip), uint32(1))
 		}, "map members"},
 		{"source forbidden", deleteAny(allowed), "map allowed"},
 		{"port deleted", deleteAny(ports), "map ports"},
@@ -59,7 +59,7 @@ func neighbors(p *Programs, t Tables) (*ebpf.Map, map[programsAddressKey]program
 	return p.objects.Neighbors, t.neighbors
 }
 
-func members(p *Programs, t Tables) (*ebpf.Map, map[programsAddressKey]uint8) {
+func members(p *Programs, t Tables) (*ebpf.Map, map[programsAddressKey]uint32) {
 	return p.objects.Members, t.members
 }
 

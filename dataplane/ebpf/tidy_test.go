@@ -28,6 +28,9 @@ func (b *bed) empty(t testing.TB, name overlay.NetworkName) {
 	if len(drops) > 0 {
 		t.Errorf("counters of %s are left: %v", name, drops)
 	}
+	if sums, err := b.programs.retired(uint32(vniOf(name))); err != nil || sums != (totals{}) {
+		t.Errorf("sums of %s are left: %v, %v", name, sums, err)
+	}
 }
 
 // pins are the devices and roles that there are programs for.

@@ -26,7 +26,7 @@ func (p *Programs) View(n dataplane.Network, on kernel.ProgramLinks, device func
 		return kernel.ProgramView{}, err
 	}
 	v := viewer{
-		vni: uint32(n.VNI), want: Lower(n, on), now: now, device: device, tunnel: device(on.Tunnel),
+		vni: uint32(n.VNI), want: Lower(n, on, p.counters), now: now, device: device, tunnel: device(on.Tunnel),
 		ports: map[uint32]overlay.EndpointName{}, nodes: map[netip.Addr]overlay.NodeName{},
 	}
 	v.SourcePorts, v.TTL = [2]uint16{firstSourcePort, lastSourcePort}, outerTTL

@@ -106,7 +106,7 @@ func TestView(t *testing.T) {
 	t.Parallel()
 	p := opened(t)
 	other, on := someNetwork(overlay.Bridged, 4098)
-	if err := p.write(Lower(other, on), newTables()); err != nil {
+	if err := p.write(Lower(other, on, nil), newTables()); err != nil {
 		t.Fatal(err)
 	}
 	for kind, want := range map[overlay.NetworkKind]string{
@@ -135,7 +135,7 @@ route fd00:7:1::/64 via 192.0.2.2 wfvx node "b", registry`,
 			vni = 4099
 		}
 		n, on := someNetwork(kind, vni)
-		if err := p.write(Lower(n, on), newTables()); err != nil {
+		if err := p.write(Lower(n, on, nil), newTables()); err != nil {
 			t.Fatal(err)
 		}
 		if kind == overlay.Bridged {
@@ -165,7 +165,7 @@ func TestAgeing(t *testing.T) {
 	t.Parallel()
 	p := opened(t)
 	n, on := someNetwork(overlay.Bridged, 4097)
-	if err := p.write(Lower(n, on), newTables()); err != nil {
+	if err := p.write(Lower(n, on, nil), newTables()); err != nil {
 		t.Fatal(err)
 	}
 	old := learn(t, p, n.VNI, overlay.MAC{2, 0, 0, 0, 0, 8}, stationAge+time.Second)
@@ -178,7 +178,7 @@ func TestAgeing(t *testing.T) {
 	if err := scan(p.objects.Stations, func(k programsStationKey, _ programsStation) { left[k] = true }); err != nil {
 		t.Fatal(err)
 	}
-	for k := range Lower(n, on).stations {
+	for k := range Lower(n, on, nil).stations {
 		if !left[k] {
 			t.Errorf("station %v is gone", k.Mac)
 		}

@@ -27,6 +27,8 @@ type Programs interface {
 	// Drops counts a network's packets by reason, those of none with VNI 0; Untold are the reasons that cannot be told.
 	Drops(v overlay.VNI) (map[overlay.DropReason]uint64, error)
 	Untold() []overlay.DropReason
+	// Traffic reads what is counted of a network.
+	Traffic(n dataplane.Network, on ProgramLinks) (ProgramTraffic, error)
 	// View reads what there is of a network in the maps; device names a device.
 	View(n dataplane.Network, on ProgramLinks, device func(index uint32) string) (ProgramView, error)
 	// Run tells of the stations behind segment ports until ctx ends.

@@ -89,11 +89,21 @@ func (p *Plane) view(h *hand, net dataplane.Network) (dataplane.NetworkView, err
 	if err := v.read(ns); err != nil {
 		return v.NetworkView, err
 	}
-	if there.Plane == overlay.PlaneEBPF && p.Programs != nil {
-		err = v.programs(p.Programs, there)
+	programs := p.Programs
+	if there.Plane != overlay.PlaneEBPF {
+		programs = nil
+	}
+	if programs != nil {
+		err = v.programs(programs, there)
 	} else {
 		err = v.drops(ns)
 	}
+	if err != nil {
+		return v.NetworkView, err
+	}
+	t, err := h.counted(there, ns, programs)
+	t.sum(&v.NetworkView)
+	t.parts(&v.NetworkView)
 	v.sort()
 	return v.NetworkView, err
 }

@@ -70,13 +70,13 @@ static __always_inline enum reading read_gre(struct __sk_buff *skb, __u32 at, st
 }
 
 /* read_ip: nothing in the packet says which network it is of, its ends do. */
-static __always_inline enum reading read_ip(struct tunnelled *t)
+static __always_inline enum reading read_ip(struct __sk_buff *skb, struct tunnelled *t)
 {
 	struct pair_key key = {.local = t->ip.dst, .remote = t->ip.src, .protocol = t->ip.protocol};
 	__u32 *vni = bpf_map_lookup_elem(&pairs, &key);
 
 	if (!vni) {
-		count(0, DROP_NOT_MEMBER);
+		note(skb, 0, DROP_NOT_MEMBER);
 		return NOT_OURS; /* nothing says that it was for Weft */
 	}
 	t->vni = *vni;
@@ -132,7 +132,7 @@ static __always_inline enum reading read_tunnelled(struct __sk_buff *skb, struct
 	case ENCAP_GRE:
 		return read_gre(skb, at, t);
 	}
-	return read_ip(t);
+	return read_ip(skb, t);
 }
 
 /* put_shim changes a Geneve header into a VXLAN one; the checksum follows, so that the
@@ -219,10 +219,10 @@ static __always_inline int unwrap(struct __sk_buff *skb, struct scratch *s, stru
 	__u32 left;
 
 	if (skb->len > ETH_HLEN + t->ip.len && bpf_skb_change_tail(skb, ETH_HLEN + t->ip.len, 0))
-		return drop(t->vni, DROP_MALFORMED); /* a card has padded it */
+		return drop(skb, t->vni, DROP_MALFORMED); /* a card has padded it */
 	if (t->type == ETH_P_TEB_BE) {
 		if (load(skb, ETH_HLEN + t->skip, &eth, sizeof(eth)))
-			return drop(t->vni, DROP_MALFORMED);
+			return drop(skb, t->vni, DROP_MALFORMED);
 		t->skip += sizeof(eth);
 	} else {
 		__builtin_memcpy(eth.h_dest, &n->vtep_mac, ETH_ALEN);
@@ -232,19 +232,32 @@ static __always_inline int unwrap(struct __sk_buff *skb, struct scratch *s, stru
 	left = skb->len - ETH_HLEN - t->skip;
 	if (left < least && (eth.h_proto == bpf_htons(ETH_P_IP) || eth.h_proto == bpf_htons(ETH_P_IPV6) ||
 			     bpf_skb_change_tail(skb, skb->len - left + least, 0)))
-		return drop(t->vni, DROP_MALFORMED); /* the kernel leaves nothing shorter; a frame may be padded */
+		return drop(skb, t->vni, DROP_MALFORMED); /* the kernel leaves nothing shorter; a frame may be padded */
 	if (eth.h_proto == bpf_htons(ETH_P_IPV6))
 		flags |= t->ip.version == 4 ? DECAP_L3_IPV6 : 0;
 	else
 		flags |= t->ip.version == 6 ? DECAP_L3_IPV4 : 0;
 	if (bpf_skb_adjust_room(skb, -(__s32)t->skip, BPF_ADJ_ROOM_MAC, flags) ||
 	    bpf_skb_store_bytes(skb, 0, &eth, sizeof(eth), 0) || !parse(skb, &s->frame))
-		return drop(t->vni, DROP_MALFORMED);
+		return drop(skb, t->vni, DROP_MALFORMED);
 	if (s->frame.is_ip && !mark_inside(skb, &s->frame.ip, t->ip.tos & ECN))
-		return drop(t->vni, DROP_MALFORMED);
+		return drop(skb, t->vni, DROP_MALFORMED);
 	if (n->flags & NETWORK_ROUTED)
 		return route_from_member(skb, s, t->vni, n);
 	return switch_frame(skb, s, t->vni, n, FROM_MEMBER);
+}
+
+/* inside is the length of the frame in a tunnel packet, or that of the frame which a bare
+ * packet is made to be. */
+static __always_inline __u32 inside(const struct tunnelled *t, const struct network *n)
+{
+	__u32 around = t->skip;
+
+	if (is_udp(n))
+		around += sizeof(struct udphdr) + sizeof(struct vxlan) + t->options;
+	if (t->ip.len < around)
+		return 0;
+	return t->ip.len - around + (t->type == ETH_P_TEB_BE ? 0 : ETH_HLEN);
 }
 
 /* receive sorts what comes in: members' packets are let in, and what is not Weft's to whom
@@ -253,13 +266,14 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
 {
 	struct tunnelled t = {};
 	struct address_key member = {};
+	__u32 *counter;
 	struct network *n;
 
 	switch (read_tunnelled(skb, &t)) {
 	case NOT_OURS:
 		return PASS;
 	case WRONG:
-		return drop(0, DROP_MALFORMED);
+		return drop(skb, 0, DROP_MALFORMED);
 	case OURS:
 		break;
 	}
@@ -267,15 +281,17 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
 	if (!n || n->encapsulation != t.encapsulation || (is_udp(n) && n->udp_port != t.udp.dest) ||
 	    is_v4(&n->local) != is_v4(&t.ip.dst)) {
 		if (t.encapsulation == ENCAP_GENEVE || t.encapsulation == ENCAP_GRE)
-			count(0, DROP_UNKNOWN_VNI); /* VXLAN's the host's filter counts */
+			note(skb, 0, DROP_UNKNOWN_VNI); /* VXLAN's the host's filter counts */
 		return PASS; /* to whom it belongs, or to nobody */
 	}
 	member.vni = t.vni;
 	member.ip = t.ip.src;
-	if (!bpf_map_lookup_elem(&members, &member))
-		return drop(t.vni, DROP_NOT_MEMBER);
+	counter = bpf_map_lookup_elem(&members, &member);
+	if (!counter)
+		return drop(skb, t.vni, DROP_NOT_MEMBER);
 	if (!is_udp(n) && (t.ip.fragment || (t.type == ETH_P_TEB_BE) != carries_frames(n)))
-		return drop(t.vni, DROP_MALFORMED);
+		return drop(skb, t.vni, DROP_MALFORMED);
+	count_from(*counter, inside(&t, n));
 	if (!is_udp(n))
 		return unwrap(skb, s, &t, n);
 	if (!skb->gso_size && !t.udp.check && bpf_ntohs(t.udp.len) == t.ip.len - t.ip.header) {
@@ -283,7 +299,7 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
 		return unwrap(skb, s, &t, n);
 	}
 	if (n->encapsulation == ENCAP_GENEVE && dress(skb, s, &t))
-		return drop(t.vni, DROP_MALFORMED);
+		return drop(skb, t.vni, DROP_MALFORMED);
 	skb->mark = MARK_MEMBER;
 	return PASS;
 }

@@ -281,7 +281,8 @@ static __always_inline int wrap(struct __sk_buff *skb, struct scratch *s, __u32 
 /* send gives a tunnel packet the way that the host has to its VTEP. The kernel looks it
  * up for a device that it forwards for: the gateway's, unless somebody has changed that
  * just now (net.ipv4.ip_forward is for all devices at once). */
-static __always_inline int send(struct __sk_buff *skb, const struct network *n, const struct address *vtep, __be16 from)
+static __always_inline int send(struct __sk_buff *skb, __u32 vni, const struct network *n, const struct address *vtep,
+				__be16 from)
 {
 	struct bpf_fib_lookup way = {
 		.family = is_v4(vtep) ? AF_INET : AF_INET6,
@@ -311,13 +312,13 @@ static __always_inline int send(struct __sk_buff *skb, const struct network *n, 
 		__builtin_memcpy(&macs.dst, way.dmac, ETH_ALEN);
 		__builtin_memcpy(&macs.src, way.smac, ETH_ALEN);
 		if (bpf_skb_store_bytes(skb, 0, &macs, sizeof(macs), 0))
-			return TC_ACT_SHOT;
+			return drop(skb, vni, DROP_MALFORMED);
 		return bpf_redirect(way.ifindex, 0);
 	}
 	if (found == BPF_FIB_LKUP_RET_FWD_DISABLED)
 		return bpf_redirect_neigh(n->underlay, 0, 0, 0);
 	if (found != BPF_FIB_LKUP_RET_NO_NEIGH)
-		return TC_ACT_SHOT;
+		return drop(skb, vni, DROP_NO_ROUTE);
 	next.nh_family = way.family;
 	__builtin_memcpy(next.ipv6_nh, way.ipv6_dst, sizeof(next.ipv6_nh));
 	return bpf_redirect_neigh(way.ifindex, &next, sizeof(next), 0);

@@ -51,7 +51,8 @@ static __always_inline int learn(struct __sk_buff *skb, __u32 vni, const struct 
 				 const struct frame *f)
 {
 	struct station_key key = {.vni = vni, .mac = f->src};
-	struct station fresh = {.port = skb->ifindex, .port_flags = p->flags, .flags = STATION_LEARNT};
+	struct station fresh = {
+		.port = skb->ifindex, .port_flags = p->flags, .counter = p->counter, .flags = STATION_LEARNT};
 	struct station *s;
 	int learnt = 1;
 
@@ -66,6 +67,7 @@ static __always_inline int learn(struct __sk_buff *skb, __u32 vni, const struct 
 	} else if (s->flags & STATION_LEARNT) {
 		s->port = fresh.port; /* it may have moved behind another port */
 		s->port_flags = fresh.port_flags;
+		s->counter = fresh.counter;
 		s->seen = fresh.seen;
 	} else {
 		learnt = 0;

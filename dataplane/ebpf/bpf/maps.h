@@ -28,7 +28,7 @@ struct port {
 	__u32 vni;
 	__u32 flags;
 	struct mac mac; /* of the only station behind it */
-	__u8 pad[2];
+	__u16 counter;	/* which one is its: see counters */
 };
 
 enum network_flags {
@@ -48,7 +48,7 @@ struct network {
 	__u32 flags;
 	__u32 encapsulation;
 	__u32 gateway; /* interface index of the port to the domain */
-	__u32 gateway_flags;
+	__u16 gateway_flags, gateway_counter;
 	__u32 mtu; /* of the largest IP packet that fits into the tunnel, in bytes */
 	__u32 ports, peers; /* how many receivers of broadcast there are: see floods */
 	__u32 underlay; /* interface index of the device that has the VTEP's address */
@@ -72,7 +72,8 @@ enum station_flags {
 /* Where a MAC is: behind a port here, or at a VTEP. */
 struct station {
 	__u32 port; /* interface index; 0: at vtep */
-	__u32 port_flags;
+	__u16 port_flags;
+	__u16 counter; /* the port's, or the VTEP's */
 	__u32 flags;
 	__u32 pad;
 	struct address vtep;
@@ -109,7 +110,8 @@ struct route_key {
 /* The next hop of a routed network: an endpoint here, or another node's VTEP. */
 struct route {
 	__u32 port; /* interface index; 0: at vtep */
-	__u32 port_flags;
+	__u16 port_flags;
+	__u16 counter; /* the port's, or the VTEP's */
 	struct address vtep;
 	struct mac mac; /* of the next hop */
 	__u8 pad[2];
@@ -129,6 +131,7 @@ struct flood_key {
 
 struct flood {
 	__u32 port;
+	__u32 counter;
 	struct address vtep;
 };
 
@@ -172,6 +175,48 @@ struct drop_key {
 	__u32 reason;
 };
 
+/* Frames as ports have them, with the Ethernet header and without what is around them in
+ * a tunnel. What the kernel has yet to cut into several counts once, as it does in the
+ * statistics of links. */
+struct tally {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* What came from a port or a VTEP, and what was sent to it. */
+struct counter {
+	struct tally from, to;
+};
+
+/* How many dropped packets may be shown, and were not. */
+struct budget {
+	__u64 full;    /* when it is, in ns since boot */
+	__u64 limited; /* not shown: too many */
+	__u64 unread;  /* not shown: nobody has read those before */
+};
+
+/* What ports and VTEPs of a network have counted that are gone: user space's alone, kept
+ * here because the counters outlive it, too. */
+struct totals {
+	struct counter ports, vteps;
+};
+
+#define SHOWN_BYTES 128
+
+/* A packet was dropped: here is how it began, as the program had it. */
+struct dropped {
+	__u64 at; /* in ns since boot */
+	__u32 vni;
+	__u32 reason;
+	__u32 device; /* interface index: where it came in */
+	__u32 len;
+	__u16 shown;  /* so many bytes */
+	__u16 tagged; /* the kernel has taken out a VLAN tag, which was this: */
+	__be16 tpid;
+	__u16 tci;
+	__u8 start[SHOWN_BYTES];
+};
+
 /* said_key is who said what address it has, which is none in most frames. */
 struct said_key {
 	__u32 vni;
@@ -201,16 +246,24 @@ MAP(ports, HASH, __u32, struct port, 16384, BPF_F_NO_PREALLOC);
 MAP(networks, HASH, __u32, struct network, 4096, BPF_F_NO_PREALLOC);
 MAP(stations, HASH, struct station_key, struct station, 1 << 18, BPF_F_NO_PREALLOC);
 MAP(neighbors, HASH, struct address_key, struct neighbor, 1 << 19, BPF_F_NO_PREALLOC);
-MAP(members, HASH, struct address_key, __u8, 1 << 17, BPF_F_NO_PREALLOC);
+MAP(members, HASH, struct address_key, __u32, 1 << 17, BPF_F_NO_PREALLOC); /* a VTEP's counter */
 MAP(allowed, HASH, struct allowed_key, __u8, 1 << 16, BPF_F_NO_PREALLOC);
 MAP(routes, LPM_TRIE, struct route_key, struct route, 1 << 18, BPF_F_NO_PREALLOC);
 MAP(floods, HASH, struct flood_key, struct flood, 1 << 17, BPF_F_NO_PREALLOC);
 MAP(tunnels, HASH, struct tunnel_key, __u32, 64, BPF_F_NO_PREALLOC);
 MAP(pairs, HASH, struct pair_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);
-MAP(drops, PERCPU_HASH, struct drop_key, __u64, 1 << 14, BPF_F_NO_PREALLOC);
+MAP(drops, PERCPU_HASH, struct drop_key, struct tally, 1 << 14, BPF_F_NO_PREALLOC);
+MAP(counters, PERCPU_ARRAY, __u32, struct counter, 1 << 14, 0); /* the first is nobody's */
+MAP(retired, HASH, __u32, struct totals, 4096, BPF_F_NO_PREALLOC); /* by VNI */
+MAP(budgets, PERCPU_ARRAY, __u32, struct budget, 16, 0); /* by drop_reason */
 MAP(announced, LRU_HASH, struct said_key, __u64, 1 << 14, 0);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 18);
 } sightings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 18);
+} dropped_packets SEC(".maps");

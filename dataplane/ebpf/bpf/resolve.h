@@ -73,6 +73,7 @@ struct outer {
 struct scratch {
 	struct frame frame;
 	struct question question;
+	__u32 counter; /* that of the port that the frame came from */
 	union {
 		struct arp arp;
 		struct advertisement advertisement;
@@ -236,7 +237,7 @@ static __always_inline int answer_nd(struct __sk_buff *skb, struct scratch *s, c
 }
 
 /* answer turns a question into its answer, and sends it back. */
-static __always_inline int answer(struct __sk_buff *skb, struct scratch *s, const struct mac *mac, int router)
+static __always_inline int answer(struct __sk_buff *skb, struct scratch *s, __u32 vni, const struct mac *mac, int router)
 {
 	int err;
 
@@ -244,5 +245,8 @@ static __always_inline int answer(struct __sk_buff *skb, struct scratch *s, cons
 		err = answer_arp(skb, s, mac);
 	else
 		err = answer_nd(skb, s, mac, router);
-	return err ? TC_ACT_SHOT : bpf_redirect(skb->ifindex, 0);
+	if (err)
+		return drop(skb, vni, DROP_MALFORMED);
+	count_to(s->counter, skb->len);
+	return bpf_redirect(skb->ifindex, 0);
 }

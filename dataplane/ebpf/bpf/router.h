@@ -33,9 +33,9 @@ static __always_inline int hop(struct __sk_buff *skb, const struct packet *p)
 }
 
 /* hand gives a packet to the network's own host, addressed to it. */
-static __always_inline int hand(struct __sk_buff *skb, struct scratch *s, const struct network *n)
+static __always_inline int hand(struct __sk_buff *skb, struct scratch *s, __u32 vni, const struct network *n)
 {
-	return write_eth(skb, &n->gateway_mac, &s->frame.src) ? TC_ACT_SHOT : give(skb, &s->frame, n);
+	return write_eth(skb, &n->gateway_mac, &s->frame.src) ? drop(skb, vni, DROP_MALFORMED) : give(skb, &s->frame, n);
 }
 
 static __always_inline int is_gateway(__u32 vni, const struct address *ip)
@@ -53,18 +53,18 @@ static __always_inline int route_packet(struct __sk_buff *skb, struct scratch *s
 	struct route *r;
 
 	if (is_link_local(&p->src) && !is_link_local(&p->dst) && !is_gateway(vni, &p->dst))
-		return drop(vni, DROP_NO_ROUTE); /* RFC 4291 section 2.5.6 */
+		return drop(skb, vni, DROP_NO_ROUTE); /* RFC 4291 section 2.5.6 */
 	if (!routable(&p->src) || !routable(&p->dst) || p->ttl <= 1 ||
 	    (p->version == 4 && p->header > sizeof(struct iphdr)) || largest(skb, p) > n->mtu)
-		return hand(skb, s, n);
+		return hand(skb, s, vni, n);
 	r = bpf_map_lookup_elem(&routes, &key);
 	if (!r || hop(skb, p))
-		return hand(skb, s, n);
+		return hand(skb, s, vni, n);
 	if (!r->port)
-		return to_vtep(skb, s, vni, n, &r->vtep, &r->mac, &n->vtep_mac);
+		return to_vtep(skb, s, vni, n, &r->vtep, r->counter, &r->mac, &n->vtep_mac);
 	if (write_eth(skb, &r->mac, &n->gateway_mac))
-		return TC_ACT_SHOT;
-	return deliver(skb, &s->frame, r->port, r->port_flags);
+		return drop(skb, vni, DROP_MALFORMED);
+	return deliver(skb, &s->frame, r->port, r->port_flags, r->counter);
 }
 
 /* route_from_port: a port is a link of its own, with nobody on it but its endpoint and
@@ -75,17 +75,17 @@ static __always_inline int route_from_port(struct __sk_buff *skb, struct scratch
 	struct neighbor *known;
 
 	if (!same_mac(&f->dst, &n->gateway_mac) && !is_group(&f->dst))
-		return drop(vni, DROP_UNKNOWN_UNICAST);
+		return drop(skb, vni, DROP_UNKNOWN_UNICAST);
 	if (is_group(&f->dst) && parse_question(skb, s)) {
 		known = find_neighbor(vni, &s->question.target);
 		if (known && known->flags & NEIGHBOR_GATEWAY)
-			return answer(skb, s, &n->gateway_mac, 1);
-		return drop(vni, f->type == bpf_htons(ETH_P_ARP) ? DROP_NOT_IP : DROP_NO_ROUTE);
+			return answer(skb, s, vni, &n->gateway_mac, 1);
+		return drop(skb, vni, f->type == bpf_htons(ETH_P_ARP) ? DROP_NOT_IP : DROP_NO_ROUTE);
 	}
 	if (!f->is_ip && f->type != bpf_htons(ETH_P_ARP)) {
 		if (!f->tagged && (f->type == bpf_htons(ETH_P_IP) || f->type == bpf_htons(ETH_P_IPV6)))
-			return drop(vni, DROP_MALFORMED);
-		return drop(vni, DROP_NOT_IP);
+			return drop(skb, vni, DROP_MALFORMED);
+		return drop(skb, vni, DROP_NOT_IP);
 	}
 	if (!f->is_ip || is_group(&f->dst))
 		return call(skb, n);
@@ -99,11 +99,11 @@ static __always_inline int route_from_member(struct __sk_buff *skb, struct scrat
 	const struct frame *f = &s->frame;
 
 	if (is_group(&f->dst))
-		return drop(vni, DROP_NO_ROUTE);
+		return drop(skb, vni, DROP_NO_ROUTE);
 	if (!same_mac(&f->dst, &n->vtep_mac))
-		return drop(vni, DROP_NO_PORT);
+		return drop(skb, vni, DROP_NO_PORT);
 	if (!f->is_ip)
-		return drop(vni, !f->tagged && (f->type == bpf_htons(ETH_P_IP) || f->type == bpf_htons(ETH_P_IPV6)) ?
+		return drop(skb, vni, !f->tagged && (f->type == bpf_htons(ETH_P_IP) || f->type == bpf_htons(ETH_P_IPV6)) ?
 					 DROP_MALFORMED : DROP_NOT_IP);
 	return route_packet(skb, s, vni, n);
 }
@@ -122,8 +122,8 @@ static __always_inline int route_from_gateway(struct __sk_buff *skb, struct scra
 		return TC_ACT_SHOT;
 	to = bpf_map_lookup_elem(&stations, &key);
 	if (!to)
-		return drop(vni, DROP_NO_ROUTE);
+		return drop(skb, vni, DROP_NO_ROUTE);
 	if (to->port)
-		return deliver(skb, &s->frame, to->port, to->port_flags);
-	return to_vtep(skb, s, vni, n, &to->vtep, &f->dst, &n->vtep_mac);
+		return deliver(skb, &s->frame, to->port, to->port_flags, to->counter);
+	return to_vtep(skb, s, vni, n, &to->vtep, to->counter, &f->dst, &n->vtep_mac);
 }

@@ -14,14 +14,16 @@ enum origin {
 
 /* to_vtep sends a frame to another node. */
 static __always_inline int to_vtep(struct __sk_buff *skb, struct scratch *s, __u32 vni, const struct network *n,
-				   const struct address *vtep, const struct mac *dst, const struct mac *src)
+				   const struct address *vtep, __u32 counter, const struct mac *dst, const struct mac *src)
 {
 	__be16 from = source_port(entropy(skb, &s->frame));
+	__u32 len = skb->len;
 
 	if (wrap(skb, s, vni, n, vtep, dst, src))
-		return drop(vni, DROP_MALFORMED);
+		return drop(skb, vni, DROP_MALFORMED);
+	count_to(counter, len);
 	if (s->frame.is_ip)
-		return send(skb, n, vtep, from);
+		return send(skb, vni, n, vtep, from);
 	/* The kernel still takes the packet for what is inside. Coming in again makes it
 	 * what it is. */
 	skb->mark = MARK_WRAPPED;
@@ -32,6 +34,7 @@ static __always_inline int to_vtep(struct __sk_buff *skb, struct scratch *s, __u
 struct flooding {
 	struct __sk_buff *skb;
 	__u32 vni, origin, gateway;
+	__u32 len; /* of the frame as it is inside */
 	int v6;
 };
 
@@ -40,8 +43,10 @@ static long flood_port(__u32 index, struct flooding *c)
 	struct flood_key key = {.vni = c->vni, .kind = FLOOD_PORT, .index = index};
 	struct flood *to = bpf_map_lookup_elem(&floods, &key);
 
-	if (to && to->port != c->origin)
+	if (to && to->port != c->origin) {
+		count_to(to->counter, c->len);
 		bpf_clone_redirect(c->skb, to->port, 0);
+	}
 	return 0;
 }
 
@@ -65,6 +70,7 @@ static long flood_peer(__u32 index, struct flooding *c)
 	} else if (bpf_skb_store_bytes(c->skb, ETH_HLEN + offsetof(struct ipv6hdr, daddr), &to->vtep, sizeof(to->vtep), 0)) {
 		return 1;
 	}
+	count_to(to->counter, c->len);
 	bpf_clone_redirect(c->skb, c->gateway, BPF_F_INGRESS);
 	return 0;
 }
@@ -75,7 +81,7 @@ static long flood_peer(__u32 index, struct flooding *c)
 static __always_inline int flood(struct __sk_buff *skb, struct scratch *s, __u32 vni, const struct network *n,
 				 enum origin from)
 {
-	struct flooding c = {.skb = skb, .vni = vni, .gateway = n->gateway, .v6 = !is_v4(&n->local)};
+	struct flooding c = {.skb = skb, .vni = vni, .gateway = n->gateway, .len = skb->len, .v6 = !is_v4(&n->local)};
 	const struct question *q = &s->question;
 	const struct frame *f = &s->frame;
 	struct station_key key = {.vni = vni};
@@ -93,20 +99,22 @@ static __always_inline int flood(struct __sk_buff *skb, struct scratch *s, __u32
 			key.mac = known->mac;
 			owner = bpf_map_lookup_elem(&stations, &key);
 			if (owner && !owner->port)
-				return answer(skb, s, &known->mac, 0);
+				return answer(skb, s, vni, &known->mac, 0);
 			stays = owner != 0;
 		}
 	}
-	if (from != FROM_GATEWAY)
+	if (from != FROM_GATEWAY) {
+		count_to(n->gateway_counter, c.len);
 		bpf_clone_redirect(skb, n->gateway, 0);
+	}
 	c.origin = from == FROM_PORT ? skb->ifindex : 0;
 	bpf_loop(n->ports, flood_port, &c, 0);
 	if (from == FROM_MEMBER || stays || !n->peers)
 		return TC_ACT_SHOT;
 	if (n->flags & NETWORK_BUM_NONE) /* the gateway's own are none that anybody misses */
-		return from == FROM_GATEWAY ? TC_ACT_SHOT : drop(vni, DROP_BUM);
+		return from == FROM_GATEWAY ? TC_ACT_SHOT : drop(skb, vni, DROP_BUM);
 	if (wrap(skb, s, vni, n, &n->local, &f->dst, &f->src))
-		return drop(vni, DROP_MALFORMED);
+		return drop(skb, vni, DROP_MALFORMED);
 	skb->mark = MARK_WRAPPED;
 	bpf_loop(n->peers, flood_peer, &c, 0);
 	return TC_ACT_SHOT;
@@ -120,7 +128,7 @@ static __always_inline int to_gateway(struct __sk_buff *skb, struct scratch *s, 
 	if (s->frame.is_ip) {
 		to = find_neighbor(vni, &s->frame.ip.dst);
 		if (!to || !(to->flags & NEIGHBOR_GATEWAY))
-			return drop(vni, DROP_NO_ROUTE);
+			return drop(skb, vni, DROP_NO_ROUTE);
 	}
 	return give(skb, &s->frame, n);
 }
@@ -129,7 +137,7 @@ static __always_inline int to_gateway(struct __sk_buff *skb, struct scratch *s, 
  * same network again, where it does not fit. */
 static __always_inline int too_large(struct __sk_buff *skb, struct scratch *s, __u32 vni, const struct network *n)
 {
-	count(vni, DROP_TOO_BIG);
+	note(skb, vni, DROP_TOO_BIG);
 	if (write_eth(skb, &n->gateway_mac, &s->frame.src))
 		return TC_ACT_SHOT;
 	return give(skb, &s->frame, n);
@@ -149,15 +157,15 @@ static __always_inline int switch_frame(struct __sk_buff *skb, struct scratch *s
 		return to_gateway(skb, s, vni, n);
 	to = bpf_map_lookup_elem(&stations, &key);
 	if (!to)
-		return drop(vni, from == FROM_MEMBER ? DROP_NO_PORT : DROP_UNKNOWN_UNICAST);
+		return drop(skb, vni, from == FROM_MEMBER ? DROP_NO_PORT : DROP_UNKNOWN_UNICAST);
 	if (to->port) {
 		if (to->port == skb->ifindex)
-			return drop(vni, DROP_NO_PORT); /* its receiver has got it already */
-		return deliver(skb, &s->frame, to->port, to->port_flags);
+			return drop(skb, vni, DROP_NO_PORT); /* its receiver has got it already */
+		return deliver(skb, &s->frame, to->port, to->port_flags, to->counter);
 	}
 	if (from == FROM_MEMBER)
-		return drop(vni, DROP_LOOP);
+		return drop(skb, vni, DROP_LOOP);
 	if (f->is_ip && largest(skb, &f->ip) > n->mtu)
 		return too_large(skb, s, vni, n);
-	return to_vtep(skb, s, vni, n, &to->vtep, &f->dst, &f->src);
+	return to_vtep(skb, s, vni, n, &to->vtep, to->counter, &f->dst, &f->src);
 }

@@ -2,8 +2,8 @@
 /* The ends of a packet's way through a program. */
 #pragma once
 
-#include <linux/pkt_cls.h>
-
+#include "count.h"
+#include "drop.h"
 #include "parse.h"
 
 /* PASS leaves a packet to whoever comes next, and to the host at last. */
@@ -14,28 +14,11 @@
 #define MARK_WRAPPED 0x77656674 /* it is a tunnel packet that only lacks a route */
 #define MARK_MEMBER 0x77656d62	/* it came from a member of its network */
 
-/* count adds to a counter of drops. */
-static __always_inline void count(__u32 vni, enum drop_reason why)
-{
-	struct drop_key key = {.vni = vni, .reason = why};
-	__u64 first = 1, *n = bpf_map_lookup_elem(&drops, &key);
-
-	if (n)
-		++*n; /* this CPU's own */
-	else
-		bpf_map_update_elem(&drops, &key, &first, BPF_NOEXIST);
-}
-
-static __always_inline int drop(__u32 vni, enum drop_reason why)
-{
-	count(vni, why);
-	return TC_ACT_SHOT;
-}
-
 /* deliver sends a frame out of a port, whole and as it is. A frame that is not IP
  * goes the long way, on which the kernel looks at its type again. */
-static __always_inline int deliver(struct __sk_buff *skb, const struct frame *f, __u32 port, __u32 flags)
+static __always_inline int deliver(struct __sk_buff *skb, const struct frame *f, __u32 port, __u32 flags, __u32 counter)
 {
+	count_to(counter, skb->len);
 	skb->mark = 0;
 	if (flags & PORT_PEER && f->is_ip)
 		return bpf_redirect_peer(port, 0);
@@ -46,6 +29,7 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct frame *f,
  * so. */
 static __always_inline int call(struct __sk_buff *skb, const struct network *n)
 {
+	count_to(n->gateway_counter, skb->len);
 	skb->mark = 0;
 	return bpf_redirect(n->gateway, 0);
 }
@@ -53,5 +37,5 @@ static __always_inline int call(struct __sk_buff *skb, const struct network *n)
 /* give hands a frame to the network's own host. */
 static __always_inline int give(struct __sk_buff *skb, const struct frame *f, const struct network *n)
 {
-	return deliver(skb, f, n->gateway, n->gateway_flags);
+	return deliver(skb, f, n->gateway, n->gateway_flags, n->gateway_counter);
 }

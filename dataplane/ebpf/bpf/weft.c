@@ -29,16 +29,18 @@ int from_port(struct __sk_buff *skb)
 	int why;
 
 	if (!n || !s)
-		return TC_ACT_SHOT;
+		return drop(skb, 0, DROP_UNKNOWN_VNI);
+	count_from(p->counter, skb->len);
+	s->counter = p->counter;
 	if (!parse(skb, &s->frame))
-		return drop(p->vni, DROP_MALFORMED);
+		return drop(skb, p->vni, DROP_MALFORMED);
 	if (p->flags & PORT_SEGMENT) {
 		if (!learn(skb, p->vni, n, p, &s->frame))
-			return drop(p->vni, DROP_SPOOFED_MAC);
+			return drop(skb, p->vni, DROP_SPOOFED_MAC);
 	} else {
 		why = forged(skb, p, &s->frame);
 		if (why)
-			return drop(p->vni, why);
+			return drop(skb, p->vni, why);
 	}
 	if (n->flags & NETWORK_ROUTED)
 		return route_from_port(skb, s, p->vni, n);
@@ -46,14 +48,14 @@ int from_port(struct __sk_buff *skb)
 }
 
 /* send_wrapped goes on with a tunnel packet that came in again. */
-static __always_inline int send_wrapped(struct __sk_buff *skb, const struct network *n)
+static __always_inline int send_wrapped(struct __sk_buff *skb, __u32 vni, const struct network *n)
 {
 	struct packet ip = {};
 	__be16 from = 0;
 
 	if (!parse_ip(skb, skb->protocol, &ip) || (is_udp(n) && load(skb, ETH_HLEN + ip.header, &from, sizeof(from))))
-		return TC_ACT_SHOT;
-	return send(skb, n, &ip.dst, from);
+		return drop(skb, vni, DROP_MALFORMED);
+	return send(skb, vni, n, &ip.dst, from);
 }
 
 /* is_redirect: the network's own host tells senders of a better first hop when it
@@ -76,14 +78,16 @@ int from_gateway(struct __sk_buff *skb)
 	struct scratch *s = find_scratch();
 
 	if (!n || !s)
-		return TC_ACT_SHOT;
+		return drop(skb, 0, DROP_UNKNOWN_VNI);
 	if (skb->mark == MARK_WRAPPED)
-		return send_wrapped(skb, n);
+		return send_wrapped(skb, p->vni, n);
+	count_from(p->counter, skb->len);
+	s->counter = p->counter;
 	if (!parse(skb, &s->frame) || is_redirect(skb, &s->frame))
 		return TC_ACT_SHOT;
 	known = solicited(skb, p->vni, s);
 	if (known)
-		return answer(skb, s, &known->mac, 0);
+		return answer(skb, s, p->vni, &known->mac, 0);
 	if (n->flags & NETWORK_ROUTED)
 		return route_from_gateway(skb, s, p->vni, n);
 	return switch_frame(skb, s, p->vni, n, FROM_GATEWAY);
@@ -107,11 +111,11 @@ int from_tunnel(struct __sk_buff *skb)
 	struct scratch *s = find_scratch();
 
 	if (!n || !s)
-		return TC_ACT_SHOT;
+		return drop(skb, 0, DROP_UNKNOWN_VNI);
 	if (skb->mark != MARK_MEMBER)
-		return drop(p->vni, DROP_NOT_MEMBER);
+		return drop(skb, p->vni, DROP_NOT_MEMBER);
 	if (!parse(skb, &s->frame))
-		return drop(p->vni, DROP_MALFORMED);
+		return drop(skb, p->vni, DROP_MALFORMED);
 	if (n->flags & NETWORK_ROUTED)
 		return route_from_member(skb, s, p->vni, n);
 	return switch_frame(skb, s, p->vni, n, FROM_MEMBER);
@@ -119,3 +123,4 @@ int from_tunnel(struct __sk_buff *skb)
 
 /* Types that no map has would not reach user space. */
 const struct sighting *unused_sighting __attribute__((unused));
+const struct dropped *unused_dropped __attribute__((unused));

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Drops: all are counted by reason, and of some the beginning is shown to user space. */
+#pragma once
+
+#include <linux/pkt_cls.h>
+
+#include "maps.h"
+
+/* Of each reason a CPU shows so many packets a second, and at once as many as in one. */
+#define SHOWN_PER_SECOND 100
+#define SHOWN_EVERY (1000000000ull / SHOWN_PER_SECOND)
+
+/* may_show is a token bucket, kept as the time at which it is full again. */
+static __always_inline int may_show(struct budget *b)
+{
+	__u64 now = bpf_ktime_get_coarse_ns();
+
+	if (b->full < now)
+		b->full = now;
+	if (b->full - now > (SHOWN_PER_SECOND - 1) * SHOWN_EVERY) {
+		b->limited++;
+		return 0;
+	}
+	b->full += SHOWN_EVERY;
+	return 1;
+}
+
+/* show puts the beginning of a packet where user space reads it, if there is room. */
+static __always_inline void show(struct __sk_buff *skb, __u32 vni, __u32 why)
+{
+	struct budget *b = bpf_map_lookup_elem(&budgets, &why);
+	__u32 len = skb->len;
+	struct dropped *d;
+
+	if (!b || !may_show(b))
+		return;
+	d = bpf_ringbuf_reserve(&dropped_packets, sizeof(*d), 0);
+	if (!d) {
+		b->unread++;
+		return;
+	}
+	d->at = bpf_ktime_get_ns();
+	d->vni = vni;
+	d->reason = why;
+	d->device = skb->ifindex;
+	d->len = len;
+	d->tagged = skb->vlan_present;
+	d->tpid = skb->vlan_proto;
+	d->tci = skb->vlan_tci;
+	if (len > SHOWN_BYTES)
+		len = SHOWN_BYTES;
+	barrier_var(len); /* or the compiler tests something else, and the verifier does not see it */
+	if (len < 1 || len > SHOWN_BYTES || bpf_skb_load_bytes(skb, 0, d->start, len))
+		len = 0;
+	d->shown = len;
+	bpf_ringbuf_submit(d, 0);
+}
+
+/* note counts a packet as dropped. It is a function of its own, which is verified once. */
+__noinline int note(struct __sk_buff *skb, __u32 vni, __u32 why)
+{
+	struct drop_key key = {.vni = vni, .reason = why};
+	struct tally first = {.packets = 1, .bytes = skb->len}, *t = bpf_map_lookup_elem(&drops, &key);
+
+	if (t) { /* this CPU's own */
+		t->packets++;
+		t->bytes += first.bytes;
+	} else {
+		bpf_map_update_elem(&drops, &key, &first, BPF_NOEXIST);
+	}
+	show(skb, vni, why);
+	return 0;
+}
+
+static __always_inline int drop(struct __sk_buff *skb, __u32 vni, enum drop_reason why)
+{
+	note(skb, vni, why);
+	return TC_ACT_SHOT;
+}

@@ -1,0 +1,144 @@
+package kernel
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"weft/dataplane"
+	"weft/dataplane/nft"
+	"weft/internal/nlmsg"
+	"weft/overlay"
+)
+
+// ProgramTraffic is what programs have counted of a network. Who is not in it is not
+// counted.
+type ProgramTraffic struct {
+	Ports   map[overlay.EndpointName]overlay.Traffic
+	Nodes   map[overlay.NodeName]overlay.Traffic
+	Gateway overlay.Traffic
+	// AllPorts and AllNodes are the sums, with those that are gone.
+	AllPorts, AllNodes overlay.Traffic
+	Dropped            map[overlay.DropReason]overlay.Count
+}
+
+// traffic is what is counted of a network: by its programs, or else by its links.
+type traffic struct {
+	net      dataplane.Network
+	domain   NS
+	programs *ProgramTraffic
+	links    map[string]overlay.Traffic // in the domain
+}
+
+// traffic reads what is counted of a network; programs is nil if it has none.
+func (h *hand) counted(n dataplane.Network, domain NS, programs Programs) (traffic, error) {
+	t := traffic{net: n, domain: domain}
+	if programs == nil {
+		s, err := h.in(domain)
+		if err == nil {
+			t.links, err = s.traffic()
+		}
+		return t, err
+	}
+	on, ok, err := h.programLinks(n, nil)
+	if err != nil || !ok {
+		return t, err
+	}
+	counted, err := programs.Traffic(n, on)
+	t.programs = &counted
+	return t, err
+}
+
+// sum adds the sums to a view. The kernel has none of ports: those of ports that are gone
+// are gone.
+func (t traffic) sum(v *dataplane.NetworkView) {
+	if t.programs == nil {
+		v.Traffic.Nodes = found(t.links, nft.Uplink)
+		return
+	}
+	v.Traffic = overlay.NetworkTraffic{Ports: &t.programs.AllPorts, Nodes: &t.programs.AllNodes}
+	v.Dropped = t.programs.Dropped
+}
+
+// parts adds to a view who it was: which node, the kernel does not count.
+func (t traffic) parts(v *dataplane.NetworkView) {
+	for i, l := range v.Links {
+		v.Links[i].Traffic = t.link(l)
+	}
+	for name, m := range t.net.Members {
+		p := dataplane.Peer{Node: name, VTEP: m.VTEP}
+		if t.programs != nil {
+			p.Traffic = found(t.programs.Nodes, name)
+		}
+		v.Nodes = append(v.Nodes, p)
+	}
+	slices.SortFunc(v.Nodes, func(a, b dataplane.Peer) int { return cmp.Compare(a.Node, b.Node) })
+}
+
+// link is what is counted at a device: on one between the two ends of a port or a tunnel,
+// nothing is.
+func (t traffic) link(l dataplane.Link) *overlay.Traffic {
+	if t.programs == nil {
+		if l.Namespace != t.domain.label() || l.Port == "" && l.Tunnel == nil {
+			return nil
+		}
+		return found(t.links, l.Device)
+	}
+	switch {
+	case l.Namespace != Host.label():
+		return nil
+	case l.Device == gatewayLink(t.net.VNI).Name:
+		return &t.programs.Gateway
+	case l.Tunnel != nil:
+		return &t.programs.AllNodes
+	case l.Port != "" && l.Device == programDevice(t.net.Ports[l.Port]):
+		return found(t.programs.Ports, l.Port)
+	}
+	return nil
+}
+
+func found[K comparable](all map[K]overlay.Traffic, k K) *overlay.Traffic {
+	t, ok := all[k]
+	if !ok {
+		return nil
+	}
+	return &t
+}
+
+// traffic reads the statistics of a namespace's links, by their names: what has come in by
+// them, and what has gone out.
+func (s *space) traffic() (map[string]overlay.Traffic, error) {
+	all := map[string]overlay.Traffic{}
+	err := s.dump(unix.RTM_GETLINK, func(m []byte) {
+		if len(m) < unix.SizeofIfInfomsg {
+			return
+		}
+		name, t := "", overlay.Traffic{}
+		nlmsg.Attributes(m[unix.SizeofIfInfomsg:], func(kind uint16, v []byte) {
+			switch kind {
+			case unix.IFLA_IFNAME:
+				name = nlmsg.Text(v)
+			case unix.IFLA_STATS64:
+				t = parseStatistics(v)
+			}
+		})
+		all[name] = t
+	}, nl.NewIfInfomsg(unix.AF_UNSPEC))
+	return all, err
+}
+
+// parseStatistics reads the beginning of struct rtnl_link_stats64 (linux/if_link.h): packets
+// received and sent, then their bytes.
+func parseStatistics(b []byte) overlay.Traffic {
+	if len(b) < 4*8 {
+		return overlay.Traffic{}
+	}
+	at := func(i int) uint64 { return binary.NativeEndian.Uint64(b[8*i:]) }
+	return overlay.Traffic{
+		From: overlay.Count{Packets: at(0), Bytes: at(2)},
+		To:   overlay.Count{Packets: at(1), Bytes: at(3)},
+	}
+}
