@@ -28,14 +28,16 @@ func (p Place) Burst(to netip.AddrPort, size int, span time.Duration) (Packets, 
 			return fmt.Errorf("connect to %v: %w", to, err)
 		}
 		buffers := newPackets(size)
-		for time.Since(used.began) < span {
+		for began := time.Now(); ; {
 			n, err := buffers.send(fd, 1) // time passes while one goes to many
 			if err != nil && err != unix.ENOBUFS {
 				return fmt.Errorf("send to %v: %w", to, err)
 			}
 			sent.Sent += int64(n)
+			if time.Since(began) >= span {
+				return nil
+			}
 		}
-		return nil
 	})
 	if err != nil {
 		return sent, err

@@ -128,7 +128,7 @@ func (s *Session) sendPackets(to netip.AddrPort, size int, mark uint32, rate flo
 	pace := newPacer(rate)
 	for began := time.Now(); ; {
 		since := time.Since(began)
-		if since >= s.Span {
+		if since >= s.Span && sent > 0 {
 			return sent, nil
 		}
 		n := pace.due(since, sent)
