@@ -56,7 +56,7 @@ func (h *hand) counted(n dataplane.Network, domain NS, programs Programs) (traff
 // are gone.
 func (t traffic) sum(v *dataplane.NetworkView) {
 	if t.programs == nil {
-		v.Traffic.Nodes = found(t.links, nft.Uplink)
+		v.Traffic.Nodes = trafficOf(t.links, nft.Uplink)
 		return
 	}
 	v.Traffic = overlay.NetworkTraffic{Ports: &t.programs.AllPorts, Nodes: &t.programs.AllNodes}
@@ -71,7 +71,7 @@ func (t traffic) parts(v *dataplane.NetworkView) {
 	for name, m := range t.net.Members {
 		p := dataplane.Peer{Node: name, VTEP: m.VTEP}
 		if t.programs != nil {
-			p.Traffic = found(t.programs.Nodes, name)
+			p.Traffic = trafficOf(t.programs.Nodes, name)
 		}
 		v.Nodes = append(v.Nodes, p)
 	}
@@ -85,7 +85,7 @@ func (t traffic) link(l dataplane.Link) *overlay.Traffic {
 		if l.Namespace != t.domain.label() || l.Port == "" && l.Tunnel == nil {
 			return nil
 		}
-		return found(t.links, l.Device)
+		return trafficOf(t.links, l.Device)
 	}
 	switch {
 	case l.Namespace != Host.label():
@@ -95,12 +95,12 @@ func (t traffic) link(l dataplane.Link) *overlay.Traffic {
 	case l.Tunnel != nil:
 		return &t.programs.AllNodes
 	case l.Port != "" && l.Device == programDevice(t.net.Ports[l.Port]):
-		return found(t.programs.Ports, l.Port)
+		return trafficOf(t.programs.Ports, l.Port)
 	}
 	return nil
 }
 
-func found[K comparable](all map[K]overlay.Traffic, k K) *overlay.Traffic {
+func trafficOf[K comparable](all map[K]overlay.Traffic, k K) *overlay.Traffic {
 	t, ok := all[k]
 	if !ok {
 		return nil
