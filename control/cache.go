@@ -1,10 +1,13 @@
 package control
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"iter"
 	"os"
 
 	"weft/internal/files"
@@ -19,12 +22,12 @@ type cache struct {
 	path string
 }
 
-// cached is the file's content. Revision is the lowest that any of the watches had reached.
-type cached struct {
-	Revision  overlay.Revision  `json:"revision"`
-	Resources []json.RawMessage `json:"resources"`
-	Unknown   []unknown         `json:"unknown,omitempty"`
-}
+// The file is one JSON object:
+//
+//	{"revision": …, "resources": [{…}, …], "unknown": [{"key": …, "what": …}, …]}
+//
+// Revision is the lowest that any of the watches had reached. It is written and read a resource
+// at a time: as a whole it would be several times as large in memory as what it holds.
 
 // unknown says what in a resource was not understood.
 type unknown struct {
@@ -45,62 +48,42 @@ func (c cache) load() (store.Batch, error) {
 }
 
 func (c cache) read() (store.Batch, error) {
-	data, err := os.ReadFile(c.path)
+	f, err := os.Open(c.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return store.Batch{}, nil
 	}
 	if err != nil {
 		return store.Batch{}, err
 	}
-	var file cached
-	if err := json.Unmarshal(data, &file); err != nil {
+	defer f.Close()
+	r := reader{from: json.NewDecoder(bufio.NewReader(f)), batch: store.Batch{Unknown: map[overlay.Key]string{}}}
+	if err := r.object(); err != nil {
+		var unread *fs.PathError
+		if errors.As(err, &unread) { // the disk's fault and not the content's
+			return store.Batch{}, err
+		}
 		return store.Batch{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	b := store.Batch{Revision: file.Revision, Unknown: map[overlay.Key]string{}}
-	for _, u := range file.Unknown {
-		b.Unknown[u.Key] = u.What
-	}
-	for _, raw := range file.Resources {
-		r, err := decode(raw)
-		if err == nil && b.Unknown[r.Key()] == "" {
-			err = r.Validate()
-		}
-		if err != nil {
-			return store.Batch{}, fmt.Errorf("%w: %w", errDamaged, err)
-		}
-		b.Puts = append(b.Puts, r)
-	}
-	return b, nil
-}
-
-func decode(raw json.RawMessage) (overlay.Resource, error) {
-	var meta overlay.Meta
-	if err := json.Unmarshal(raw, &meta); err != nil {
-		return nil, err
-	}
-	r := overlay.New(meta.Kind)
-	if r == nil {
-		return nil, fmt.Errorf("kind %q is unknown", meta.Kind)
-	}
-	return r, json.Unmarshal(raw, r)
+	return r.batch, nil
 }
 
 // save replaces the file as a whole: a crash leaves the old or the new one.
-func (c cache) save(b store.Batch) error {
-	file := cached{Revision: b.Revision, Resources: make([]json.RawMessage, 0, len(b.Puts))}
-	for _, r := range b.Puts {
-		raw, err := json.Marshal(r)
-		if err != nil {
-			return fmt.Errorf("encode %s: %w", r.Key(), err)
+func (c cache) save(at overlay.Revision, resources iter.Seq[overlay.Resource], notUnderstood map[overlay.Key]string) error {
+	return files.ReplaceBy(c.path, func(to io.Writer) error {
+		w := writer{to: to}
+		w.text(`{"revision":`)
+		w.value(at)
+		w.text(`,"resources":[`)
+		w.first = true
+		for r := range resources {
+			w.element(r)
 		}
-		file.Resources = append(file.Resources, raw)
-	}
-	for k, what := range b.Unknown {
-		file.Unknown = append(file.Unknown, unknown{k, what})
-	}
-	data, err := json.Marshal(file)
-	if err != nil {
-		return err
-	}
-	return files.Replace(c.path, data)
+		w.text(`],"unknown":[`)
+		w.first = true
+		for k, what := range notUnderstood {
+			w.element(unknown{k, what})
+		}
+		w.text("]}\n")
+		return w.err
+	})
 }

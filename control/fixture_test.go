@@ -51,7 +51,12 @@ func (h *hands) Apply(_ context.Context, want dataplane.State, since *dataplane.
 }
 
 // Observe implements dataplane.Plane.
-func (h *hands) Observe(context.Context, overlay.NetworkName) (dataplane.Observation, error) {
+func (h *hands) Observe(ctx context.Context, _ overlay.NetworkName) (dataplane.Observation, error) {
+	return h.Compare(ctx)
+}
+
+// Compare implements dataplane.Plane.
+func (h *hands) Compare(context.Context) (dataplane.Observation, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	seen := dataplane.Observation{Networks: map[overlay.NetworkName]dataplane.NetworkView{}}

@@ -285,11 +285,7 @@ func (l *Loop) save() {
 	if !l.unsaved || !l.started {
 		return
 	}
-	resources := make([]overlay.Resource, 0, len(l.table.entries))
-	for _, e := range l.table.entries {
-		resources = append(resources, e.resource)
-	}
-	if err := l.cache.save(store.Batch{Revision: l.reached(), Puts: resources, Unknown: l.unknown}); err != nil {
+	if err := l.cache.save(l.reached(), l.table.resources(), l.unknown); err != nil {
 		if !l.unwritable { // and say so once
 			l.Log.Error("what this node knows cannot be written down; a restart without a server would go back to what it knew before", "err", err)
 		}

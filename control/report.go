@@ -46,7 +46,7 @@ func (l *Loop) report(ctx context.Context) {
 	if !l.started {
 		return
 	}
-	seen, err := l.Plane.Observe(ctx, "")
+	seen, err := l.Plane.Compare(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			l.Log.Error("the host could not be observed", "err", err)
@@ -152,7 +152,7 @@ type Status struct {
 
 // Status compares the host with what is wanted, now.
 func (l *Loop) Status(ctx context.Context) (Status, error) {
-	seen, err := l.Plane.Observe(ctx, "")
+	seen, err := l.Plane.Compare(ctx)
 	if err != nil {
 		return Status{}, err
 	}

@@ -1,7 +1,9 @@
 package control
 
 import (
+	"iter"
 	"maps"
+	"reflect"
 	"slices"
 
 	"weft/overlay"
@@ -64,6 +66,17 @@ func (t *table) remove(k overlay.Key) {
 	}
 }
 
+// resources are all, in no order.
+func (t *table) resources() iter.Seq[overlay.Resource] {
+	return func(yield func(overlay.Resource) bool) {
+		for _, e := range t.entries {
+			if !yield(e.resource) {
+				return
+			}
+		}
+	}
+}
+
 // merge takes a batch from a watch and returns what changed. in is the
 // watch's interest: a Reset ends whatever it covers and does not list.
 func (t *table) merge(from source, in store.Interest, b store.Batch) (puts []overlay.Resource, deletes []overlay.Key) {
@@ -103,8 +116,14 @@ func (t *table) put(from source, r overlay.Resource) bool {
 	if known {
 		was := old.resource.Header()
 		news = was.Revision < header.Revision && (was.UID != header.UID || was.Generation != header.Generation)
-		if was.Revision > header.Revision {
+		switch {
+		case was.Revision > header.Revision:
 			r = old.resource
+		case was.Revision < header.Revision:
+		case reflect.DeepEqual(old.resource, r):
+			r = old.resource // which the planner has too: one of them is enough to keep
+		default:
+			news = true // another version wrote the cache, which understood less of it
 		}
 	}
 	t.set(k, entry{resource: r, sources: old.sources | from})

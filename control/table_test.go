@@ -148,3 +148,21 @@ func TestTableUnwatchKeepsOwn(t *testing.T) {
 		t.Errorf("deletes %v, want db only", deletes)
 	}
 }
+
+// TestTableSameAgain: what two watches say, or the cache and a watch, is kept once; unless
+// one of them understood it better.
+func TestTableSameAgain(t *testing.T) {
+	t.Parallel()
+	table := newTable("a")
+	first, again := web("blue", "web", "b", 5), web("blue", "web", "b", 5)
+	first.Revision, again.Revision = 5, 5
+	table.put(networkSource, first)
+	if table.put(ownSource, again) || table.entries[first.Key()].resource != overlay.Resource(first) {
+		t.Error("the same again is news, or kept twice")
+	}
+	better := web("blue", "web", "b", 5)
+	better.Revision, better.Spec.Blocks = 5, []string{"later"}
+	if !table.put(networkSource, better) || table.entries[first.Key()].resource != overlay.Resource(better) {
+		t.Error("what is understood now that was not before is no news")
+	}
+}

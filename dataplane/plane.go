@@ -24,6 +24,10 @@ type Plane interface {
 	// Observe reads from the host what is there of the named network, or of
 	// all when name is empty.
 	Observe(ctx context.Context, name overlay.NetworkName) (Observation, error)
+	// Compare is Observe of all networks without their links, FDB, neighbours and
+	// routes: how much of what the last Apply wanted is there, and what was dropped. A
+	// large network has very many of them, and this is asked all the time.
+	Compare(ctx context.Context) (Observation, error)
 	// Events announces what happens on the host without Weft's doing. The
 	// channel is closed by Close. A slow reader loses nothing but repetition:
 	// events of one kind about one thing are merged.

@@ -30,6 +30,16 @@ func (m *Memory) Observe(ctx context.Context, name overlay.NetworkName) (datapla
 	return seen, nil
 }
 
+// Compare implements dataplane.Plane.
+func (m *Memory) Compare(ctx context.Context) (dataplane.Observation, error) {
+	seen, err := m.Observe(ctx, "")
+	for name, v := range seen.Networks {
+		v.Links, v.FDB, v.Neighbors, v.Routes = nil, nil, nil, nil
+		seen.Networks[name] = v
+	}
+	return seen, err
+}
+
 // Drops counts packets by reason, with those of no network here.
 func (m *Memory) Drops() map[overlay.DropReason]uint64 {
 	m.mu.Lock()

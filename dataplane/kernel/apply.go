@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"weft/dataplane"
@@ -130,31 +131,36 @@ func (p *Plane) applyNetwork(ctx context.Context, h *hand, n dataplane.Network) 
 }
 
 func (p *Plane) applyPorts(ctx context.Context, h *hand, n dataplane.Network) error {
-	want := LowerNetwork(n, p.NetnsDir)
-	have, err := p.attend(h, n, want)
-	if err == nil && want.otherPlane(have, DomainNS(p.NetnsDir, n.Name)) {
+	c, err := p.attend(h, n)
+	if err == nil && c.want.otherPlane(c.have, DomainNS(p.NetnsDir, n.Name)) {
 		if err = p.remove(ctx, h, n.Name); err == nil {
-			have, err = p.attend(h, n, want)
+			c, err = p.attend(h, n)
 		}
 	}
 	if err != nil {
 		return err
 	}
 	p.forwards(h, n, n, nil)
-	return p.change(ctx, h, n.Name, Diff(want, have))
+	for ops := range c.ops() {
+		if err := p.change(ctx, h, n.Name, ops); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// attend makes sure that it is noticed what happens to a network, and returns what there is
+// attend makes sure that it is noticed what happens to a network, and reads what there is
 // of it.
-func (p *Plane) attend(h *hand, n dataplane.Network, want Objects) (Objects, error) {
-	p.expect(n.Name, p.wantNetwork(n))
-	if err := p.watch(h, n.Name, DomainNS(p.NetnsDir, n.Name)); err != nil {
-		return Objects{}, err
+func (p *Plane) attend(h *hand, n dataplane.Network) (comparison, error) {
+	w := p.wantNetwork(n)
+	p.expect(n.Name, w)
+	if err := p.watch(h, n.Name, w.ns); err != nil {
+		return comparison{}, err
 	}
 	if err := p.listenOnly(h, n.Name, n.Ports); err != nil {
-		return Objects{}, err
+		return comparison{}, err
 	}
-	return p.observe(h, n, want)
+	return p.compare(h, w)
 }
 
 // applyChange changes what a delta says of one network.
@@ -175,10 +181,12 @@ func (p *Plane) applyChange(ctx context.Context, h *hand, old, next dataplane.Ne
 	if err := p.listen(h, next.Name, out.without(dataplane.Network{Ports: d.Ports.Set}).Ports); err != nil {
 		return err
 	}
-	have, want := LowerChange(old, next, d, p.NetnsDir)
-	p.forwards(h, next, old, func(on ProgramLinks) error { return p.Programs.Change(old, next, d, on) })
-	if err := p.change(ctx, h, next.Name, Diff(want, have)); err != nil {
-		return err
+	for part := range parts(d) {
+		have, want := LowerChange(old, next, part, p.NetnsDir)
+		p.forwards(h, next, old, func(on ProgramLinks) error { return p.Programs.Change(old, next, part, on) })
+		if err := p.change(ctx, h, next.Name, Diff(want, have)); err != nil {
+			return err
+		}
 	}
 	p.out[next.Name] = out
 	return nil
@@ -222,8 +230,10 @@ func (p *Plane) change(ctx context.Context, h *hand, name overlay.NetworkName, o
 		if err != nil {
 			return &OpError{Network: name, Op: op, Done: i, Total: len(ops), Err: inWords(h, op, err)}
 		}
-		for _, op := range ops[i : i+n] {
-			p.Log.Debug("host changed", "network", name, "op", op.String())
+		if p.Log.Enabled(ctx, slog.LevelDebug) {
+			for _, op := range ops[i : i+n] {
+				p.Log.Debug("host changed", "network", name, "op", op.String())
+			}
 		}
 		if made, ok := op.(addNamespace); ok {
 			if err := p.watch(h, name, made.NS); err != nil {

@@ -18,6 +18,13 @@ import (
 // its link or namespace is not deleted by itself.
 func Diff(want, have Objects) []Op {
 	d := differ{want: want, have: have}
+	d.changes()
+	d.leftovers()
+	return d.ops
+}
+
+// changes are all but the leftovers.
+func (d *differ) changes() {
 	d.replaceLinks()
 	d.namespaces()
 	d.sysctls(false)
@@ -33,8 +40,6 @@ func Diff(want, have Objects) []Op {
 	d.neighbors()
 	d.redirects()
 	d.routes()
-	d.leftovers()
-	return d.ops
 }
 
 // differ collects ops. have is what is there after those it has.

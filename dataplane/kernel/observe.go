@@ -21,20 +21,30 @@ type observer struct {
 	ns   NS
 	want Objects
 	Objects
+	// many are not among the objects, if they are compared instead.
+	many   *many
 	tables map[NS]linkTable
 }
 
 // observe reads the objects of a network. want may be empty: then everything is
 // read by which Weft knows its own.
 func (h *hand) observe(name overlay.NetworkName, ns NS, want Objects) (Objects, error) {
-	var o *observer
-	if err := untilStill(func() error {
-		o = &observer{hand: h, name: name, ns: ns, want: want, Objects: NewObjects(), tables: map[NS]linkTable{}}
-		return o.all()
-	}); err != nil {
-		return Objects{}, fmt.Errorf("read network %s from the host: %w", name, err)
+	o, err := h.read(name, ns, want, nil)
+	if err != nil {
+		return Objects{}, err
 	}
 	return o.Objects, nil
+}
+
+// read is observe, but compares the many of a network, if one is given.
+func (h *hand) read(name overlay.NetworkName, ns NS, want Objects, n *wantedNetwork) (o *observer, err error) {
+	if err := untilStill(func() error {
+		o = &observer{hand: h, name: name, ns: ns, want: want, Objects: NewObjects(), many: newMany(n), tables: map[NS]linkTable{}}
+		return o.all()
+	}); err != nil {
+		return nil, fmt.Errorf("read network %s from the host: %w", name, err)
+	}
+	return o, nil
 }
 
 // untilStill calls read again while the host changes beneath it.
@@ -107,10 +117,10 @@ func (o *observer) fdb(s *space, t linkTable) error {
 		if !e.made() {
 			return
 		}
-		if k, vtep, ok := t.tunnel(e); ok {
+		if k, vtep, ok := t.tunnel(e); ok && !o.many.tunnel(k, vtep) {
 			o.Tunnels[k] = vtep
 		}
-		if k, station, ok := t.station(e); ok {
+		if k, station, ok := t.station(e); ok && !o.many.station(k, station) {
 			o.Stations[k] = station
 		}
 	})
@@ -118,7 +128,7 @@ func (o *observer) fdb(s *space, t linkTable) error {
 
 func (o *observer) neighbors(s *space, t linkTable) error {
 	return s.entries(unix.AF_UNSPEC, func(e fdbEntry) {
-		if k, mac, ok := t.neighbor(e); ok && e.made() {
+		if k, mac, ok := t.neighbor(e); ok && e.made() && !o.many.neighbor(k, mac) {
 			o.Neighbors[k] = mac
 		}
 	})

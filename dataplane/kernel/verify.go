@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
+	"slices"
 	"strings"
 
 	"weft/dataplane"
@@ -74,14 +76,13 @@ func (p *Plane) verify(ctx context.Context, name overlay.NetworkName) {
 	if err := p.listen(h, name, left.Ports); err != nil {
 		p.Log.Error("a workload's namespace cannot be listened to", "err", err)
 	}
-	want := LowerNetwork(left, p.NetnsDir)
-	have, err := p.observe(h, left, want)
+	c, err := p.compare(h, p.wantNetwork(left))
 	if err != nil {
 		p.Log.Error("a change on the host could not be looked into", "err", err)
 		return
 	}
-	ops := Diff(want, have)
-	if len(ops) == 0 {
+	what, differs := describe(c.ops())
+	if !differs {
 		return
 	}
 	if len(p.findGone(n, left.Ports)) > 0 { // while it was looked at
@@ -89,11 +90,11 @@ func (p *Plane) verify(ctx context.Context, name overlay.NetworkName) {
 		return
 	}
 	for e, port := range left.Ports {
-		if _, there := have.Links[LinkID{DomainNS(p.NetnsDir, name), port.Device}]; !there {
+		if _, there := c.have.Links[LinkID{DomainNS(p.NetnsDir, name), port.Device}]; !there {
 			p.outbox.put(dataplane.Event{Kind: dataplane.EventPortGone, Network: name, Port: e})
 		}
 	}
-	p.outbox.put(dataplane.Event{Kind: dataplane.EventChanged, Network: name, What: describe(ops)})
+	p.outbox.put(dataplane.Event{Kind: dataplane.EventChanged, Network: name, What: what})
 }
 
 // verifyHost is verify for what belongs to no single network.
@@ -107,7 +108,8 @@ func (p *Plane) verifyHost(ctx context.Context) {
 	if err == nil {
 		var ops []Op
 		if ops, err = p.hostOps(h, want); len(ops) > 0 {
-			p.outbox.put(dataplane.Event{Kind: dataplane.EventChanged, What: describe(ops)})
+			what, _ := describe(slices.Values([][]Op{ops}))
+			p.outbox.put(dataplane.Event{Kind: dataplane.EventChanged, What: what})
 		}
 	}
 	if err != nil {
@@ -115,15 +117,24 @@ func (p *Plane) verifyHost(ctx context.Context) {
 	}
 }
 
-// describe says what a change on the host was, by what would undo it.
-func describe(ops []Op) string {
-	const most = 3
-	var l []string
-	for _, op := range ops[:min(most, len(ops))] {
-		l = append(l, op.String())
+// describe says what a change on the host was, by what would undo it; false if there was none.
+func describe(parts iter.Seq[[]Op]) (what string, differs bool) {
+	l := commands(parts, 3)
+	return "to be repaired: " + strings.Join(l, "; "), len(l) > 0
+}
+
+// commands are the first ops, and then how many there are more.
+func commands(parts iter.Seq[[]Op], most int) (lines []string) {
+	more := 0
+	for ops := range parts {
+		for _, op := range ops[:min(most-len(lines), len(ops))] {
+			lines = append(lines, op.String())
+			ops = ops[1:]
+		}
+		more += len(ops)
 	}
-	if more := len(ops) - most; more > 0 {
-		l = append(l, fmt.Sprintf("and %d more", more))
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
-	return "to be repaired: " + strings.Join(l, "; ")
+	return lines
 }

@@ -15,6 +15,16 @@ import (
 
 // Observe implements dataplane.Plane. Networks that the last Apply did not want are not in it.
 func (p *Plane) Observe(ctx context.Context, name overlay.NetworkName) (dataplane.Observation, error) {
+	return p.look(ctx, name, true)
+}
+
+// Compare implements dataplane.Plane.
+func (p *Plane) Compare(ctx context.Context) (dataplane.Observation, error) {
+	return p.look(ctx, "", false)
+}
+
+// look is Observe, or Compare if entries are not wanted.
+func (p *Plane) look(ctx context.Context, name overlay.NetworkName, entries bool) (dataplane.Observation, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h := newHand(p.Host)
@@ -30,7 +40,7 @@ func (p *Plane) Observe(ctx context.Context, name overlay.NetworkName) (dataplan
 		}
 		var v dataplane.NetworkView
 		if err := untilStill(func() (err error) {
-			v, err = p.view(h, p.want.Networks[n])
+			v, err = p.view(h, p.want.Networks[n], entries)
 			return err
 		}); err != nil {
 			errs = append(errs, err)
@@ -53,81 +63,96 @@ func (p *Plane) Observe(ctx context.Context, name overlay.NetworkName) (dataplan
 
 // viewer collects what the host has of one network, as people see it.
 type viewer struct {
-	net        dataplane.Network
-	want, have Objects
-	hand       *hand
+	comparison
+	net  *wantedNetwork
+	hand *hand
 	// nodes are the members by VTEP.
 	nodes map[string]overlay.NodeName
 	dataplane.NetworkView
 }
 
-func (p *Plane) view(h *hand, net dataplane.Network) (dataplane.NetworkView, error) {
+func (p *Plane) view(h *hand, net dataplane.Network, entries bool) (v dataplane.NetworkView, err error) {
 	there, away := attachable(net)
-	ns := DomainNS(p.NetnsDir, net.Name)
-	v := &viewer{net: net, hand: h, want: LowerNetwork(there, p.NetnsDir), nodes: map[string]overlay.NodeName{}}
-	for node, m := range net.Members {
-		v.nodes[m.VTEP.String()] = node
+	w := p.wantNetwork(there)
+	c, err := p.compare(h, w)
+	if err != nil {
+		return v, err
 	}
-	var err error
-	if v.have, err = p.observe(h, there, v.want); err != nil {
-		return v.NetworkView, err
-	}
-	v.Wanted, v.Present = v.want.Len()+len(away), v.want.matching(v.have)
-	if _, failed := p.failed[net.Name]; !failed {
-		possible := v.want
-		if refused := p.refused(net.Name); len(refused) > 0 {
-			possible = LowerNetwork(refused.without(there), p.NetnsDir)
-		}
-		for _, op := range Diff(possible, v.have) {
-			v.Differs = append(v.Differs, "not as wanted; repaired by: "+op.String())
-		}
-	}
-	v.Differs = append(v.Differs, away...)
-	if _, ok := v.have.Namespaces[ns]; !ok {
-		return v.NetworkView, nil
-	}
-	if err := v.read(ns); err != nil {
-		return v.NetworkView, err
+	v.Wanted, v.Present = c.count()
+	v.Wanted += len(away)
+	v.Differs = append(p.differs(c, there), away...)
+	if !has(c.have.Namespaces, w.ns) {
+		return v, nil
 	}
 	programs := p.Programs
 	if there.Plane != overlay.PlaneEBPF {
 		programs = nil
 	}
-	if programs != nil {
-		err = v.programs(programs, there)
-	} else {
-		err = v.drops(ns)
+	if v.Drops, v.Untold, err = h.drops(w, programs); err != nil {
+		return v, err
 	}
+	t, err := h.counted(there, w.ns, programs)
 	if err != nil {
-		return v.NetworkView, err
+		return v, err
 	}
-	t, err := h.counted(there, ns, programs)
-	t.sum(&v.NetworkView)
-	t.parts(&v.NetworkView)
-	v.sort()
-	return v.NetworkView, err
+	if t.sum(&v); !entries {
+		return v, nil
+	}
+	r := &viewer{comparison: c, net: w, hand: h, nodes: map[string]overlay.NodeName{}, NetworkView: v}
+	for node, m := range net.Members {
+		r.nodes[m.VTEP.String()] = node
+	}
+	if err = r.read(w.ns); err == nil && programs != nil {
+		err = r.programs(programs, there)
+	}
+	t.parts(&r.NetworkView)
+	r.sort()
+	return r.NetworkView, err
 }
 
-// drops adds what the filters have counted.
-func (v *viewer) drops(ns NS) error {
-	domain, err := v.hand.counts(ns)
-	if err != nil {
-		return err
+// differsMost is how many differences of a network are listed: of one with very many
+// entries none may be there, and the list is reported.
+const differsMost = 100
+
+// differs lists what is not as wanted, but for what the last Apply could not make.
+func (p *Plane) differs(c comparison, n dataplane.Network) (lines []string) {
+	if has(p.failed, n.Name) {
+		return nil
 	}
-	host, err := v.hand.counts(Host)
-	if err != nil {
-		return err
+	if refused := p.refused(n.Name); len(refused) > 0 {
+		c.want = p.wantNetwork(refused.without(n)).frame
 	}
-	v.Drops = domain.Domain()
-	if n, ok := host.Strangers(v.net.Name); ok {
-		v.Drops[overlay.DropNotMember] = n
+	for _, line := range commands(c.ops(), differsMost) {
+		lines = append(lines, "not as wanted; repaired by: "+line)
+	}
+	return lines
+}
+
+// drops is what a network's filters have counted, or its programs if it has any, and what
+// these cannot tell.
+func (h *hand) drops(w *wantedNetwork, programs Programs) (drops overlay.Drops, untold []overlay.DropReason, err error) {
+	if programs != nil {
+		drops, err = programs.Drops(w.net.VNI)
+		return drops, programs.Untold(), err
+	}
+	domain, err := h.counts(w.ns)
+	if err != nil {
+		return nil, nil, err
+	}
+	host, err := h.counts(Host)
+	if err != nil {
+		return nil, nil, err
+	}
+	drops = domain.Domain()
+	if n, ok := host.Strangers(w.net.Name); ok {
+		drops[overlay.DropNotMember] = n
 	}
 	for _, why := range overlay.DropReasons() {
 		if !slices.Contains(nft.Reasons(), why) {
-			v.Untold = append(v.Untold, why)
+			untold = append(untold, why)
 		}
 	}
-	return nil
+	return drops, untold, nil
 }
 
 // read takes in everything in the domain, and the network's links elsewhere.

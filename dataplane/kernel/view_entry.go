@@ -31,7 +31,7 @@ func (v *viewer) fdb(s *space, t linkTable) error {
 	return s.entries(unix.AF_BRIDGE, func(e fdbEntry) {
 		link := t.links[e.link]
 		if k, vtep, ok := t.tunnel(e); ok {
-			want, wanted := v.want.Tunnels[k]
+			want, wanted := v.net.tunnel(k)
 			v.FDB = append(v.FDB, dataplane.FDBEntry{
 				MAC: e.mac, Device: link.name, VTEP: e.ip, Node: v.nodes[e.ip.String()],
 				Origin: e.origin(wanted && want == vtep), Age: age(e.updated),
@@ -42,7 +42,7 @@ func (v *viewer) fdb(s *space, t linkTable) error {
 		if !ok || link.link.Kind == KindVXLAN {
 			return
 		}
-		want, wanted := v.want.Stations[k]
+		want, wanted := v.net.station(k)
 		v.FDB = append(v.FDB, dataplane.FDBEntry{
 			MAC: e.mac, Device: link.name, Port: endpointOf(link.link.Alias),
 			Origin: e.origin(wanted && want == station), Age: age(e.updated),
@@ -57,7 +57,7 @@ func (v *viewer) neighbors(s *space, t linkTable) error {
 		if !ok {
 			return
 		}
-		want, wanted := v.want.Neighbors[k]
+		want, wanted := v.net.neighbor(k)
 		v.Neighbors = append(v.Neighbors, dataplane.Neighbor{
 			Address: e.ip, MAC: e.mac, Device: k.Link.Name, State: stateName(e.state),
 			Origin: e.origin(wanted && want == mac), Age: age(e.updated),
@@ -93,11 +93,11 @@ func (v *viewer) routes(s *space, t linkTable) error {
 	}); err != nil {
 		return err
 	}
-	if !hasDirect(v.net) {
+	if !hasDirect(v.net.net) {
 		return nil
 	}
 	host := NewObjects()
-	lowerHostRoutes(host, v.net)
+	lowerHostRoutes(host, v.net.net)
 	have, err := v.hand.observeHost(host)
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (v *viewer) routes(s *space, t linkTable) error {
 func (v *viewer) route(k RouteKey, r Route, wanted bool) {
 	line := dataplane.HostRoute{
 		Prefix: k.Prefix, Via: r.Via, Device: r.Device, Type: "unicast", Namespace: k.NS.label(),
-		Node: v.net.Routes[k.Prefix].Node, Origin: dataplane.FromStatic,
+		Node: v.net.net.Routes[k.Prefix].Node, Origin: dataplane.FromStatic,
 	}
 	if r.Unreachable {
 		line.Type = "unreachable"

@@ -9,7 +9,7 @@ import (
 // inMaps is where routes are that the domain does not have, but the programs.
 const inMaps = "bpf"
 
-// programs adds what the programs of a network hold, and drop.
+// programs adds what the programs of a network hold.
 func (v *viewer) programs(p Programs, n dataplane.Network) error {
 	on, ok, err := v.hand.programLinks(n, nil)
 	if err != nil || !ok {
@@ -38,9 +38,7 @@ func (v *viewer) programs(p Programs, n dataplane.Network) error {
 			return err
 		}
 	}
-	v.Untold = p.Untold()
-	v.Drops, err = p.Drops(n.VNI)
-	return err
+	return nil
 }
 
 // programTunnel is tunnel for the link by which tunnel packets come in: the programs

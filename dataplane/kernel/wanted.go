@@ -44,6 +44,8 @@ func (p *Plane) wantNetwork(n dataplane.Network) *wantedNetwork {
 			w.segments[p.Device] = name
 		}
 	}
+	// What is elsewhere, too, is there alone (differ.published).
+	maps.DeleteFunc(w.frame.Published, func(k StationKey, _ string) bool { _, elsewhere := w.station(k); return elsewhere })
 	return w
 }
 

@@ -3,8 +3,10 @@
 package files
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,13 +24,22 @@ var ErrHeld = errors.New("another process holds the lock")
 // whole, and perhaps a part of the new one beside it, which a later Replace of
 // the same file removes. The folder must exist.
 func Replace(path string, data []byte) error {
-	if err := replace(path, data); err != nil {
+	return ReplaceBy(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// ReplaceBy is Replace with what write writes, which need not be in memory as a
+// whole. The file stays as it is if write returns an error.
+func ReplaceBy(path string, write func(io.Writer) error) error {
+	if err := replace(path, write); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
 }
 
-func replace(path string, data []byte) error {
+func replace(path string, write func(io.Writer) error) error {
 	dir, name := filepath.Dir(path), filepath.Base(path)
 	if err := removeParts(dir, name); err != nil {
 		return err
@@ -37,7 +48,10 @@ func replace(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	b := bufio.NewWriter(f)
+	if err = write(b); err == nil {
+		err = b.Flush()
+	}
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)

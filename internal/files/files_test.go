@@ -2,6 +2,7 @@ package files_test
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -49,6 +50,34 @@ func TestReplaceFails(t *testing.T) {
 	wantOnly(t, dir, "file")
 	if err := files.Replace(filepath.Join(dir, "none", "file"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("into a folder that is not there: %v, want %v", err, fs.ErrNotExist)
+	}
+}
+
+// TestReplaceBy: what is not written to its end replaces nothing, and leaves nothing.
+func TestReplaceBy(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	broken := errors.New("broken")
+	for _, step := range []struct {
+		fails error
+		want  string
+	}{{nil, "12"}, {broken, "12"}, {nil, "12"}} {
+		err := files.ReplaceBy(path, func(w io.Writer) error {
+			_, err := io.WriteString(w, "1")
+			if step.fails != nil {
+				return step.fails
+			}
+			_, more := io.WriteString(w, "2")
+			return errors.Join(err, more)
+		})
+		if !errors.Is(err, step.fails) {
+			t.Errorf("%v, want %v", err, step.fails)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != step.want {
+			t.Errorf("content %q, %v, want %q", got, err, step.want)
+		}
+		wantOnly(t, dir, "file")
 	}
 }
 
