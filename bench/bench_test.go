@@ -86,7 +86,7 @@ func TestVerdicts(t *testing.T) {
 	t.Parallel()
 	var got []string
 	for _, v := range sample().Verdicts() {
-		got = append(got, strings.Join([]string{v.Part, v.Measure.ID, figure(v.Got.Median), map[bool]string{true: "reached", false: "missed"}[v.Reached]}, " "))
+		got = append(got, strings.Join([]string{v.Part, v.Measure.ID, Figure(v.Got.Median), map[bool]string{true: "reached", false: "missed"}[v.Reached]}, " "))
 	}
 	want := []string{"offloads on tcp1 0.97 reached", "offloads on cpu 1.20 missed", "offloads on tcp1 0.51 missed"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -134,7 +134,7 @@ func TestRatios(t *testing.T) {
 func TestFigure(t *testing.T) {
 	t.Parallel()
 	for v, want := range map[float64]string{0: "0.00", 0.0312: "0.031", 0.5: "0.50", 9.994: "9.99", 20.34: "20.3", 634.7: "635", 12345: "12345"} {
-		if got := figure(v); got != want {
+		if got := Figure(v); got != want {
 			t.Errorf("%g: got %s, want %s", v, got, want)
 		}
 	}

@@ -80,7 +80,7 @@ func bar(b *strings.Builder, x, y int, origin Origin, ratios []float64) {
 	class := cmp.Or(map[Origin]string{Ours: "ours", Foreign: "foreign"}[origin], "hand")
 	fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%d" height="%d"/>`+"\n", class, x, y+2, long(s.Median), plotRow-5)
 	fmt.Fprintf(b, `<line class="whisker" x1="%d" y1="%[2]d" x2="%d" y2="%[2]d"/>`+"\n", x+long(s.First), y+8, x+long(s.Third))
-	fmt.Fprintf(b, `<text class="figure" x="%d" y="%d">%s</text>`+"\n", x+long(max(s.Median, s.Third))+5, y+12, figure(s.Median))
+	fmt.Fprintf(b, `<text class="figure" x="%d" y="%d">%s</text>`+"\n", x+long(max(s.Median, s.Third))+5, y+12, Figure(s.Median))
 }
 
 // long is the length of a ratio; room is left for the figure behind it.

@@ -73,7 +73,7 @@ func (v Verdict) String() string {
 	if !v.Reached {
 		not = ", not"
 	}
-	return fmt.Sprintf("%s%s %s %s", figure(v.Got.Median), not, sign, figure(v.Ratio))
+	return fmt.Sprintf("%s%s %s %s", Figure(v.Got.Median), not, sign, Figure(v.Ratio))
 }
 
 // spread prints values' median and quartiles, a single one by itself.
@@ -82,18 +82,18 @@ func spread(values []float64) string {
 	case 0:
 		return ""
 	case 1:
-		return figure(values[0])
+		return Figure(values[0])
 	}
 	return SpreadOf(values).String()
 }
 
 // String prints the median and, in brackets, the quartiles.
 func (s Spread) String() string {
-	return fmt.Sprintf("%s (%s–%s)", figure(s.Median), figure(s.First), figure(s.Third))
+	return fmt.Sprintf("%s (%s–%s)", Figure(s.Median), Figure(s.First), Figure(s.Third))
 }
 
-// figure prints three digits, and never an exponent.
-func figure(v float64) string {
+// Figure prints three digits, and never an exponent.
+func Figure(v float64) string {
 	digits := 2
 	for limit := 10.0; v >= limit && digits > 0; limit *= 10 {
 		digits--

@@ -21,10 +21,13 @@ Nothing of it touches the machine's own network.`,
 	return cmd
 }
 
-// rootOnly refuses what only root may do before it is half done.
-func rootOnly(what string) error {
+// rootOnly refuses what makes network namespaces, if others than root ask for it.
+func rootOnly(what string) error { return rootFor(what, "makes network namespaces") }
+
+// rootFor refuses what only root may do before it is half done.
+func rootFor(what, does string) error {
 	if os.Geteuid() == 0 {
 		return nil
 	}
-	return withCode(exitRefused, "%s makes network namespaces, which only root may; run it with sudo", what)
+	return withCode(exitRefused, "%s %s, which only root may; run it with sudo", what, does)
 }

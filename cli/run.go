@@ -113,7 +113,7 @@ func (a *app) groups() []group {
 		{"Networks and who is in them", []*cobra.Command{newNetwork(a), newEndpoint(a), newNode(a), newToken(a), newStore(a)}},
 		{"Resources as files", []*cobra.Command{newApply(a), newDiff(a), newGet(a), newDelete(a)}},
 		{"Looking at this host", []*cobra.Command{
-			newStatus(a), newLink(a), newFDB(a), newNeigh(a), newRoute(a), newPlan(a), newExplain(a), newDown(a),
+			newStatus(a), newLink(a), newFDB(a), newNeigh(a), newRoute(a), newPlan(a), newExplain(a), newBench(a), newDown(a),
 		}},
 		{"Trying it", []*cobra.Command{newLab(a)}},
 		{aboutWeft, []*cobra.Command{newLogin(a), newCompletion(a), newVersion(a)}},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weft/bench"
+	"weft/bench/probe"
 )
 
 // A maker makes a way. Its error is errMissing if a program for it is not there.
@@ -44,9 +45,9 @@ func between(ctx context.Context, o Options, r *bench.Report) error {
 			return err
 		}
 		defer func() { err = errors.Join(err, closeAll(ways)) }()
-		parts := make([]bench.Part, len(wanted))
+		tasks, parts := probe.Tasks(), make([]bench.Part, len(wanted))
 		for i, s := range wanted {
-			parts[i] = newPart(s.name, s.about, allTasks, ways)
+			parts[i] = newPart(s.name, s.about, tasks, ways)
 			if s.held {
 				parts[i].Targets = targets
 			}
@@ -59,7 +60,7 @@ func between(ctx context.Context, o Options, r *bench.Report) error {
 				if err := s.apply(ctx, g); err != nil {
 					return err
 				}
-				if err := round(ctx, &parts[i], allTasks, ways, turn); err != nil {
+				if err := round(ctx, &parts[i], tasks, ways, turn); err != nil {
 					return err
 				}
 				o.say("round %d of %d, %s (%v)", turn+1, o.Rounds, s.name, time.Since(began).Round(time.Second))

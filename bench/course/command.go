@@ -73,7 +73,7 @@ func (o Options) tell(ctx context.Context, stdout io.Writer, folder string) erro
 }
 
 // plotted are the measures that the plot shows.
-var plotted = []string{idTCP, idTCPCost, idUDP, idExchange}
+var plotted = []string{probe.TCP, probe.TCPCost, probe.UDP, probe.Requests}
 
 // writeReport writes the report into the documents.
 func writeReport(r *bench.Report, folder string) error {

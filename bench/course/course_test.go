@@ -15,6 +15,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"weft/bench"
+	"weft/bench/probe"
 	"weft/internal/testenv"
 	"weft/lab"
 )
@@ -85,7 +86,7 @@ func complete(t *testing.T, p bench.Part) {
 			if len(values) != 1 {
 				t.Errorf("%s: %s: %s: %d figures of one round", p.Name, s.Way, m.ID, len(values))
 			}
-			cost := m.ID == idTCPCost || m.ID == idUDPCost || m.ID == "cost"
+			cost := m.ID == probe.TCPCost || m.ID == probe.UDPCost || m.ID == "cost"
 			if !cost && slices.ContainsFunc(values, func(v float64) bool { return v <= 0 }) {
 				t.Errorf("%s: %s: %s: %v", p.Name, s.Way, m.ID, values)
 			}

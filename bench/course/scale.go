@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weft/bench"
+	"weft/bench/probe"
 	"weft/overlay"
 )
 
@@ -49,7 +50,7 @@ func scale(ctx context.Context, o Options, r *bench.Report, g *ground) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, closeAll(opened)) }()
-	tasks := []task{taskUDP, taskExchange}
+	tasks := []probe.Task{probe.TaskUDP(), probe.TaskRequests()}
 	p := newPart("many endpoints", "one of them is reached; all are in the maps of both hosts", tasks, opened)
 	if err := rounds(ctx, o, &p, tasks, opened); err != nil {
 		return err
@@ -59,7 +60,7 @@ func scale(ctx context.Context, o Options, r *bench.Report, g *ground) (err erro
 		p.Series[i].Add(load)
 	}
 	p.Targets = []bench.Target{
-		{Measure: idUDPCost, Way: ways[1].name, To: ways[0].name, Ratio: 1.05},
+		{Measure: probe.UDPCost, Way: ways[1].name, To: ways[0].name, Ratio: 1.05},
 		{Measure: measureLoad.ID, Way: ways[1].name, Ratio: 2},
 		{Measure: measureUpdate.ID, Way: ways[1].name, Ratio: 100},
 	}

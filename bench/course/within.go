@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"weft/bench"
+	"weft/bench/probe"
 	"weft/overlay"
 )
 
@@ -27,9 +28,9 @@ func within(ctx context.Context, o Options, r *bench.Report) error {
 			return err
 		}
 		defer func() { err = errors.Join(err, closeAll(ways)) }()
-		tasks := []task{taskTCP, taskUDP, taskExchange}
+		tasks := []probe.Task{probe.TaskTCP(), probe.TaskUDP(), probe.TaskRequests()}
 		p := newPart("one host", "two workloads on it", tasks, ways)
-		p.Targets = []bench.Target{{Measure: idUDP, Way: localModes[0].String(), To: nameBridge, Ratio: 1.2}}
+		p.Targets = []bench.Target{{Measure: probe.UDP, Way: localModes[0].String(), To: nameBridge, Ratio: 1.2}}
 		err = rounds(ctx, o, &p, tasks, ways)
 		r.Parts = append(r.Parts, p)
 		return err

@@ -43,6 +43,9 @@ func (s *Server) Address() netip.AddrPort {
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 
+// Close closes a server that does not serve.
+func (s *Server) Close() error { return s.listener.Close() }
+
 // Serve takes part in measurements until ctx ends, and closes the server.
 func (s *Server) Serve(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { s.listener.Close() })()

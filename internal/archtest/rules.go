@@ -66,7 +66,7 @@ func arrowTable() map[string][]string {
 		// bench has the results, probe measures, and course builds what is compared, with
 		// planes that it tells of more nodes than there are.
 		"bench":         {},
-		"bench/probe":   {"internal/netns"},
+		"bench/probe":   {"bench", "internal/netns"},
 		"bench/course":  {"overlay", "plan", "dataplane/kernel", "dataplane/ebpf", "lab", "bench", "bench/probe"},
 		"bench/compare": {"bench/course"},
 		"agent": {
@@ -77,7 +77,7 @@ func arrowTable() map[string][]string {
 		// weftd down and doctor work on the host without an agent.
 		"daemon": {"overlay", "agent", "server", "api", "api/identity", "api/agentapi", "dataplane", "dataplane/kernel", "dataplane/ebpf", "internal/files", "internal/release"},
 		// Of store and dataplane the CLI has the errors and the views that the APIs speak in.
-		"cli": {"overlay", "store", "dataplane", "api", "api/identity", "api/agentapi", "trace", "lab", "lab/demo", "internal/netns", "internal/release"},
+		"cli": {"overlay", "store", "dataplane", "api", "api/identity", "api/agentapi", "trace", "lab", "lab/demo", "bench", "bench/probe", "internal/netns", "internal/release"},
 
 		"cmd/weft":        {"cli"},
 		"cmd/weftd":       {"daemon"},
