@@ -56,7 +56,7 @@ func TestTold(t *testing.T) {
 	}
 	testenv.Golden(t, "report.txt", text.String())
 	testenv.Golden(t, "report.json", data.String())
-	testenv.Golden(t, "report.md", sample().Markdown())
+	testenv.Golden(t, "report.md", sample().Markdown("plot.svg"))
 	var back Report
 	if err := json.Unmarshal(data.Bytes(), &back); err != nil {
 		t.Fatal(err)

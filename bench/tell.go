@@ -32,10 +32,12 @@ func (r *Report) Text(w io.Writer) error {
 	return err
 }
 
-// Markdown returns the report's tables as Markdown.
-func (r *Report) Markdown() string {
+// Markdown returns the report's tables as Markdown, with the plot, a file beside the
+// document.
+func (r *Report) Markdown(plot string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "    %s\n\n%s.\n", r.Command, r.circumstances())
+	fmt.Fprintf(&b, "\n![how the ways compare](%s)\n", plot)
 	for i := range r.Parts {
 		p := &r.Parts[i]
 		fmt.Fprintf(&b, "\n**%s**", p.Name)

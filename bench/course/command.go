@@ -82,7 +82,7 @@ func writeReport(r *bench.Report, folder string) error {
 	if err != nil {
 		return err
 	}
-	text, err := bench.Replace(string(old), r.Markdown())
+	text, err := bench.Replace(string(old), r.Markdown("performance.svg"))
 	if err != nil {
 		return fmt.Errorf("write %s: %w", document, err)
 	}
