@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"weft/dataplane"
@@ -49,6 +50,13 @@ func (a *applying) stop() {
 func (l *Loop) step(ctx context.Context) {
 	if !l.started || ctx.Err() != nil {
 		return
+	}
+	if !l.planned {
+		// What was allocated until now is mostly garbage: JSON, and what the cache and a watch
+		// have both told. The first State is about to take as much again. Collected before, and not
+		// when the collector comes to it, they are never in memory together.
+		runtime.GC()
+		l.planned = true
 	}
 	delta, changed := l.planner.Plan()
 	switch {

@@ -73,8 +73,9 @@ type Loop struct {
 	refused bool
 	// started: planning has begun, from the store or from the cache.
 	started bool
-	// begun is closed when started is set.
-	begun chan struct{}
+	// begun is closed when started is set. planned: the first State was made.
+	begun   chan struct{}
+	planned bool
 	// known is the revision of the cache that the run began with.
 	known overlay.Revision
 
