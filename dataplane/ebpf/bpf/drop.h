@@ -29,7 +29,7 @@ static __always_inline int may_show(struct budget *b)
 static __always_inline void show(struct __sk_buff *skb, __u32 vni, __u32 why)
 {
 	struct budget *b = bpf_map_lookup_elem(&budgets, &why);
-	__u32 len = skb->len;
+	__u32 len = skb->len, last;
 	struct dropped *d;
 
 	if (!b || !may_show(b))
@@ -47,12 +47,9 @@ static __always_inline void show(struct __sk_buff *skb, __u32 vni, __u32 why)
 	d->tagged = skb->vlan_present;
 	d->tpid = skb->vlan_proto;
 	d->tci = skb->vlan_tci;
-	if (len > SHOWN_BYTES)
-		len = SHOWN_BYTES;
-	barrier_var(len); /* or the compiler tests something else, and the verifier does not see it */
-	if (len < 1 || len > SHOWN_BYTES || bpf_skb_load_bytes(skb, 0, d->start, len))
-		len = 0;
-	d->shown = len;
+	last = (len < SHOWN_BYTES ? len : SHOWN_BYTES) - 1;
+	barrier_var(last); /* for the verifier to see both bounds: Linux 6.1 learns nothing from "not 0" */
+	d->shown = last < SHOWN_BYTES && !bpf_skb_load_bytes(skb, 0, d->start, last + 1) ? last + 1 : 0;
 	bpf_ringbuf_submit(d, 0);
 }
 
