@@ -3,6 +3,7 @@ package ebpf
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -83,6 +84,19 @@ func (p *Programs) attached() (map[attachment]ebpf.ProgramID, error) {
 		return nil, fmt.Errorf("look for programs at %s: %w", p.hook, err)
 	}
 	return found, nil
+}
+
+// attachedAnywhere are those at all hooks.
+func (p *Programs) attachedAnywhere() (map[attachment]ebpf.ProgramID, error) {
+	all := map[attachment]ebpf.ProgramID{}
+	for h, at := range p.attachers() {
+		found, err := at.all()
+		if err != nil {
+			return nil, fmt.Errorf("look for programs at %s: %w", h, err)
+		}
+		maps.Copy(all, found)
+	}
+	return all, nil
 }
 
 // takeOver has all that is attached run the programs that were just loaded, by the hook

@@ -63,18 +63,23 @@ func (b *bed) another(t testing.TB, p *Programs) dataplane.Plane {
 // room is how many entries the maps have in tests: to read a map costs what it has room for.
 const room = 256
 
+// small has the maps be small.
+func small(spec *ebpf.CollectionSpec) *ebpf.CollectionSpec {
+	for _, m := range spec.Maps {
+		if m.Type != ebpf.RingBuf {
+			m.MaxEntries = min(m.MaxEntries, room)
+		}
+	}
+	return spec
+}
+
 // openSmall opens the programs with small maps.
 func openSmall(o Options) (*Programs, error) {
 	spec, err := loadPrograms()
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range spec.Maps {
-		if m.Type != ebpf.RingBuf {
-			m.MaxEntries = min(m.MaxEntries, room)
-		}
-	}
-	return open(o, spec)
+	return open(o, small(spec))
 }
 
 // openTested opens the programs until the test ends.

@@ -1,8 +1,7 @@
 // Package ebpf forwards with programs of Weft's own on tc (tcx, or cls_bpf where the kernel has
 // none): one on every port, one on the veth into a network's domain, and two where tunnel
-// packets come in. FDB, neighbours,
-// members, routes and filters are entries of maps, so that no bridge and no FORWARD chain
-// stands between a port and the underlay.
+// packets come in. FDB, neighbours, members, routes and filters are entries of maps, so that no
+// bridge and no FORWARD chain stands between a port and the underlay.
 //
 // The way of a network is Lower → diff → write: Lower turns it, purely, into Tables,
 // which hold the entries as the programs read them. Programs are pinned, and so are

@@ -106,9 +106,18 @@ func (p *Programs) attachAll(n dataplane.Network, on kernel.ProgramLinks) error 
 		}
 	}
 	p.segments.keep(n.Name, learning)
+	var running map[attachment]ebpf.ProgramID
+	if len(p.older) > 0 {
+		var err error
+		if running, err = p.attachedAnywhere(); err != nil {
+			return err
+		}
+	}
 	var errs []error
 	for _, a := range attachments(n, on) {
-		errs = append(errs, p.attach(a))
+		if running[a] == 0 { // all others change over together
+			errs = append(errs, p.attach(a))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -143,6 +152,9 @@ func (p *Programs) Differs(n dataplane.Network, on kernel.ProgramLinks) (lines [
 
 // Tidy implements kernel.Programs.
 func (p *Programs) Tidy(there func(index uint32) bool) error {
+	if err := p.succeed(); err != nil {
+		return err
+	}
 	all, err := p.read()
 	if err != nil {
 		return err

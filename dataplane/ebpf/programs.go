@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -29,13 +30,17 @@ type Programs struct {
 	log       *slog.Logger
 	hook      hook
 	objects   programsObjects
-	segments  segments
 	// counters are those in use: for one goroutine at a time, as the methods that need them are.
 	counters Counters
+	// specs are those of the maps that are pinned, layout is what these say.
+	specs  map[string]*ebpf.MapSpec
+	layout string
+	// older are the folders of maps of other layouts, with which other programs still run.
+	older []string
+	// inherited are the counters that were in use with those.
+	inherited Counters
+	segments  segments
 }
-
-// Layout names the maps' layout: one with another number is not this version's to read.
-const layout = "v2"
 
 // Open loads the programs, over the maps that an earlier run has left, and has what is
 // attached run them.
@@ -61,35 +66,61 @@ func open(o Options, spec *ebpf.CollectionSpec) (*Programs, error) {
 			return nil, err
 		}
 	}
-	if err := mountFS(p.dir); err != nil {
+	if err := p.load(spec); err != nil {
 		return nil, err
 	}
-	for _, d := range []string{p.maps(), p.links(), p.qdiscs()} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
-			return nil, err
-		}
-	}
-	for _, m := range spec.Maps {
-		if m.Name != ".rodata" && m.Name != ".bss" {
-			m.Pinning = ebpf.PinByName
-		}
-	}
-	if err := spec.LoadAndAssign(&p.objects, &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.maps()}}); err != nil {
-		return nil, fmt.Errorf("load programs: %w", err)
-	}
-	if err := p.takeOver(); err != nil {
+	if err := p.follow(); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	if err := p.readCounters(); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
+	p.inherited = maps.Clone(p.counters)
 	return p, nil
+}
+
+// load loads the programs over pinned maps, which are made if there are none of their layout.
+func (p *Programs) load(spec *ebpf.CollectionSpec) (err error) {
+	p.specs = map[string]*ebpf.MapSpec{}
+	for name, m := range spec.Maps {
+		if m.Name != ".rodata" && m.Name != ".bss" {
+			m.Pinning = ebpf.PinByName
+			p.specs[name] = m
+		}
+	}
+	if p.layout, err = layoutOf(p.specs); err != nil {
+		return err
+	}
+	if err := mountFS(p.dir); err != nil {
+		return err
+	}
+	for _, d := range []string{p.maps(), p.links(), p.qdiscs()} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+	}
+	if err := spec.LoadAndAssign(&p.objects, &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.maps()}}); err != nil {
+		return fmt.Errorf("load programs: %w", err)
+	}
+	return nil
+}
+
+// follow has what is attached run the programs, at once if the maps are those that it runs
+// with already.
+func (p *Programs) follow() error {
+	if err := p.findOlder(); err != nil {
+		return err
+	}
+	if len(p.older) > 0 {
+		return p.inherit()
+	}
+	return p.takeOver()
 }
 
 // Close releases what this process holds; the kernel forwards on.
 func (p *Programs) Close() error { return p.objects.Close() }
 
-func (p *Programs) maps() string   { return filepath.Join(p.dir, "maps-"+layout) }
+func (p *Programs) maps() string   { return filepath.Join(p.dir, mapsPrefix+p.layout) }
 func (p *Programs) links() string  { return filepath.Join(p.dir, "links") }
 func (p *Programs) qdiscs() string { return filepath.Join(p.dir, "qdiscs") }
 
