@@ -1,25 +1,19 @@
 // Package bench measures what Weft promises of its speed and memory, with the
-// real programs on a lab's hosts. Without -bench it only tests that the probes of
-// forwarding find their way.
+// real programs on a lab's hosts. How fast Weft forwards is measured by bench/compare.
 //
 //	make bench PKG=./test/bench
 package bench
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
-	"weft/internal/netns"
 	"weft/internal/testenv"
 	"weft/lab"
 )
@@ -89,26 +83,6 @@ func (w *world) run(b *testing.B, host string, args ...string) string {
 		b.Fatal(err)
 	}
 	return out
-}
-
-// rss is the resident memory of a process, in MiB (proc(5), VmRSS).
-func rss(b *testing.B, p *lab.Process) float64 {
-	b.Helper()
-	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID()), "status"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	for line := range strings.Lines(string(status)) {
-		if kib, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			n, err := strconv.ParseFloat(strings.Fields(kib)[0], 64)
-			if err != nil {
-				b.Fatal(err)
-			}
-			return n / 1024
-		}
-	}
-	b.Fatal("no VmRSS")
-	return 0
 }
 
 // BenchmarkReady is the time from the start of weftd (server and agent, empty
@@ -200,50 +174,4 @@ func report(b *testing.B, took []time.Duration, what string) {
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	b.ReportMetric(ms(took[len(took)/2]), what+"-p50-ms")
 	b.ReportMetric(ms(took[len(took)*99/100]), what+"-p99-ms")
-}
-
-// remoteEndpoints is how many there are on another node for BenchmarkMemory.
-const remoteEndpoints = 10_000
-
-// BenchmarkMemory is the resident memory of an agent and of a server (with a's
-// agent beside it) that know 10,000 remote endpoints in a network they take part in.
-func BenchmarkMemory(b *testing.B) {
-	w := start(b)
-	w.run(b, "a", "network", "create", "blue", "--subnet", "10.64.0.0/16", "--subnet6", "fd00:7::/64")
-	ns, err := w.Host("b").Workload("w")
-	if err != nil {
-		b.Fatal(err)
-	}
-	w.run(b, "b", "endpoint", "attach", "blue", "--netns", ns.Path())
-	// c's agent is gone: what is attached there is known everywhere and built nowhere.
-	if err := w.daemons["c"].Kill(); err != nil {
-		b.Fatal(err)
-	}
-	manifest := filepath.Join(b.TempDir(), "endpoints.yaml")
-	if err := os.WriteFile(manifest, endpoints("c", remoteEndpoints), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	w.run(b, "a", "apply", "-f", manifest)
-	// The kernel is asked: an answer of the agent's would count as its memory.
-	domain := filepath.Join(w.Host("b").Dir(), "run", "netns", "weft-blue")
-	testenv.Eventually(b, time.Minute, func() error {
-		out, err := netns.Output(b.Context(), domain, "ip", "-o", "neigh", "show", "nud", "permanent")
-		if n := strings.Count(out, "\n"); err != nil || n < 3*remoteEndpoints {
-			return fmt.Errorf("%d neighbours on host b: %w", n, err)
-		}
-		return nil
-	}, "all endpoints to be known on host b")
-	for b.Loop() {
-		b.ReportMetric(rss(b, w.daemons["b"]), "agent-MiB")
-		b.ReportMetric(rss(b, w.daemons["a"]), "server+agent-MiB")
-	}
-}
-
-// endpoints is a manifest of n endpoints on a host.
-func endpoints(host string, n int) []byte {
-	var text bytes.Buffer
-	for i := range n {
-		fmt.Fprintf(&text, "---\nkind: Endpoint\nnetwork: blue\nname: v%[1]d\nspec: {node: %[2]s, port: single, attach: {type: veth, target: v%[1]d}}\n", i, host)
-	}
-	return text.Bytes()
 }
