@@ -62,12 +62,14 @@ func (m *memory) note(what string, mib float64) {
 	m.sizes[what] = append(m.sizes[what], mib)
 }
 
+// report prints all, of which the testing package would log the first lines only.
 func (m *memory) report() {
+	fmt.Println()
 	for _, what := range m.names {
 		sizes := m.sizes[what]
 		median := bench.SpreadOf(sizes).Median
 		m.b.ReportMetric(median, what+"-MiB")
-		m.b.Logf("%-24s median %.1f MiB, %.1f to %.1f", what, median, slices.Min(sizes), slices.Max(sizes))
+		fmt.Printf("%-20s median %.1f MiB, %.1f to %.1f\n", what, median, slices.Min(sizes), slices.Max(sizes))
 	}
 }
 
