@@ -45,11 +45,11 @@ func between(ctx context.Context, o Options, r *bench.Report) error {
 			return err
 		}
 		defer func() { err = errors.Join(err, closeAll(ways)) }()
-		tasks, parts := probe.Tasks(), make([]bench.Part, len(wanted))
+		contests := make([]*contest, len(wanted))
 		for i, s := range wanted {
-			parts[i] = newPart(s.name, s.about, tasks, ways)
+			contests[i] = newContest(s.name, s.about, probe.Tasks(), ways)
 			if s.held {
-				parts[i].Targets = targets
+				contests[i].part.Targets = targets
 			}
 		}
 		// The settings take turns, too: what the machine does in an hour's time is
@@ -60,13 +60,15 @@ func between(ctx context.Context, o Options, r *bench.Report) error {
 				if err := s.apply(ctx, g); err != nil {
 					return err
 				}
-				if err := round(ctx, &parts[i], tasks, ways, turn); err != nil {
+				if err := contests[i].round(ctx, turn); err != nil {
 					return err
 				}
 				o.say("round %d of %d, %s (%v)", turn+1, o.Rounds, s.name, time.Since(began).Round(time.Second))
 			}
 		}
-		r.Parts = append(r.Parts, parts...)
+		for _, c := range contests {
+			c.report(r)
+		}
 		return nil
 	})
 }

@@ -202,6 +202,38 @@ func TestCommandRefuses(t *testing.T) {
 	}
 }
 
+// A way that fails while it is measured is left out, and the others are not.
+func TestAWayFails(t *testing.T) {
+	t.Parallel()
+	o := short(t)
+	if err := on(t.Context(), o, func(g *ground) (err error) {
+		r := &bench.Report{LeftOut: map[string]string{}}
+		ways, err := makeWays(t.Context(), g, o, r, waysBetween()[:2])
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, closeAll(ways)) }()
+		c := newContest("a part", "", []probe.Task{probe.TaskRequests()}, ways)
+		if err := c.round(t.Context(), 0); err != nil {
+			return err
+		}
+		ways[1].Congestion = "no-such"
+		if err := c.round(t.Context(), 1); err != nil {
+			return err
+		}
+		c.report(r)
+		if got := r.LeftOut["a part, "+nameBridgedByHand]; !strings.HasPrefix(got, "a measurement failed: ") || !strings.Contains(got, "no-such") {
+			t.Errorf("left out: %v", r.LeftOut)
+		}
+		if all := r.Parts[0].Series; len(all) != 1 || len(all[0].Values[probe.Requests]) != 2 {
+			t.Errorf("measured: %+v", all)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
 // What is written into Weft's document is what the next run replaces.
 func TestWriteReport(t *testing.T) {
 	t.Parallel()

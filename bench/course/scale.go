@@ -51,10 +51,11 @@ func scale(ctx context.Context, o Options, r *bench.Report, g *ground) (err erro
 	}
 	defer func() { err = errors.Join(err, closeAll(opened)) }()
 	tasks := []probe.Task{probe.TaskUDP(), probe.TaskRequests()}
-	p := newPart("many endpoints", "one of them is reached; all are in the maps of both hosts", tasks, opened)
-	if err := rounds(ctx, o, &p, tasks, opened); err != nil {
+	contest := newContest("many endpoints", "one of them is reached; all are in the maps of both hosts", tasks, opened)
+	if err := contest.rounds(ctx, o); err != nil {
 		return err
 	}
+	p := &contest.part
 	p.Measures = append(p.Measures, measureLoad, measureUpdate)
 	for i, load := range loads {
 		p.Series[i].Add(load)
@@ -64,7 +65,7 @@ func scale(ctx context.Context, o Options, r *bench.Report, g *ground) (err erro
 		{Measure: measureLoad.ID, Way: ways[1].name, Ratio: 2},
 		{Measure: measureUpdate.ID, Way: ways[1].name, Ratio: 100},
 	}
-	r.Parts = append(r.Parts, p)
+	contest.report(r)
 	return nil
 }
 

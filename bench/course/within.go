@@ -29,11 +29,13 @@ func within(ctx context.Context, o Options, r *bench.Report) error {
 		}
 		defer func() { err = errors.Join(err, closeAll(ways)) }()
 		tasks := []probe.Task{probe.TaskTCP(), probe.TaskUDP(), probe.TaskRequests()}
-		p := newPart("one host", "two workloads on it", tasks, ways)
-		p.Targets = []bench.Target{{Measure: probe.UDP, Way: localModes[0].String(), To: nameBridge, Ratio: 1.2}}
-		err = rounds(ctx, o, &p, tasks, ways)
-		r.Parts = append(r.Parts, p)
-		return err
+		c := newContest("one host", "two workloads on it", tasks, ways)
+		c.part.Targets = []bench.Target{{Measure: probe.UDP, Way: localModes[0].String(), To: nameBridge, Ratio: 1.2}}
+		if err := c.rounds(ctx, o); err != nil {
+			return err
+		}
+		c.report(r)
+		return nil
 	})
 }
 
