@@ -73,7 +73,7 @@ func (c testCase) fits(w world) bool {
 func cases() []testCase {
 	return slices.Concat(
 		unicastCases(), gatewayCases(), resolutionCases(), groupCases(), filterCases(),
-		tunnelCases(), routingCases(), sizeCases(), segmentCases(), changeCases(),
+		tunnelCases(), hostileCases(), routingCases(), sizeCases(), segmentCases(), changeCases(),
 	)
 }
 

@@ -37,6 +37,8 @@ type exam struct {
 	world
 	*bench
 	errs []error
+	// fragments are how many there were.
+	fragments int
 }
 
 // wrong notes an error with the line of the case that found it.

@@ -55,12 +55,12 @@ func (h *host) plane(name overlay.PlaneName) dataplane.Plane {
 func (h *host) programs() *ebpf.Programs {
 	h.Helper()
 	dir := filepath.Join(h.TempDir(), testenv.Name(h, "bpf"))
-	programs, err := ebpf.Open(dir, h.ns)
+	programs, err := ebpf.Open(ebpf.Options{Dir: dir, Host: h.ns})
 	if err != nil {
 		h.Fatal(err)
 	}
 	h.Cleanup(func() {
-		for _, err := range []error{programs.Close(), ebpf.Remove(dir)} {
+		for _, err := range []error{programs.Close(), ebpf.Remove(dir, h.ns)} {
 			if err != nil {
 				h.Error(err)
 			}

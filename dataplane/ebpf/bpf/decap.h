@@ -277,6 +277,8 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
 	case OURS:
 		break;
 	}
+	if (t.ip.version == 4 && !sums_up(skb, s, t.ip.header))
+		return PASS; /* the host drops it */
 	n = bpf_map_lookup_elem(&networks, &t.vni);
 	if (!n || n->encapsulation != t.encapsulation || (is_udp(n) && n->udp_port != t.udp.dest) ||
 	    is_v4(&n->local) != is_v4(&t.ip.dst)) {
@@ -294,7 +296,7 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
 	count_from(*counter, inside(&t, n));
 	if (!is_udp(n))
 		return unwrap(skb, s, &t, n);
-	if (!skb->gso_size && !t.udp.check && bpf_ntohs(t.udp.len) == t.ip.len - t.ip.header) {
+	if (!skb->gso_size && !t.udp.check && !t.ip.fragment && bpf_ntohs(t.udp.len) == t.ip.len - t.ip.header) {
 		t.skip += sizeof(struct udphdr) + sizeof(struct vxlan) + t.options;
 		return unwrap(skb, s, &t, n);
 	}

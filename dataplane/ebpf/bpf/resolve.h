@@ -196,6 +196,19 @@ static __always_inline __sum16 fold(__u64 sum)
 	return ~sum;
 }
 
+/* sums_up: an IPv4 header's checksum is right (RFC 1122 section 3.2.1.2). */
+static __always_inline int sums_up(struct __sk_buff *skb, struct scratch *s, __u32 len)
+{
+	struct iphdr *ip = (struct iphdr *)s->outer.byte;
+	const __u32 longest = 60;
+
+	if (len == sizeof(*ip))
+		return !load(skb, ETH_HLEN, ip, sizeof(*ip)) && !fold(bpf_csum_diff(0, 0, (__be32 *)ip, sizeof(*ip), 0));
+	__builtin_memset(ip, 0, longest);
+	return len > sizeof(*ip) && len <= longest && !load(skb, ETH_HLEN, ip, len) &&
+	       !fold(bpf_csum_diff(0, 0, (__be32 *)ip, longest, 0));
+}
+
 /* answer_nd: RFC 4861 section 7.2.4. Who has no address yet is told as one of all. */
 static __always_inline int answer_nd(struct __sk_buff *skb, struct scratch *s, const struct mac *mac, int router)
 {

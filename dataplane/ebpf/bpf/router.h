@@ -57,6 +57,8 @@ static __always_inline int route_packet(struct __sk_buff *skb, struct scratch *s
 	if (!routable(&p->src) || !routable(&p->dst) || p->ttl <= 1 ||
 	    (p->version == 4 && p->header > sizeof(struct iphdr)) || largest(skb, p) > n->mtu)
 		return hand(skb, s, vni, n);
+	if (p->version == 4 && !sums_up(skb, s, p->header)) /* RFC 1812 section 5.2.2 */
+		return drop(skb, vni, DROP_MALFORMED);
 	r = bpf_map_lookup_elem(&routes, &key);
 	if (!r || hop(skb, p))
 		return hand(skb, s, vni, n);

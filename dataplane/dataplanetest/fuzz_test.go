@@ -1,0 +1,12 @@
+package dataplanetest
+
+import (
+	"testing"
+
+	"weft/overlay"
+)
+
+// The oracle is held to itself: the ground is well laid.
+func FuzzMemory(f *testing.F) {
+	Fuzz(f, newMemoryHarness, append([]overlay.Encapsulation{overlay.EncapVXLAN}, encapsulations...)...)
+}
