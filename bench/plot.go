@@ -22,11 +22,12 @@ const (
 // its own ground, by what the reader's system prefers.
 const plotStyle = `<style>
  .ground{fill:#ffffff} text{fill:#1f2328;font:12px system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif}
- .part{font-weight:600;font-size:14px} .figure{font-size:11px} .soft{fill:#59636e}
+ .part{font-weight:600;font-size:14px} .soft{fill:#59636e}
  .ours{fill:#0a7ea4} .hand{fill:#8c959f} .foreign{fill:#c2661a}
+ .figure{font-size:11px;stroke:#ffffff;stroke-width:3px;paint-order:stroke}
  .one{stroke:#1f2328;stroke-dasharray:3 3} .whisker{stroke:#1f2328;stroke-width:1.5} .rule{stroke:#d1d9e0}
  @media (prefers-color-scheme:dark){
- .ground{fill:#0d1117} text{fill:#e6edf3} .soft{fill:#9198a1}
+ .ground{fill:#0d1117} .figure{stroke:#0d1117} text{fill:#e6edf3} .soft{fill:#9198a1}
  .ours{fill:#3fb0d8} .hand{fill:#6e7681} .foreign{fill:#e08a3c}
  .one,.whisker{stroke:#e6edf3} .rule{stroke:#30363d}}
 </style>
@@ -43,7 +44,7 @@ func Plot(parts []Part, measures []string, base string) string {
 			y = p.plot(&b, y, measures, base)
 		}
 	}
-	fmt.Fprintf(&b, `<text class="soft" x="%d" y="%d">ratio to %q = 1; median and quartiles of the rounds</text>`+"\n",
+	fmt.Fprintf(&b, `<text class="soft" x="%d" y="%d">ratio to “%s”: median and quartiles of the rounds; »: the bar is cut</text>`+"\n",
 		plotLabels, y+4, html.EscapeString(base))
 	width, height := plotLabels+len(measures)*(plotPanel+plotGap), y+plotGap
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[2]d" width="%[1]d" height="%[2]d" role="img" aria-label="How ways compare">`+"\n",
@@ -62,10 +63,10 @@ func (p *Part) plot(b *strings.Builder, y int, measures []string, base string) i
 		fmt.Fprintf(b, `<text x="%d" y="%d">%s <tspan class="soft">%s</tspan></text>`+"\n",
 			x, y+36, html.EscapeString(m.Name), map[bool]string{true: "less is better", false: "more is better"}[m.Less])
 		fmt.Fprintf(b, `<line class="rule" x1="%[1]d" y1="%[2]d" x2="%[1]d" y2="%[3]d"/>`+"\n", x, top, bottom)
+		fmt.Fprintf(b, `<line class="one" x1="%[1]d" y1="%[2]d" x2="%[1]d" y2="%[3]d"/>`+"\n", x+long(1), top, bottom)
 		for i, s := range p.Series {
 			bar(b, x, top+i*plotRow, s.Origin, Ratios(s.Values[id], p.Find(base).Values[id]))
 		}
-		fmt.Fprintf(b, `<line class="one" x1="%[1]d" y1="%[2]d" x2="%[1]d" y2="%[3]d"/>`+"\n", x+long(1), top, bottom)
 	}
 	return bottom + plotGap
 }
@@ -80,7 +81,11 @@ func bar(b *strings.Builder, x, y int, origin Origin, ratios []float64) {
 	class := cmp.Or(map[Origin]string{Ours: "ours", Foreign: "foreign"}[origin], "hand")
 	fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%d" height="%d"/>`+"\n", class, x, y+2, long(s.Median), plotRow-5)
 	fmt.Fprintf(b, `<line class="whisker" x1="%d" y1="%[2]d" x2="%d" y2="%[2]d"/>`+"\n", x+long(s.First), y+8, x+long(s.Third))
-	fmt.Fprintf(b, `<text class="figure" x="%d" y="%d">%s</text>`+"\n", x+long(max(s.Median, s.Third))+5, y+12, Figure(s.Median))
+	label := Figure(s.Median)
+	if s.Median > plotMost {
+		label += " »"
+	}
+	fmt.Fprintf(b, `<text class="figure" x="%d" y="%d">%s</text>`+"\n", x+long(max(s.Median, s.Third))+5, y+12, label)
 }
 
 // long is the length of a ratio; room is left for the figure behind it.

@@ -138,6 +138,9 @@ func (o *Options) report(ctx context.Context) (*bench.Report, error) {
 	}
 	o.say("how busy the machine is")
 	busy, err := idle(ctx, time.Second)
+	if busy > fairlyIdle {
+		o.say("%.2f CPUs do something else: the figures will say little", busy)
+	}
 	return &bench.Report{
 		Command: o.Command, Began: time.Now().UTC().Truncate(time.Second), Rounds: o.Rounds, Span: o.Span, Congestion: o.Congestion, Busy: busy,
 		Machine: bench.Machine{
@@ -147,6 +150,9 @@ func (o *Options) report(ctx context.Context) (*bench.Report, error) {
 		LeftOut: map[string]string{},
 	}, err
 }
+
+// fairlyIdle is how many CPUs may be busy with other things.
+const fairlyIdle = 0.1
 
 // idle waits, and returns how many CPUs were busy meanwhile.
 func idle(ctx context.Context, d time.Duration) (float64, error) {

@@ -3,10 +3,13 @@ package probe
 import "fmt"
 
 // trials bounds the search for a rate; it ends sooner when it knows the rate to
-// precision.
+// precision. While every rate loses too much, the next is retreat times the last; from one
+// that does not it goes up by firstStep, and by twice as much each time.
 const (
 	trials    = 12
 	precision = 0.04
+	retreat   = 0.7
+	firstStep = 0.1
 )
 
 // search finds the highest rate at which no more than a share of the packets gets
@@ -20,12 +23,13 @@ func search(loss float64, trial func(rate float64) (Packets, error)) (Packets, e
 	if err != nil || p.Lost() <= loss && p.Received > 0 {
 		return p, err
 	}
-	low, high, guess := 0.0, p.offered(), p.PerSecond()
+	low, high, step := 0.0, p.offered(), firstStep
+	guess := p.PerSecond()
+	if guess <= 0 || guess >= high {
+		guess = high * retreat
+	}
 	var best Packets
 	for range trials {
-		if guess <= low || guess >= high {
-			guess = (low + high) / 2
-		}
 		if p, err = trial(guess); err != nil {
 			return p, err
 		}
@@ -37,7 +41,14 @@ func search(loss float64, trial func(rate float64) (Packets, error)) (Packets, e
 		if high-low <= precision*high {
 			break
 		}
-		guess = 0
+		switch up := low * (1 + step); {
+		case low == 0:
+			guess = high * retreat
+		case up < high: // the first guess is near, what was sent at full speed may be far off
+			guess, step = up, 2*step
+		default:
+			guess = (low + high) / 2
+		}
 	}
 	if low == 0 {
 		return best, fmt.Errorf("send UDP: more than %g %% get lost even at %.0f packets/s", 100*loss, high)
