@@ -156,6 +156,23 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// A session whose context has ended measures no more, and closes in silence.
+func TestSessionEnds(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	s, err := Dial(ctx, anywhere, Options{Server: serve(t, "127.0.0.1:0")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if _, err := s.Transactions(); err == nil {
+		t.Error("it goes on")
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAThreadStaysOnItsCPU(t *testing.T) {
 	t.Parallel()
 	if err := <-(Place{CPU: 0}).thread(func() error { return nil }); err != nil {

@@ -47,9 +47,11 @@ func Dial(ctx context.Context, place Place, o Options) (*Session, error) {
 	return s, nil
 }
 
-// Close ends the session.
+// Close ends the session, if its context has not done so.
 func (s *Session) Close() error {
-	s.stop()
+	if !s.stop() {
+		return nil
+	}
 	return s.conn.Close()
 }
 
