@@ -7,10 +7,6 @@
 
 #include "router.h"
 
-/* Flags of bpf_skb_adjust_room that older headers lack (linux/bpf.h). */
-#define DECAP_L3_IPV4 (1ull << 7)
-#define DECAP_L3_IPV6 (1ull << 8)
-
 /* tunnelled is a tunnel packet as far as it has been read. */
 struct tunnelled {
 	struct packet ip;
@@ -209,13 +205,30 @@ static __always_inline int mark_inside(struct __sk_buff *skb, struct packet *p, 
 	return !bpf_skb_store_bytes(skb, ETH_HLEN + 1, &byte, 1, 0);
 }
 
+/* unwrap_l3 takes skip bytes behind the Ethernet header away, so that the kernel takes the
+ * packet for one of the family that is inside, and anything but IP for IPv4, which may be
+ * shorter. Where that is another one than outside it is made another before, which adds the
+ * difference of the headers, or takes it away (net/core/filter.c, bpf_skb_proto_4_to_6 and
+ * bpf_skb_proto_6_to_4). Flags of bpf_skb_adjust_room would say so, too, from Linux 6.3 on. */
+static __always_inline int unwrap_l3(struct __sk_buff *skb, __u8 version, __be16 inside, __s32 skip)
+{
+	const __s32 longer = sizeof(struct ipv6hdr) - sizeof(struct iphdr);
+	const __be16 want = inside == bpf_htons(ETH_P_IPV6) ? inside : bpf_htons(ETH_P_IP);
+
+	if (want != (version == 4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6))) {
+		if (bpf_skb_change_proto(skb, want, 0))
+			return -1;
+		skip += version == 4 ? longer : -longer;
+	}
+	return bpf_skb_adjust_room(skb, -skip, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
+}
+
 /* unwrap takes what is around a frame, or a packet, and goes on with that. */
 static __always_inline int unwrap(struct __sk_buff *skb, struct scratch *s, struct tunnelled *t, const struct network *n)
 {
 	const __u32 least = sizeof(struct iphdr);
 	const struct mac somebody = {{0x02}};
 	struct ethhdr eth;
-	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO;
 	__u32 left;
 
 	if (skb->len > ETH_HLEN + t->ip.len && bpf_skb_change_tail(skb, ETH_HLEN + t->ip.len, 0))
@@ -233,11 +246,7 @@ static __always_inline int unwrap(struct __sk_buff *skb, struct scratch *s, stru
 	if (left < least && (eth.h_proto == bpf_htons(ETH_P_IP) || eth.h_proto == bpf_htons(ETH_P_IPV6) ||
 			     bpf_skb_change_tail(skb, skb->len - left + least, 0)))
 		return drop(skb, t->vni, DROP_MALFORMED); /* the kernel leaves nothing shorter; a frame may be padded */
-	if (eth.h_proto == bpf_htons(ETH_P_IPV6))
-		flags |= t->ip.version == 4 ? DECAP_L3_IPV6 : 0;
-	else
-		flags |= t->ip.version == 6 ? DECAP_L3_IPV4 : 0;
-	if (bpf_skb_adjust_room(skb, -(__s32)t->skip, BPF_ADJ_ROOM_MAC, flags) ||
+	if (unwrap_l3(skb, t->ip.version, eth.h_proto, t->skip) ||
 	    bpf_skb_store_bytes(skb, 0, &eth, sizeof(eth), 0) || !parse(skb, &s->frame))
 		return drop(skb, t->vni, DROP_MALFORMED);
 	if (s->frame.is_ip && !mark_inside(skb, &s->frame.ip, t->ip.tos & ECN))
