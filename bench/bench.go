@@ -88,7 +88,7 @@ type Report struct {
 	Machine Machine   `json:"machine"`
 	Rounds  int       `json:"rounds"`
 	// Span is for how long each measurement sent.
-	Span       time.Duration `json:"span"`
+	Span       time.Duration `json:"spanNanoseconds"`
 	Congestion string        `json:"congestion"`
 	// Busy is how many CPUs did something else in the second before.
 	Busy  float64 `json:"busy"`

@@ -50,7 +50,10 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		o.Peers = append(o.Peers, n)
 	}
-	if err := o.tell(ctx, stdout, *write); err != nil {
+	if err := o.tell(ctx, stdout, *write); ctx.Err() != nil {
+		fmt.Fprintln(stderr, "compare: interrupted:", err)
+		return 1
+	} else if err != nil {
 		fmt.Fprintln(stderr, "compare:", err)
 		return 1
 	}
