@@ -33,7 +33,7 @@ func newBed(t testing.TB, attach overlay.AttachType) *bed { return newBedBy(t, a
 func newBedBy(t testing.TB, attach overlay.AttachType, by hook) *bed {
 	b := &bed{options: Options{Dir: filepath.Join(t.TempDir(), testenv.Name(t, "bpf")), hook: by}}
 	b.Harness = linux.New(t, linux.Subject{
-		New: b.plane, Name: overlay.PlaneEBPF, Attach: attach, OnHost: true, Untold: b.programs.Untold(),
+		New: b.plane, Name: overlay.PlaneEBPF, Attach: attach, OnHost: true,
 	})
 	return b
 }

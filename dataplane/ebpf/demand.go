@@ -128,14 +128,14 @@ func (d *Demand) Traffic(n dataplane.Network, on kernel.ProgramLinks) (kernel.Pr
 }
 
 // Untold implements kernel.Programs.
-func (d *Demand) Untold() []overlay.DropReason { return (*Programs)(nil).Untold() }
+func (d *Demand) Untold(n dataplane.Network) []overlay.DropReason { return (*Programs)(nil).Untold(n) }
 
 // Run implements kernel.Programs.
-func (d *Demand) Run(ctx context.Context, sighted func(kernel.Sighting)) error {
+func (d *Demand) Run(ctx context.Context, heard kernel.Heard) error {
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-d.opened:
-		return d.there().Run(ctx, sighted)
+		return d.there().Run(ctx, heard)
 	}
 }

@@ -25,8 +25,8 @@ func TestDemand(t *testing.T) {
 	})
 	d := demand(t, dir, host)
 	drops, err := d.Drops(0)
-	if tidied := d.Tidy(func(uint32) bool { return false }); err != nil || tidied != nil || len(drops) > 0 || len(d.Untold()) == 0 {
-		t.Errorf("before: drops %v, %v, tidied %v, untold %v", drops, err, tidied, d.Untold())
+	if tidied := d.Tidy(func(uint32) bool { return false }); err != nil || tidied != nil || len(drops) > 0 || len(d.Untold(dataplane.Network{})) == 0 {
+		t.Errorf("before: drops %v, %v, tidied %v, untold %v", drops, err, tidied, d.Untold(dataplane.Network{}))
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 || d.there() != nil {
 		t.Fatalf("opened without need: %v, %v", left, err)
@@ -68,7 +68,7 @@ func TestDemandRuns(t *testing.T) {
 		d := &Demand{opened: make(chan struct{})}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error)
-		go func() { done <- d.Run(ctx, nil) }()
+		go func() { done <- d.Run(ctx, kernel.Heard{}) }()
 		synctest.Wait()
 		stop()
 		if err := <-done; err != nil {

@@ -106,6 +106,7 @@ func (p *Programs) attachAll(n dataplane.Network, on kernel.ProgramLinks) error 
 		}
 	}
 	p.segments.keep(n.Name, learning)
+	p.places.keep(n, on)
 	var running map[attachment]ebpf.ProgramID
 	if len(p.older) > 0 {
 		var err error
@@ -190,8 +191,15 @@ func (p *Programs) tidyTunnels(all map[uint32]Tables) error {
 	return purge(p.objects.Tunnels, func(k programsTunnelKey, _ uint32) bool { return !used[k] })
 }
 
-// Untold implements kernel.Programs: what the network's own host refuses is counted by
-// nobody.
-func (p *Programs) Untold() []overlay.DropReason {
-	return []overlay.DropReason{overlay.DropNoRoute, overlay.DropTTL, overlay.DropTooBig, overlay.DropNotIP, overlay.DropMalformed}
+// Untold implements kernel.Programs. Tunnel packets with a wrong checksum the kernel drops,
+// and what comes unencapsulated the network's own host has, and refuses, before a program
+// sees it.
+func (p *Programs) Untold(n dataplane.Network) []overlay.DropReason {
+	untold := []overlay.DropReason{overlay.DropMalformed}
+	for _, r := range n.Routes {
+		if r.Direct {
+			return append(untold, overlay.DropNoRoute, overlay.DropTTL, overlay.DropTooBig)
+		}
+	}
+	return untold
 }

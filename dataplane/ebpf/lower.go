@@ -253,8 +253,12 @@ func (l lowering) neighbor(ip netip.Addr, mac overlay.MAC) {
 // route adds the way to another node's block. What goes unencapsulated is the
 // network's own host's to send.
 func (l lowering) route(prefix netip.Prefix, r dataplane.Route) {
+	if r.Direct {
+		l.routes[routeKey(l.n.VNI, prefix)] = programsRoute{Direct: uint16(l.n.UnderlayMTU)}
+		return
+	}
 	m, ok := l.n.Members[r.Node]
-	if r.Direct || !ok {
+	if !ok {
 		return
 	}
 	e := programsRoute{Counter: l.ofVTEP(m.VTEP)}

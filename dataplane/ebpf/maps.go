@@ -159,6 +159,7 @@ func remove[K, V comparable](m *ebpf.Map, want, have map[K]V) error {
 
 // forget takes away what the programs have learnt and counted of a network.
 func (p *Programs) forget(v overlay.VNI) error {
+	p.places.remove(v)
 	return errors.Join(
 		p.unlearn(func(k programsStationKey, _ programsStation) bool { return k.Vni == uint32(v) }),
 		purge(p.objects.Drops, func(k programsDropKey, _ []programsTally) bool { return k.Vni == uint32(v) }),

@@ -40,6 +40,7 @@ type Programs struct {
 	// inherited are the counters that were in use with those.
 	inherited Counters
 	segments  segments
+	places    *places
 }
 
 // Open loads the programs, over the maps that an earlier run has left, and has what is
@@ -56,7 +57,7 @@ func open(o Options, spec *ebpf.CollectionSpec) (*Programs, error) {
 	if err := Probe(); err != nil {
 		return nil, err
 	}
-	p := &Programs{host: o.Host, dir: o.Dir, log: o.Log, hook: o.hook, segments: segments{at: map[uint32]segment{}}}
+	p := &Programs{host: o.Host, dir: o.Dir, log: o.Log, hook: o.hook, segments: segments{at: map[uint32]segment{}}, places: newPlaces()}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}

@@ -32,10 +32,9 @@ type programsAllowedKey struct {
 }
 
 type programsBudget struct {
-	_       structs.HostLayout
-	Full    uint64
-	Limited uint64
-	Unread  uint64
+	_      structs.HostLayout
+	Full   uint64
+	Hidden uint64
 }
 
 type programsCounter struct {
@@ -57,6 +56,8 @@ type programsDropped struct {
 	Reason uint32
 	Device uint32
 	Len    uint32
+	Hidden uint32
+	Pad    uint32
 	Shown  uint16
 	Tagged uint16
 	Tpid   uint16
@@ -155,7 +156,7 @@ type programsRoute struct {
 		_    structs.HostLayout
 		Byte [6]uint8
 	}
-	Pad [2]uint8
+	Direct uint16
 }
 
 type programsRouteKey struct {

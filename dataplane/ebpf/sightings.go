@@ -1,16 +1,13 @@
 package ebpf
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/ringbuf"
+
 	"weft/dataplane/kernel"
 	"weft/overlay"
 )
@@ -60,41 +57,19 @@ func (s *segments) any() bool {
 	return len(s.at) > 0
 }
 
-// Run implements kernel.Programs.
-func (p *Programs) Run(ctx context.Context, sighted func(kernel.Sighting)) error {
-	r, err := ringbuf.NewReader(p.objects.Sightings)
-	if err != nil {
-		return fmt.Errorf("read sightings: %w", err)
-	}
-	var running sync.WaitGroup
-	defer running.Wait()
-	running.Go(func() {
-		<-ctx.Done()
-		_ = r.Close() // it ends the read below
-	})
-	running.Go(func() { p.age(ctx, sighted) })
-	for {
-		record, err := r.Read()
-		if errors.Is(err, ringbuf.ErrClosed) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read sightings: %w", err)
-		}
-		var s programsSighting
-		if err := binary.Read(bytes.NewReader(record.RawSample), binary.NativeEndian, &s); err != nil {
-			return fmt.Errorf("read sightings: %w", err)
-		}
+// hear tells of the stations that the programs hear, until ctx ends.
+func (p *Programs) hear(ctx context.Context, sighted func(kernel.Sighting)) error {
+	return follow(ctx, p.objects.Sightings, func(s programsSighting) {
 		at, ok := p.segments.find(s.Port)
 		if !ok {
-			continue // the port has gone meanwhile
+			return // the port has gone meanwhile
 		}
 		sighting := kernel.Sighting{Network: at.network, Port: at.port, MAC: s.Who.Mac.Byte, Learnt: s.Learnt != 0}
 		if s.Who.Ip.Word != [4]uint32{} {
 			sighting.Address = addrOf(s.Who.Ip.Word)
 		}
 		sighted(sighting)
-	}
+	})
 }
 
 // age forgets learnt stations that have said nothing for long, until ctx ends.

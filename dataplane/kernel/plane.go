@@ -46,6 +46,7 @@ type Plane struct {
 	outbox     *outbox
 	suspicions *suspicions
 	stations   *stations
+	drops      *dropLog
 	// wanted is what notifications are compared with.
 	wanted atomic.Pointer[wanted]
 	stop   context.CancelFunc
@@ -82,7 +83,7 @@ func New(o Options) (*Plane, error) {
 		Options: o, events: make(chan dataplane.Event, 64), outbox: newOutbox(), suspicions: newSuspicions(), stop: stop,
 		watches: watches{host: host, domains: map[overlay.NetworkName]*watch{}},
 		out:     map[overlay.NetworkName]portSet{}, gone: map[overlay.NetworkName]portSet{},
-		failed: map[overlay.NetworkName]struct{}{},
+		failed: map[overlay.NetworkName]struct{}{}, drops: newDropLog(),
 	}
 	p.stations = newStations(p.outbox.put)
 	p.wanted.Store(&wanted{})
@@ -93,8 +94,8 @@ func New(o Options) (*Plane, error) {
 	p.running.Go(func() { p.stations.run(ctx) })
 	if p.Programs != nil {
 		p.running.Go(func() {
-			if err := p.Programs.Run(ctx, p.sighted); err != nil {
-				p.Log.Error("stations behind segment ports are not heard", "err", err)
+			if err := p.Programs.Run(ctx, Heard{p.sighted, p.drops.add}); err != nil {
+				p.Log.Error("stations behind segment ports are not heard, and dropped packets not seen", "err", err)
 			}
 		})
 	}

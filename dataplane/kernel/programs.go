@@ -24,15 +24,16 @@ type Programs interface {
 	Change(old, next dataplane.Network, d dataplane.NetworkDelta, on ProgramLinks) error
 	// Tidy takes away what is for links that are not there any more.
 	Tidy(there func(index uint32) bool) error
-	// Drops counts a network's packets by reason, those of none with VNI 0; Untold are the reasons that cannot be told.
+	// Drops counts a network's packets by reason, those of none with VNI 0; Untold are the
+	// reasons for which some are dropped that nobody counts.
 	Drops(v overlay.VNI) (map[overlay.DropReason]uint64, error)
-	Untold() []overlay.DropReason
+	Untold(n dataplane.Network) []overlay.DropReason
 	// Traffic reads what is counted of a network.
 	Traffic(n dataplane.Network, on ProgramLinks) (ProgramTraffic, error)
 	// View reads what there is of a network in the maps; device names a device.
 	View(n dataplane.Network, on ProgramLinks, device func(index uint32) string) (ProgramView, error)
-	// Run tells of the stations behind segment ports until ctx ends.
-	Run(ctx context.Context, sighted func(Sighting)) error
+	// Run tells of the stations behind segment ports, and of dropped packets, until ctx ends.
+	Run(ctx context.Context, heard Heard) error
 }
 
 // ProgramView is what the programs' maps hold of a network, as people see it.

@@ -133,7 +133,7 @@ func (p *Plane) differs(c comparison, n dataplane.Network) (lines []string) {
 func (h *hand) drops(w *wantedNetwork, programs Programs) (drops overlay.Drops, untold []overlay.DropReason, err error) {
 	if programs != nil {
 		drops, err = programs.Drops(w.net.VNI)
-		return drops, programs.Untold(), err
+		return drops, programs.Untold(w.net), err
 	}
 	domain, err := h.counts(w.ns)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 
 	"weft/dataplane"
@@ -28,7 +29,7 @@ type Subject struct {
 	Attach overlay.AttachType
 	// OnHost: its ports' near ends are in the host's namespace, not in their network's.
 	OnHost bool
-	// Untold are the reasons for drops that it cannot tell.
+	// Untold are the reasons for drops that it cannot tell, beside those that it says.
 	Untold []overlay.DropReason
 }
 
@@ -50,6 +51,8 @@ type Harness struct {
 	*pump
 	underlay wire
 	ports    map[dataplanetest.Place]*port
+	// untold are what the plane could not tell when it was asked last.
+	untold []overlay.DropReason
 }
 
 var (
@@ -136,7 +139,9 @@ func (h *Harness) Drops() (map[overlay.DropReason]uint64, error) {
 	if sum == nil {
 		sum = map[overlay.DropReason]uint64{}
 	}
+	h.untold = slices.Clone(h.subject.Untold)
 	for _, n := range seen.Networks {
+		h.untold = append(h.untold, n.Untold...)
 		for why, count := range n.Drops {
 			sum[why] += count
 		}
@@ -145,4 +150,4 @@ func (h *Harness) Drops() (map[overlay.DropReason]uint64, error) {
 }
 
 // Untold implements dataplanetest.Harness.
-func (h *Harness) Untold() []overlay.DropReason { return h.subject.Untold }
+func (h *Harness) Untold() []overlay.DropReason { return h.untold }

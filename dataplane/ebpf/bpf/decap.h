@@ -292,7 +292,9 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
 	if (!n || n->encapsulation != t.encapsulation || (is_udp(n) && n->udp_port != t.udp.dest) ||
 	    is_v4(&n->local) != is_v4(&t.ip.dst)) {
 		if (t.encapsulation == ENCAP_GENEVE || t.encapsulation == ENCAP_GRE)
-			note(skb, 0, DROP_UNKNOWN_VNI); /* VXLAN's the host's filter counts */
+			note(skb, 0, DROP_UNKNOWN_VNI);
+		else if (t.encapsulation == ENCAP_VXLAN)
+			show(skb, 0, DROP_UNKNOWN_VNI); /* the host's filter counts it */
 		return PASS; /* to whom it belongs, or to nobody */
 	}
 	member.vni = t.vni;

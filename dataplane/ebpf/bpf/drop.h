@@ -17,28 +17,29 @@ static __always_inline int may_show(struct budget *b)
 
 	if (b->full < now)
 		b->full = now;
-	if (b->full - now > (SHOWN_PER_SECOND - 1) * SHOWN_EVERY) {
-		b->limited++;
+	if (b->full - now > (SHOWN_PER_SECOND - 1) * SHOWN_EVERY)
 		return 0;
-	}
 	b->full += SHOWN_EVERY;
 	return 1;
 }
 
-/* show puts the beginning of a packet where user space reads it, if there is room. */
-static __always_inline void show(struct __sk_buff *skb, __u32 vni, __u32 why)
+/* show puts the beginning of a packet where user space reads it, if there is room. It is a
+ * function of its own, as note is, so that the verifier looks at it once. */
+__noinline int show(struct __sk_buff *skb, __u32 vni, __u32 why)
 {
 	struct budget *b = bpf_map_lookup_elem(&budgets, &why);
 	__u32 len = skb->len, last;
 	struct dropped *d;
 
-	if (!b || !may_show(b))
-		return;
-	d = bpf_ringbuf_reserve(&dropped_packets, sizeof(*d), 0);
+	if (!b)
+		return 0;
+	d = may_show(b) ? bpf_ringbuf_reserve(&dropped_packets, sizeof(*d), 0) : 0;
 	if (!d) {
-		b->unread++;
-		return;
+		b->hidden++;
+		return 0;
 	}
+	d->hidden = b->hidden;
+	b->hidden = 0;
 	d->at = bpf_ktime_get_ns();
 	d->vni = vni;
 	d->reason = why;
@@ -51,9 +52,10 @@ static __always_inline void show(struct __sk_buff *skb, __u32 vni, __u32 why)
 	barrier_var(last); /* for the verifier to see both bounds: Linux 6.1 learns nothing from "not 0" */
 	d->shown = last < SHOWN_BYTES && !bpf_skb_load_bytes(skb, 0, d->start, last + 1) ? last + 1 : 0;
 	bpf_ringbuf_submit(d, 0);
+	return 0;
 }
 
-/* note counts a packet as dropped. It is a function of its own, which is verified once. */
+/* note counts a packet as dropped. */
 __noinline int note(struct __sk_buff *skb, __u32 vni, __u32 why)
 {
 	struct drop_key key = {.vni = vni, .reason = why};

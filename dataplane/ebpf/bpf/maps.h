@@ -107,14 +107,14 @@ struct route_key {
 	struct address ip;
 };
 
-/* The next hop of a routed network: an endpoint here, or another node's VTEP. */
+/* The next hop of a routed network: an endpoint here, or another node. */
 struct route {
 	__u32 port; /* interface index; 0: at vtep */
 	__u16 port_flags;
 	__u16 counter; /* the port's, or the VTEP's */
 	struct address vtep;
 	struct mac mac; /* of the next hop */
-	__u8 pad[2];
+	__u16 direct;	/* the network's own host sends it on, unencapsulated, up to this length; or 0 */
 };
 
 enum flood_kind {
@@ -190,9 +190,8 @@ struct counter {
 
 /* How many dropped packets may be shown, and were not. */
 struct budget {
-	__u64 full;    /* when it is, in ns since boot */
-	__u64 limited; /* not shown: too many */
-	__u64 unread;  /* not shown: nobody has read those before */
+	__u64 full;   /* when it is, in ns since boot */
+	__u64 hidden; /* not shown since the last that was: too many, or nobody has read those before */
 };
 
 /* What ports and VTEPs of a network have counted that are gone: user space's alone, kept
@@ -210,6 +209,8 @@ struct dropped {
 	__u32 reason;
 	__u32 device; /* interface index: where it came in */
 	__u32 len;
+	__u32 hidden; /* how many were not shown before it */
+	__u32 pad;
 	__u16 shown;  /* so many bytes */
 	__u16 tagged; /* the kernel has taken out a VLAN tag, which was this: */
 	__be16 tpid;

@@ -32,17 +32,55 @@ static __always_inline int hop(struct __sk_buff *skb, const struct packet *p)
 	       bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, ttl), &ttl, 1, 0);
 }
 
-/* hand gives a packet to the network's own host, addressed to it. */
-static __always_inline int hand(struct __sk_buff *skb, struct scratch *s, __u32 vni, const struct network *n)
-{
-	return write_eth(skb, &n->gateway_mac, &s->frame.src) ? drop(skb, vni, DROP_MALFORMED) : give(skb, &s->frame, n);
-}
-
 static __always_inline int is_gateway(__u32 vni, const struct address *ip)
 {
 	struct neighbor *n = find_neighbor(vni, ip);
 
 	return n && n->flags & NEIGHBOR_GATEWAY;
+}
+
+/* may_not_be_cut: IPv6 packets, and those that say so. */
+static __always_inline int may_not_be_cut(struct __sk_buff *skb, const struct packet *p)
+{
+	__be16 fragment;
+
+	return p->version == 6 || load(skb, ETH_HLEN + offsetof(struct iphdr, frag_off), &fragment, sizeof(fragment)) ||
+	       fragment & bpf_htons(IP_DF);
+}
+
+/* refusal is why the network's own host does not forward a packet, in the order in which
+ * Linux looks (net/ipv4/ip_forward.c, net/ipv6/ip6_output.c); 0: it does, or is whom the
+ * packet is for. */
+static __noinline int refusal(struct __sk_buff *skb, const struct packet *p, __u32 vni, __u32 mtu)
+{
+	struct route_key key = {.prefix_len = 160, .vni = vni, .ip = p->dst};
+	struct route *r;
+
+	if (is_gateway(vni, &p->dst))
+		return 0;
+	if (!(routable(&p->src) || is_link_local(&p->src)) || !(routable(&p->dst) || is_link_local(&p->dst)))
+		return DROP_NO_ROUTE;
+	r = bpf_map_lookup_elem(&routes, &key);
+	if (!r)
+		return DROP_NO_ROUTE;
+	if (p->ttl <= 1)
+		return DROP_TTL;
+	if (is_link_local(&p->src))
+		return DROP_NO_ROUTE; /* RFC 4291 section 2.5.6 */
+	if (largest(skb, p) > (r->direct ? r->direct : mtu) && may_not_be_cut(skb, p))
+		return DROP_TOO_BIG;
+	return 0;
+}
+
+/* hand gives a packet to the network's own host, addressed to it, which tells the sender
+ * if it does not forward it. */
+static __always_inline int hand(struct __sk_buff *skb, struct scratch *s, __u32 vni, const struct network *n)
+{
+	int why = refusal(skb, &s->frame.ip, vni, n->mtu);
+
+	if (why)
+		note(skb, vni, why);
+	return write_eth(skb, &n->gateway_mac, &s->frame.src) ? drop(skb, vni, DROP_MALFORMED) : give(skb, &s->frame, n);
 }
 
 /* route_packet forwards a packet, whatever link it came from. */
@@ -53,20 +91,34 @@ static __always_inline int route_packet(struct __sk_buff *skb, struct scratch *s
 	struct route *r;
 
 	if (is_link_local(&p->src) && !is_link_local(&p->dst) && !is_gateway(vni, &p->dst))
-		return drop(skb, vni, DROP_NO_ROUTE); /* RFC 4291 section 2.5.6 */
+		return drop(skb, vni, refusal(skb, p, vni, n->mtu));
 	if (!routable(&p->src) || !routable(&p->dst) || p->ttl <= 1 ||
 	    (p->version == 4 && p->header > sizeof(struct iphdr)) || largest(skb, p) > n->mtu)
 		return hand(skb, s, vni, n);
 	if (p->version == 4 && !sums_up(skb, s, p->header)) /* RFC 1812 section 5.2.2 */
 		return drop(skb, vni, DROP_MALFORMED);
 	r = bpf_map_lookup_elem(&routes, &key);
-	if (!r || hop(skb, p))
+	if (!r || r->direct || hop(skb, p))
 		return hand(skb, s, vni, n);
 	if (!r->port)
 		return to_vtep(skb, s, vni, n, &r->vtep, r->counter, &r->mac, &n->vtep_mac);
 	if (write_eth(skb, &r->mac, &n->gateway_mac))
 		return drop(skb, vni, DROP_MALFORMED);
 	return deliver(skb, &s->frame, r->port, r->port_flags, r->counter);
+}
+
+/* is_for_host: the network's own host has an answer to it. */
+static __always_inline int is_for_host(struct __sk_buff *skb, struct scratch *s, __u32 vni)
+{
+	const struct packet *p = &s->frame.ip;
+	__u8 type;
+
+	if (!s->frame.is_ip)
+		return parse_question(skb, s) && is_gateway(vni, &s->question.target);
+	if (p->protocol != IPPROTO_ICMPV6 || load(skb, ETH_HLEN + sizeof(struct ipv6hdr), &type, 1) ||
+	    type != ICMPV6_ECHO_REQUEST)
+		return 0;
+	return (p->dst.word[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000) || is_gateway(vni, &p->dst);
 }
 
 /* route_from_port: a port is a link of its own, with nobody on it but its endpoint and
@@ -89,8 +141,11 @@ static __always_inline int route_from_port(struct __sk_buff *skb, struct scratch
 			return drop(skb, vni, DROP_MALFORMED);
 		return drop(skb, vni, DROP_NOT_IP);
 	}
-	if (!f->is_ip || is_group(&f->dst))
+	if (!f->is_ip || is_group(&f->dst)) {
+		if (!is_for_host(skb, s, vni))
+			note(skb, vni, f->is_ip ? DROP_NO_ROUTE : DROP_NOT_IP);
 		return call(skb, n);
+	}
 	return route_packet(skb, s, vni, n);
 }
 
