@@ -14,17 +14,21 @@ import (
 // compare says in what the deliveries differ from those wanted; it is empty when
 // they are the same but for [Differences], in any order.
 func compare(want, got []Delivery) string {
-	got = slices.DeleteFunc(slices.Clone(got), unasked)
-	var missing []Delivery
+	return differences(unmatched(want, slices.DeleteFunc(slices.Clone(got), unasked)))
+}
+
+// unmatched are the deliveries of either side that the other has none like.
+func unmatched(want, got []Delivery) (missing, unwanted []Delivery) {
+	unwanted = slices.Clone(got)
 	for _, w := range requiredFirst(want) {
-		i := slices.IndexFunc(got, func(g Delivery) bool { return same(w, g) })
+		i := slices.IndexFunc(unwanted, func(g Delivery) bool { return same(w, g) })
 		if i < 0 {
 			missing = append(missing, w)
 			continue
 		}
-		got = slices.Delete(got, i, i+1)
+		unwanted = slices.Delete(unwanted, i, i+1)
 	}
-	return differences(missing, got)
+	return missing, unwanted
 }
 
 // differences pairs what is missing with what came instead.

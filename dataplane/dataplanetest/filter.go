@@ -41,9 +41,14 @@ func forged(n dataplane.Network, p dataplane.Port, f frame) overlay.DropReason {
 }
 
 // forgedARP is about the sender that receivers put into their caches (RFC 826); a
-// probe has none yet (RFC 5227). ARP for anything but IPv4 names nobody here.
+// probe has none yet (RFC 5227). ARP for anything but IPv4 names nobody here. One that
+// is cut off before the sender's end says nothing right.
 func forgedARP(p dataplane.Port, b []byte) overlay.DropReason {
-	a, _, err := packet.ParseARP(b)
+	const senderEnd = 18
+	if len(b) < senderEnd {
+		return overlay.DropSpoofedIP
+	}
+	a, _, err := packet.ParseARP(append(slices.Clone(b), make([]byte, packet.ARPLen)...))
 	switch {
 	case err != nil:
 		return ""

@@ -134,7 +134,7 @@ func fromMember(n dataplane.Network, learnt map[overlay.MAC]overlay.EndpointName
 		return dropped(overlay.DropNotMember)
 	case n.Kind == overlay.Routed:
 		return router{n}.fromMember(f)
-	case packet.IsGroup(f.Src):
+	case isNobody(f.Src):
 		return dropped(overlay.DropMalformed)
 	}
 	return bridge{n, learnt}.fromMember(f)

@@ -15,18 +15,21 @@ type frame struct {
 	bytes []byte // all of it
 }
 
-// parseFrame refuses what no bridge takes: less than a header, and a group address
-// as the source (IEEE 802.3 clause 3.2.3).
+// parseFrame refuses what no bridge takes: less than a header, and a source address that
+// no station has: a group's (IEEE 802.3 clause 3.2.3), or none.
 func parseFrame(b []byte) (frame, error) {
 	eth, body, err := packet.ParseEthernet(b)
 	if err != nil {
 		return frame{}, err
 	}
-	if packet.IsGroup(eth.Src) {
+	if isNobody(eth.Src) {
 		return frame{}, fmt.Errorf("source address %x: %w", eth.Src, packet.ErrMalformed)
 	}
 	return frame{eth, body, b}, nil
 }
+
+// isNobody reports whether no station can have an address.
+func isNobody(mac [6]byte) bool { return packet.IsGroup(mac) || mac == [6]byte{} }
 
 // untagged is the type and the body behind a VLAN tag, if there is one.
 func (f frame) untagged() (packet.EtherType, []byte) {

@@ -124,12 +124,17 @@ func (n *setting) nobody(like host) host {
 	return h
 }
 
+// reachable are those that a host may send packets to; in a bridged network, itself too.
+func (n *setting) reachable(from host) []host {
+	return n.of(func(h host) bool {
+		return h.ip.Is4() == from.ip.Is4() && (n.world.kind == overlay.Bridged || !h.ip.IsLinkLocalUnicast() && h.mac != from.mac)
+	})
+}
+
 // drawUnicast draws a packet to somebody, or nobody, with one thing about it
 // changed now and then.
 func (n *setting) drawUnicast(t *rapid.T, from host) []byte {
-	reachable := n.of(func(h host) bool {
-		return h.ip.Is4() == from.ip.Is4() && (n.world.kind == overlay.Bridged || !h.ip.IsLinkLocalUnicast() && h.mac != from.mac)
-	})
+	reachable := n.reachable(from)
 	if len(reachable) == 0 { // a link-local address where there is no IPv6
 		return ethernet(from.mac, from.ends(n, from).DstMAC, typeLocal, data)
 	}

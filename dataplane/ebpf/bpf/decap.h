@@ -97,13 +97,20 @@ static __always_inline int pass_limit(struct __sk_buff *skb, struct packet *p)
 	return 1;
 }
 
+/* has_options: no tunnel puts any there, and a route in them would be somebody else's. */
+static __always_inline int has_options(const struct packet *p)
+{
+	return p->version == 4 && p->header > sizeof(struct iphdr);
+}
+
 static __always_inline enum reading read_tunnelled(struct __sk_buff *skb, struct tunnelled *t)
 {
 	struct tunnel_key key = {};
 	__u32 at = ETH_HLEN, *encapsulation;
 
 	if (skb->vlan_present || (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6)) ||
-	    !parse_ip(skb, skb->protocol, &t->ip) || t->ip.later || !pass_limit(skb, &t->ip))
+	    !parse_ip(skb, skb->protocol, &t->ip) || t->ip.later || has_options(&t->ip) ||
+	    !pass_limit(skb, &t->ip))
 		return NOT_OURS;
 	at += t->ip.header;
 	t->skip = t->ip.header;
@@ -286,8 +293,6 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
 	case OURS:
 		break;
 	}
-	if (t.ip.version == 4 && !sums_up(skb, s, t.ip.header))
-		return PASS; /* the host drops it */
 	n = bpf_map_lookup_elem(&networks, &t.vni);
 	if (!n || n->encapsulation != t.encapsulation || (is_udp(n) && n->udp_port != t.udp.dest) ||
 	    is_v4(&n->local) != is_v4(&t.ip.dst)) {
@@ -307,7 +312,7 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
 	count_from(*counter, inside(&t, n));
 	if (!is_udp(n))
 		return unwrap(skb, s, &t, n);
-	if (!skb->gso_size && !t.udp.check && !t.ip.fragment && bpf_ntohs(t.udp.len) == t.ip.len - t.ip.header) {
+	if (!skb->gso_size && !t.ip.fragment && !t.udp.check && bpf_ntohs(t.udp.len) == t.ip.len - t.ip.header) {
 		t.skip += sizeof(struct udphdr) + sizeof(struct vxlan) + t.options;
 		return unwrap(skb, s, &t, n);
 	}

@@ -13,13 +13,16 @@ static __always_inline int may_use(__u32 port, const struct address *ip)
 }
 
 /* What poisons caches is the sender inside an ARP packet (RFC 826); a probe has
- * none yet (RFC 5227). ARP for anything but IPv4 over Ethernet names nobody here. */
+ * none yet (RFC 5227). ARP for anything but IPv4 over Ethernet names nobody here. One
+ * that is cut off before the sender's end says nothing right. */
 static __always_inline int forged_arp(struct __sk_buff *skb, const struct port *p)
 {
-	struct arp arp;
+	struct arp arp = {};
 	struct address sender;
 
-	if (!parse_arp(skb, &arp))
+	if (load(skb, ETH_HLEN, &arp, offsetof(struct arp, target)))
+		return 1;
+	if (!names_ipv4(&arp))
 		return 0;
 	sender = from_v4(arp.sender_ip);
 	if (!same_mac(&arp.sender, &p->mac))

@@ -51,6 +51,13 @@ static __always_inline int same_mac(const struct mac *a, const struct mac *b)
 	return !differ;
 }
 
+static __always_inline int is_none(const struct mac *m)
+{
+	const struct mac none = {};
+
+	return same_mac(m, &none);
+}
+
 static __always_inline int is_group(const struct mac *m)
 {
 	return m->byte[0] & 1;
@@ -87,6 +94,18 @@ static __always_inline int is_unspecified(const struct address *a)
 	return !a->word[0] && !a->word[1] && !a->word[3] && (!a->word[2] || is_v4(a));
 }
 
+/* right_header: the checksum of an IPv4 header without options is right (RFC 1122 section 3.2.1.2). Those with options
+ * go to the network's own host, or to the node's, which look for themselves. */
+static __always_inline int right_header(const struct iphdr *ip)
+{
+	const __u32 *word = (const __u32 *)ip;
+	__u64 sum = (__u64)word[0] + word[1] + word[2] + word[3] + word[4];
+
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	return ip->ihl > 5 || sum % 0xffff == 0;
+}
+
 static __always_inline int parse_ip(struct __sk_buff *skb, __be16 type, struct packet *p)
 {
 	__u32 room = skb->len - ETH_HLEN;
@@ -94,7 +113,8 @@ static __always_inline int parse_ip(struct __sk_buff *skb, __be16 type, struct p
 	struct ipv6hdr v6;
 
 	if (type == bpf_htons(ETH_P_IP)) {
-		if (load(skb, ETH_HLEN, &v4, sizeof(v4)) || v4.version != 4 || v4.ihl < 5)
+		if (load(skb, ETH_HLEN, &v4, sizeof(v4)) || v4.version != 4 || v4.ihl < 5 ||
+		    !right_header(&v4))
 			return 0;
 		p->src = from_v4(v4.saddr);
 		p->dst = from_v4(v4.daddr);
@@ -123,8 +143,8 @@ static __always_inline int parse_ip(struct __sk_buff *skb, __be16 type, struct p
 	return p->len >= p->header && p->len <= room;
 }
 
-/* parse is false for what no switch takes: less than a header, and a group
- * address as the source (IEEE 802.3 clause 3.2.3). */
+/* parse is false for what no switch takes: less than a header, and a source address
+ * that no station has: a group's (IEEE 802.3 clause 3.2.3), or none. */
 static __always_inline int parse(struct __sk_buff *skb, struct frame *f)
 {
 	struct ethhdr eth;
@@ -136,7 +156,7 @@ static __always_inline int parse(struct __sk_buff *skb, struct frame *f)
 	__builtin_memcpy(&f->src, eth.h_source, ETH_ALEN);
 	f->type = eth.h_proto;
 	f->tagged = skb->vlan_present || f->type == ETH_P_8021Q_BE || f->type == ETH_P_8021AD_BE;
-	if (is_group(&f->src))
+	if (is_group(&f->src) || is_none(&f->src))
 		return 0;
 	if (f->type == bpf_htons(ETH_P_IP) || f->type == bpf_htons(ETH_P_IPV6))
 		f->is_ip = !skb->vlan_present && parse_ip(skb, f->type, &f->ip);

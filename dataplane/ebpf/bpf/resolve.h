@@ -18,10 +18,16 @@ struct arp {
 #define ARP_REQUEST 1
 #define ARP_REPLY 2
 
+/* names_ipv4: the addresses are of IPv4 over Ethernet. */
+static __always_inline int names_ipv4(const struct arp *a)
+{
+	return a->hardware == bpf_htons(1) && a->protocol == bpf_htons(ETH_P_IP) && a->hardware_len == 6 &&
+	       a->protocol_len == 4;
+}
+
 static __always_inline int parse_arp(struct __sk_buff *skb, struct arp *a)
 {
-	return !load(skb, ETH_HLEN, a, sizeof(*a)) && a->hardware == bpf_htons(1) &&
-	       a->protocol == bpf_htons(ETH_P_IP) && a->hardware_len == 6 && a->protocol_len == 4;
+	return !load(skb, ETH_HLEN, a, sizeof(*a)) && names_ipv4(a);
 }
 
 /* nd is the fixed part of a neighbour solicitation or advertisement (RFC 4861
@@ -194,19 +200,6 @@ static __always_inline __sum16 fold(__u64 sum)
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return ~sum;
-}
-
-/* sums_up: an IPv4 header's checksum is right (RFC 1122 section 3.2.1.2). */
-static __always_inline int sums_up(struct __sk_buff *skb, struct scratch *s, __u32 len)
-{
-	struct iphdr *ip = (struct iphdr *)s->outer.byte;
-	const __u32 longest = 60;
-
-	if (len == sizeof(*ip))
-		return !load(skb, ETH_HLEN, ip, sizeof(*ip)) && !fold(bpf_csum_diff(0, 0, (__be32 *)ip, sizeof(*ip), 0));
-	__builtin_memset(ip, 0, longest);
-	return len > sizeof(*ip) && len <= longest && !load(skb, ETH_HLEN, ip, len) &&
-	       !fold(bpf_csum_diff(0, 0, (__be32 *)ip, longest, 0));
 }
 
 /* answer_nd: RFC 4861 section 7.2.4. Who has no address yet is told as one of all. */

@@ -90,13 +90,13 @@ static __always_inline int route_packet(struct __sk_buff *skb, struct scratch *s
 	struct route_key key = {.prefix_len = 160, .vni = vni, .ip = p->dst};
 	struct route *r;
 
+	if (skb->len > ETH_HLEN + p->len && bpf_skb_change_tail(skb, ETH_HLEN + p->len, 0))
+		return drop(skb, vni, DROP_MALFORMED); /* a frame may be padded, and the packet goes on without that */
 	if (is_link_local(&p->src) && !is_link_local(&p->dst) && !is_gateway(vni, &p->dst))
 		return drop(skb, vni, refusal(skb, p, vni, n->mtu));
 	if (!routable(&p->src) || !routable(&p->dst) || p->ttl <= 1 ||
 	    (p->version == 4 && p->header > sizeof(struct iphdr)) || largest(skb, p) > n->mtu)
 		return hand(skb, s, vni, n);
-	if (p->version == 4 && !sums_up(skb, s, p->header)) /* RFC 1812 section 5.2.2 */
-		return drop(skb, vni, DROP_MALFORMED);
 	r = bpf_map_lookup_elem(&routes, &key);
 	if (!r || r->direct || hop(skb, p))
 		return hand(skb, s, vni, n);
