@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -74,7 +75,10 @@ func (p *Part) title() string {
 
 // circumstances are what figures are worth nothing without.
 func (r *Report) circumstances() string {
-	text := fmt.Sprintf("%s, %s, %d CPUs of %s; medians and quartiles of %d rounds, %v each, TCP with %s; CPUs busy with other things before: %.2f",
-		r.Began.UTC().Format("2006-01-02"), r.Machine.Kernel, r.Machine.CPUs, r.Machine.CPU, r.Rounds, r.Span, r.Congestion, r.Busy)
-	return text
+	rounds := "medians and quartiles of " + strconv.Itoa(r.Rounds) + " rounds"
+	if r.Rounds == 1 {
+		rounds = "one round"
+	}
+	return fmt.Sprintf("%s, %s, %d CPUs of %s; %s, %v each, TCP with %s; CPUs busy with other things before: %.2f",
+		r.Began.UTC().Format("2006-01-02"), r.Machine.Kernel, r.Machine.CPUs, r.Machine.CPU, rounds, r.Span, r.Congestion, r.Busy)
 }
