@@ -94,12 +94,18 @@ func complete(t *testing.T, p bench.Part) {
 	}
 }
 
-// A setting decides how large packets on the cable are.
+// A setting decides how large packets on the cable are, of every way between a and b, and
+// whether the receiver puts them together.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	o := short(t)
+	o.Bin = programs(t)
 	if err := on(t.Context(), o, func(g *ground) (err error) {
-		ways, err := makeWays(t.Context(), g, o, &bench.Report{LeftOut: map[string]string{}}, waysBetween()[:3])
+		if err := g.start(t.Context()); err != nil {
+			return err
+		}
+		all := slices.DeleteFunc(waysBetween(), func(n named) bool { return n.name == nameOpenVSwitch || n.name == nameWireGuard })
+		ways, err := makeWays(t.Context(), g, o, &bench.Report{}, all)
 		if err != nil {
 			return err
 		}
@@ -109,12 +115,16 @@ func TestSettings(t *testing.T) {
 				return err
 			}
 			for _, w := range ways {
-				size, err := frameSize(g.Host("b"), func() error { _, err := w.Streams(1); return err })
+				onCable, inside, err := frameSizes(w, g.Host("b"))
 				if err != nil {
 					return err
 				}
-				if whole := size > 1514; whole != (s.segments == "on") {
-					t.Errorf("%s: %s: frames of %.0f bytes", s.name, w.name, size)
+				if whole := onCable > 1514; whole != (s.segments == "on") {
+					t.Errorf("%s: %s: frames of %.0f bytes on the cable", s.name, w.name, onCable)
+				}
+				// A vxlan device puts together what comes out of it, whatever the setting.
+				if whole := inside > 1514; w.name == nameRouted && whole != (s.id != "off") {
+					t.Errorf("%s: %s: frames of %.0f bytes arrive", s.name, w.name, inside)
 				}
 			}
 		}
@@ -124,28 +134,36 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// frameSize is the mean size of what comes to a host while f runs, acknowledgements apart:
-// those go the other way.
-func frameSize(h *lab.Host, f func() error) (float64, error) {
-	count := func() (s netlink.LinkStatistics, err error) {
-		err = h.Do(func() error {
-			link, err := netlink.LinkByName("eth0")
-			if err == nil {
-				s = *link.Attrs().Statistics
+// frameSizes are the mean sizes of what comes to host and receiver while a way carries a
+// stream.
+func frameSizes(w *measured, host *lab.Host) (onCable, inside float64, err error) {
+	places := []*lab.Namespace{&host.Namespace, w.to}
+	count := func() (all [2]netlink.LinkStatistics, err error) {
+		for i, at := range places {
+			if err := at.Do(func() error {
+				link, err := netlink.LinkByName("eth0")
+				if err == nil {
+					all[i] = *link.Attrs().Statistics
+				}
+				return err
+			}); err != nil {
+				return all, err
 			}
-			return err
-		})
-		return s, err
+		}
+		return all, nil
 	}
 	before, err := count()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	if err := f(); err != nil {
-		return 0, err
+	if _, err := w.Streams(1); err != nil {
+		return 0, 0, err
 	}
 	after, err := count()
-	return float64(after.RxBytes-before.RxBytes) / float64(after.RxPackets-before.RxPackets), err
+	size := func(i int) float64 {
+		return float64(after[i].RxBytes-before[i].RxBytes) / float64(after[i].RxPackets-before[i].RxPackets)
+	}
+	return size(0), size(1), err
 }
 
 // A way that is cut is found to be.
