@@ -53,6 +53,7 @@ type pair struct {
 	wire     string // the namespace with the underlay's bridge
 	hosts    [2]*host
 	spec     overlay.NetworkSpec
+	families []overlay.Family // inside
 	snapshot *overlay.Snapshot
 }
 
@@ -87,12 +88,22 @@ func (h *host) connect(device string) {
 // name is the network's.
 const name overlay.NetworkName = "blue"
 
+// subnets are the network's.
+var subnets = map[overlay.Family]netip.Prefix{
+	overlay.V4: netip.MustParsePrefix("10.7.0.0/16"), overlay.V6: netip.MustParsePrefix("fd07::/64"),
+}
+
 // declare writes down the network, in which each host has an endpoint: Weft's, and what the
 // registry has of the peer's.
 func (p *pair) declare(spec overlay.NetworkSpec) {
 	p.snapshot = overlay.NewSnapshot()
 	spec.VNI = vni
-	spec.Subnets = []netip.Prefix{netip.MustParsePrefix("10.7.0.0/16"), netip.MustParsePrefix("fd07::/64")}
+	for _, f := range families {
+		if spec.Encapsulation.CarriesFamily(f) {
+			p.families = append(p.families, f)
+			spec.Subnets = append(spec.Subnets, subnets[f])
+		}
+	}
 	if spec.Kind == overlay.Routed {
 		spec.BlockBits4, spec.BlockBits6 = 24, 120
 	}
@@ -129,7 +140,7 @@ func (p *pair) endpoint(h *host) *overlay.Endpoint {
 		Node: h.name, Port: overlay.PortSingle, MAC: h.mac(), Lifetime: overlay.Bound,
 		Attach: overlay.Attach{Type: overlay.AttachNetns, Target: h.workload, Interface: "eth0"},
 	}}
-	for _, f := range families {
+	for _, f := range p.families {
 		e.Spec.Addresses = append(e.Spec.Addresses, p.address(h, f))
 	}
 	if p.spec.Kind == overlay.Routed {
@@ -154,10 +165,11 @@ func (p *pair) address(h *host, f overlay.Family) netip.Addr {
 
 // blocks are a host's shares of a routed network.
 func (p *pair) blocks(h *host) []netip.Prefix {
-	return []netip.Prefix{
-		netip.PrefixFrom(p.address(h, overlay.V4), p.spec.BlockBits4).Masked(),
-		netip.PrefixFrom(p.address(h, overlay.V6), p.spec.BlockBits6).Masked(),
+	var blocks []netip.Prefix
+	for _, f := range p.families {
+		blocks = append(blocks, netip.PrefixFrom(p.address(h, f), p.spec.BlockBits(f)).Masked())
 	}
+	return blocks
 }
 
 // network is the network as a host should have it.

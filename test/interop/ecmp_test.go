@@ -91,9 +91,18 @@ func newPaths(t testing.TB, spec overlay.NetworkSpec) *paths {
 // number is at the end.
 type traffic [][]byte
 
-// numbered is what the packets of a flow carry.
-func numbered(flow, length int) []byte {
-	return binary.BigEndian.AppendUint16(make([]byte, length), uint16(flow))
+// numbered is so much and a number: what packets carry that are told apart.
+func numbered(number, length int) []byte {
+	return binary.BigEndian.AppendUint16(append(make([]byte, length), "weft"...), uint16(number))
+}
+
+// number is that of a packet; false for one that has none.
+func number(b []byte) (int, bool) {
+	b = b[max(0, len(b)-6):]
+	if len(b) < 6 || string(b[:4]) != "weft" {
+		return 0, false
+	}
+	return int(binary.BigEndian.Uint16(b[4:])), true
 }
 
 // packets are three of each flow between the workloads, which differ in what is not the
@@ -143,10 +152,13 @@ type mark struct {
 func (p *paths) spread(t *testing.T, what string, sent traffic) {
 	t.Helper()
 	p.hosts[0].inject(sent...)
-	ways := map[uint16]way{}
+	ways := map[int]way{}
 	var share [2]int
 	p.arrived(t, len(sent), func(w way, inner []byte) {
-		flow := binary.BigEndian.Uint16(inner[len(inner)-2:])
+		flow, ok := number(inner)
+		if !ok {
+			t.Errorf("%s: a packet of no flow: %x", what, inner)
+		}
 		if first, ok := ways[flow]; ok && first != w {
 			t.Errorf("%s: flow %d went %v, and then %v", what, flow, first, w)
 		} else if !ok {

@@ -20,7 +20,7 @@ func (p *pair) station(h *host) {
 		"address", h.mac().String(), "mtu", strconv.Itoa(p.network(h).MTU))
 	h.run("ip", "link", "set", "port0", "up")
 	in("ip", "link", "set", "eth0", "up")
-	for i, f := range families {
+	for i, f := range p.families {
 		bits := p.spec.Subnets[i].Bits()
 		if p.spec.Kind == overlay.Routed {
 			bits = p.blocks(h)[i].Bits()

@@ -56,7 +56,7 @@ func (p *pair) converse() {
 	p.Helper()
 	a, b := p.hosts[0], p.hosts[1]
 	wire, workload := listen(p, a.ns, "eth0"), listen(p, a.workload, "eth0")
-	for _, f := range families {
+	for _, f := range p.families {
 		p.ping(a, b, f)
 		p.ping(b, a, f)
 		p.transfer(a, b, f)
