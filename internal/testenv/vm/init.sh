@@ -2,6 +2,8 @@
 # The only program of a virtual machine. Jobs come in on a serial port, a line each: a
 # token, and a script in base64. What the script writes goes back, then a line with the
 # token and the exit code. The machine ends when there is nobody at the other end.
+#
+# This shell takes its own commands before others, so scripts have another.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin:/applets HOME=/root
 /bin/busybox mkdir -p /applets /dev /proc /sys /tmp /run /root /etc
 /bin/busybox --install -s /applets
@@ -21,7 +23,7 @@ done
 exec 3<>/dev/vport0p1
 while read -r token script <&3; do
     echo "$script" | base64 -d >/tmp/job
-    sh -e /tmp/job </dev/null >&3 2>&1
+    /bin/sh -e /tmp/job </dev/null >&3 2>&1
     printf '\n%s %d\n' "$token" $? >&3
 done
 poweroff -f

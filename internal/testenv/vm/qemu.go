@@ -23,6 +23,9 @@ const (
 	qemuLog = "qemu"
 	// memory is how much a machine may use; it takes what it does use.
 	memory = "1024"
+	// cmdline is the kernel's. A machine that gets no time for a while is not to take its timer
+	// for broken.
+	cmdline = "console=ttyS0 quiet panic=-1 no_timer_check"
 )
 
 // NIC is a network device of a machine's. Its other end is a tap, which is made and goes
@@ -47,7 +50,7 @@ func (m *Machine) boot(archive string, nics []NIC) {
 	cmd := exec.Command(qemu,
 		"-machine", "q35,accel=tcg", "-cpu", "qemu64,+rdrand", "-m", memory,
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-kernel", filepath.Join(m.kernel.dir(), "vmlinux"), "-initrd", archive, "-append", "console=ttyS0 quiet panic=-1",
+		"-kernel", filepath.Join(m.kernel.dir(), "vmlinux"), "-initrd", archive, "-append", cmdline,
 		"-serial", "file:"+filepath.Join(m.dir, console),
 		"-chardev", "stdio,id=jobs,signal=off", "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=jobs",
 	)
@@ -117,22 +120,24 @@ func start(cmd *exec.Cmd) (ended <-chan struct{}, err error) {
 	return done, <-started
 }
 
-// openTap makes a tap, which is there as long as it is open.
-func openTap(n NIC) (*os.File, error) {
-	f, err := os.OpenFile("/dev/net/tun", os.O_RDWR|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
+// openTap makes a tap, which is there as long as it is open. It belongs to the namespace in
+// which it is opened (drivers/net/tun.c, tun_chr_open).
+func openTap(n NIC) (tap *os.File, err error) {
 	err = netns.Do(n.Namespace, func() error {
-		request, err := unix.NewIfreq(n.Device)
+		f, err := os.OpenFile("/dev/net/tun", os.O_RDWR|unix.O_NONBLOCK, 0)
 		if err != nil {
 			return err
 		}
-		request.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
-		return unix.IoctlIfreq(int(f.Fd()), unix.TUNSETIFF, request)
+		request, err := unix.NewIfreq(n.Device)
+		if err == nil {
+			request.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
+			err = unix.IoctlIfreq(int(f.Fd()), unix.TUNSETIFF, request)
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("make tap %s: %w", n.Device, err), f.Close())
+		}
+		tap = f
+		return nil
 	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("make tap %s: %w", n.Device, err), f.Close())
-	}
-	return f, nil
+	return tap, err
 }

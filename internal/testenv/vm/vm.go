@@ -62,7 +62,7 @@ type Machine struct {
 }
 
 // patience is how long a script may take, the boot before it included.
-const patience = 5 * time.Minute
+const patience = 6 * time.Minute
 
 // Start boots a machine and returns; scripts wait until it is up. Machines go in the
 // order in which they ask, as slots become free.
