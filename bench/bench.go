@@ -40,13 +40,13 @@ type Series struct {
 	Values map[string][]float64 `json:"values"`
 }
 
-// Add adds a round's figures, by measure.
+// Add adds a round's figures, by measure: five digits of each, more would be noise.
 func (s *Series) Add(figures map[string]float64) {
 	if s.Values == nil {
 		s.Values = map[string][]float64{}
 	}
 	for id, v := range figures {
-		s.Values[id] = append(s.Values[id], v)
+		s.Values[id] = append(s.Values[id], fiveDigits(v))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,21 @@ func TestSpread(t *testing.T) {
 		}
 		if s.First > s.Median || s.Median > s.Third || 2*below < len(values) {
 			t.Errorf("%v of %v", s, values)
+		}
+	})
+}
+
+func TestFiveDigits(t *testing.T) {
+	t.Parallel()
+	for v, want := range map[float64]float64{0: 0, 1.23456789: 1.2346, 123456: 123460, 0.000123456: 0.00012346, -9.999999: -10, 20.3: 20.3} {
+		if got := fiveDigits(v); math.Abs(got-want) > 1e-12*math.Abs(want) {
+			t.Errorf("%g: got %g, want %g", v, got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		v := rapid.Float64Range(1e-6, 1e9).Draw(t, "v")
+		if got := fiveDigits(v); math.Abs(got-v) > 0.00006*v {
+			t.Errorf("%g: got %g", v, got)
 		}
 	})
 }

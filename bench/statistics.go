@@ -1,6 +1,9 @@
 package bench
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Spread is the middle half of some values: a quarter of them is below First, half
 // below Median, three quarters below Third.
@@ -35,4 +38,17 @@ func Ratios(of, to []float64) []float64 {
 		}
 	}
 	return all
+}
+
+// fiveDigits rounds v to five significant ones.
+func fiveDigits(v float64) float64 {
+	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+		return v
+	}
+	unit := math.Pow10(int(math.Floor(math.Log10(math.Abs(v)))) - 4)
+	if unit < 1 { // which has no exact reciprocal
+		unit = math.Round(1 / unit)
+		return math.Round(v*unit) / unit
+	}
+	return math.Round(v/unit) * unit
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -60,10 +61,22 @@ func (r *Report) Markdown(plot string) string {
 
 // JSON writes the report with the figures of every round.
 func (r *Report) JSON(w io.Writer) error {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetIndent("", " ")
 	e.SetEscapeHTML(false)
-	return e.Encode(r)
+	if err := e.Encode(r); err != nil {
+		return err
+	}
+	_, err := w.Write(numbers.ReplaceAllFunc(b.Bytes(), oneLine))
+	return err
+}
+
+// numbers is a list of them, over several lines.
+var numbers = regexp.MustCompile(`\[\s+[-+.0-9e,\s]+\]`)
+
+func oneLine(list []byte) []byte {
+	return bytes.ReplaceAll(bytes.Join(bytes.Fields(list), nil), []byte(","), []byte(", "))
 }
 
 func (p *Part) title() string {
