@@ -122,6 +122,29 @@ func (s *service) View(ctx context.Context, network overlay.NetworkName) (datapl
 	return seen.Networks[network], err
 }
 
+// droppedTime is how long a request for packets waits for one that will be dropped.
+const droppedTime = 10 * time.Second
+
+// Dropped implements agentapi.Service.
+func (s *service) Dropped(ctx context.Context, r agentapi.DroppedRequest) (dataplane.Dropped, error) {
+	if r.Network != "" {
+		state, err := s.loop.State(ctx)
+		if err != nil {
+			return dataplane.Dropped{}, err
+		}
+		if n, ok := state.Networks[r.Network]; ok && n.Plane != overlay.PlaneEBPF {
+			return dataplane.Dropped{}, api.Invalid("weft traffic shows how many it dropped, by why",
+				"network %s is on plane %s, which counts what it drops and does not show it", r.Network, n.Plane)
+		}
+		if err := s.takesPart(ctx, r.Network); err != nil {
+			return dataplane.Dropped{}, err
+		}
+	}
+	waiting, cancel := context.WithTimeout(ctx, droppedTime)
+	defer cancel()
+	return s.plane.Dropped(waiting, r.Network, r.After), nil
+}
+
 // Plan implements agentapi.Service.
 func (s *service) Plan(ctx context.Context) ([]string, error) {
 	state, err := s.loop.State(ctx)

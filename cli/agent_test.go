@@ -13,6 +13,7 @@ import (
 	"weft/api/agentapi"
 	"weft/dataplane"
 	"weft/overlay"
+	"weft/packet"
 	"weft/store"
 )
 
@@ -74,7 +75,8 @@ func (a *agent) Status(context.Context) (agentapi.NodeReport, error) {
 		Networks: []overlay.NetworkReport{{
 			Network: "blue", Plane: overlay.PlaneKernel, PlaneReason: "the only one this node has",
 			Wanted: 14, Present: 14, Since: time.Now().Add(-192 * time.Second),
-			Drops: overlay.Drops{overlay.DropSpoofedMAC: 3, overlay.DropNotMember: 5},
+			Drops:   overlay.Drops{overlay.DropSpoofedMAC: 3, overlay.DropNotMember: 5},
+			Traffic: overlay.NetworkTraffic{Nodes: &overlay.Traffic{From: overlay.Count{Packets: 12, Bytes: 1400}}},
 		}},
 		Drops: overlay.Drops{overlay.DropUnknownVNI: 7},
 	}, nil
@@ -85,6 +87,32 @@ func (a *agent) View(_ context.Context, n overlay.NetworkName) (dataplane.Networ
 		return dataplane.NetworkView{}, fmt.Errorf("network %s: %w on this node: a network is built where it has an endpoint", n, store.ErrNotFound)
 	}
 	return blue, nil
+}
+
+func (a *agent) Dropped(ctx context.Context, r agentapi.DroppedRequest) (dataplane.Dropped, error) {
+	if r.Network == "red" {
+		return dataplane.Dropped{}, fmt.Errorf("network red: %w on this node", store.ErrNotFound)
+	}
+	if r.After > 0 { // the agent ends while somebody waits
+		return dataplane.Dropped{}, store.ErrUnavailable
+	}
+	return dataplane.Dropped{Packets: dropped, Last: uint64(len(dropped))}, nil
+}
+
+// dropped are packets that a host might have dropped.
+var dropped = []dataplane.DroppedPacket{
+	{
+		Time: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC), Reason: overlay.DropSpoofedIP, VNI: 4097, Network: "blue",
+		Device: "wp0123456789a", Port: "web", Length: 48,
+		Frame: packet.Ends{
+			SrcMAC: overlay.MAC{2, 0, 0, 0, 0, 1}, DstMAC: overlay.MAC{2, 0, 0, 0, 0, 2},
+			Src: netip.MustParseAddr("10.7.0.9"), Dst: netip.MustParseAddr("10.7.0.3"), TTL: 64,
+		}.UDP(4000, 53, []byte("forged")),
+	},
+	{
+		Time: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC), Reason: overlay.DropUnknownVNI, Device: "eth0", Length: 9,
+		Frame: []byte{1, 2, 3}, Hidden: 17,
+	},
 }
 
 func (a *agent) Plan(context.Context) ([]string, error) {
@@ -130,8 +158,18 @@ var blue = dataplane.NetworkView{
 				SourcePorts: [2]uint16{32768, 61000}, Port: 4789, Ageing: 5 * time.Minute, Checksum: true, Listening: "0.0.0.0:4789",
 			},
 		},
-		{Device: "p0123456789ab", Type: "veth", Namespace: "weft-blue", MTU: 1450, Port: "web"},
+		{
+			Device: "p0123456789ab", Type: "veth", Namespace: "weft-blue", MTU: 1450, Port: "web",
+			Traffic: &overlay.Traffic{From: overlay.Count{Packets: 3, Bytes: 294}, To: overlay.Count{Packets: 2000, Bytes: 2_500_000}},
+		},
 	},
+	Nodes: []dataplane.Peer{
+		{Node: "b", VTEP: netip.MustParseAddr("192.0.2.2"), Traffic: &overlay.Traffic{From: overlay.Count{Packets: 1, Bytes: 98}}},
+		{Node: "c", VTEP: netip.MustParseAddr("192.0.2.3")},
+	},
+	Traffic: overlay.NetworkTraffic{Nodes: &overlay.Traffic{From: overlay.Count{Packets: 7, Bytes: 700}}},
+	Drops:   overlay.Drops{overlay.DropTTL: 4, overlay.DropNoRoute: 1},
+	Dropped: map[overlay.DropReason]overlay.Count{overlay.DropTTL: {Packets: 4, Bytes: 392}},
 	FDB: []dataplane.FDBEntry{
 		{MAC: overlay.MAC{2, 0, 0, 0, 0, 1}, Device: "p0123456789ab", Port: "web", Origin: dataplane.FromRegistry, Age: -1},
 		{MAC: overlay.MAC{2, 0, 0, 0, 0, 2}, Device: "vx0", VTEP: netip.MustParseAddr("192.0.2.2"), Node: "b", Origin: dataplane.FromRegistry, Age: 12 * time.Second},

@@ -54,6 +54,8 @@ func linkColumns() []output.Column[dataplane.Link] {
 		ofTunnel("Learning", true, func(t *dataplane.Tunnel) string { return output.YesNo(t.Learning) }),
 		ofTunnel("Ageing", true, func(t *dataplane.Tunnel) string { return output.Duration(t.Ageing) }),
 		ofTunnel("Checksum", true, func(t *dataplane.Tunnel) string { return output.YesNo(t.Checksum) }),
+		{Title: "From", Wide: true, Cell: func(l l) string { return fromText(l.Traffic) }},
+		{Title: "To", Wide: true, Cell: func(l l) string { return toText(l.Traffic) }},
 		ofTunnel("Listening", false, func(t *dataplane.Tunnel) string { return t.Listening }),
 	}
 }

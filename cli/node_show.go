@@ -73,6 +73,7 @@ func (a *app) reportLines(n *overlay.Node) string {
 		for _, d := range r.Differs {
 			lines = append(lines, "  "+d)
 		}
+		lines = append(lines, trafficLines(r.Traffic)...)
 		if drops := r.Drops.String(); drops != "" {
 			lines = append(lines, "  dropped: "+drops)
 		}

@@ -67,8 +67,8 @@ func newRoot(a *app) *cobra.Command {
 		Long: `weft weaves many Linux hosts into virtual networks.
 
 It speaks to Weft's servers, with a credentials file, and to the agent on this
-host, through its socket: attach and detach, plan, explain, link, fdb, neigh and
-route are the agent's and need root; the rest is the servers'.`,
+host, through its socket: attach and detach, plan, explain, link, fdb, neigh,
+route, traffic and drops are the agent's and need root; the rest is the servers'.`,
 		Example: `  weft network create blue --subnet 10.7.0.0/24
   weft endpoint attach blue --netns web
   weft status`,
@@ -113,7 +113,8 @@ func (a *app) groups() []group {
 		{"Networks and who is in them", []*cobra.Command{newNetwork(a), newEndpoint(a), newNode(a), newToken(a), newStore(a)}},
 		{"Resources as files", []*cobra.Command{newApply(a), newDiff(a), newGet(a), newDelete(a)}},
 		{"Looking at this host", []*cobra.Command{
-			newStatus(a), newLink(a), newFDB(a), newNeigh(a), newRoute(a), newPlan(a), newExplain(a), newBench(a), newDown(a),
+			newStatus(a), newLink(a), newFDB(a), newNeigh(a), newRoute(a), newTraffic(a), newDrops(a),
+			newPlan(a), newExplain(a), newBench(a), newDown(a),
 		}},
 		{"Trying it", []*cobra.Command{newLab(a)}},
 		{aboutWeft, []*cobra.Command{newLogin(a), newCompletion(a), newVersion(a)}},

@@ -43,7 +43,8 @@ left out, and said so.
 
 DROPS counts packets by why they were dropped: beside a network what came from no
 member (not-member) or with a forged source (spoofed-mac, spoofed-ip), beside a node
-tunnel packets that are of no network there (unknown-vni, malformed).`,
+tunnel packets that are of no network there (unknown-vni, malformed). With -o wide, what
+the network's ports and the other nodes have sent, and were sent: packets (and bytes).`,
 		Example: `  weft status
   weft status --local -o json | jq '.[].networks[] | {network, differs, drops}'`,
 	}

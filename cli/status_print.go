@@ -136,6 +136,10 @@ func (a *app) networkStateColumns() []output.Column[networkState] {
 		{Title: "Present", Cell: func(s s) string { return fmt.Sprint(s.Present) }},
 		{Title: "State", Cell: func(s s) string { return matchText([]overlay.NetworkReport{s.NetworkReport}) }},
 		{Title: "Since", Cell: func(s s) string { return output.Since(a.now(), s.Since) }},
+		{Title: "From ports", Wide: true, Cell: func(s s) string { return fromText(s.Traffic.Ports) }},
+		{Title: "To ports", Wide: true, Cell: func(s s) string { return toText(s.Traffic.Ports) }},
+		{Title: "From nodes", Wide: true, Cell: func(s s) string { return fromText(s.Traffic.Nodes) }},
+		{Title: "To nodes", Wide: true, Cell: func(s s) string { return toText(s.Traffic.Nodes) }},
 		{Title: "Drops", Cell: func(s s) string { return s.Drops.String() }},
 	}
 }

@@ -87,7 +87,7 @@ func (l *Loop) compare(seen dataplane.Observation, now time.Time) map[overlay.Ne
 	for name := range state.Networks {
 		r, view := at(name), seen.Networks[name]
 		r.Wanted, r.Present, r.Differs = view.Wanted, view.Present, slices.Clone(view.Differs)
-		r.Drops = counted(view.Drops)
+		r.Drops, r.Traffic = counted(view.Drops), view.Traffic
 		if err := dataplane.Concerning(l.applying.err, name, ""); err != nil {
 			r.Differs = append(r.Differs, strings.Split(err.Error(), "\n")...)
 		}

@@ -24,7 +24,8 @@ const (
 	DropUnknownUnicast DropReason = "unknown-unicast"
 	// DropBUM: broadcast or multicast on a network with bum: none.
 	DropBUM DropReason = "bum-none"
-	// DropNoRoute: a routed network has no route to the destination address.
+	// DropNoRoute: a routed network has no route to the destination address, or the host
+	// none to the other node.
 	DropNoRoute DropReason = "no-route"
 	// DropTTL: the TTL or hop limit ran out.
 	DropTTL DropReason = "ttl-exceeded"

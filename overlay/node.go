@@ -60,6 +60,9 @@ type NetworkReport struct {
 	// Drops counts the network's packets that were dropped on the node since the
 	// network was made there.
 	Drops Drops `json:"drops,omitempty"`
+	// Traffic is what the network's ports and other nodes have exchanged with it on the
+	// node.
+	Traffic NetworkTraffic `json:"traffic,omitzero"`
 }
 
 // Underlay is the node's underlay address of a family; the second result is

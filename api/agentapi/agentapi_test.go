@@ -60,6 +60,11 @@ func (a *agent) Endpoints(_ context.Context, n overlay.NetworkName) ([]*overlay.
 	return []*overlay.Endpoint{{Meta: overlay.Meta{Name: "web"}}}, a.err
 }
 
+func (a *agent) Dropped(_ context.Context, r DroppedRequest) (dataplane.Dropped, error) {
+	a.request = r
+	return dataplane.Dropped{Packets: []dataplane.DroppedPacket{{Reason: overlay.DropTTL, Frame: []byte{1, 2}}}, Last: 8}, a.err
+}
+
 // serve serves the agent on a socket of the test's own.
 func serve(t *testing.T, a *agent) string {
 	t.Helper()
@@ -113,6 +118,12 @@ func TestClient(t *testing.T) {
 	}
 	if x, err := c.Explain(ctx, "green"); err != nil || len(x) != 1 || a.request != overlay.NetworkName("green") {
 		t.Errorf("Explain: %v, %v", x, err)
+	}
+	for _, want := range []DroppedRequest{{Network: "blue", After: 7}, {}} {
+		d, err := c.Dropped(ctx, want)
+		if err != nil || d.Last != 8 || len(d.Packets) != 1 || string(d.Packets[0].Frame) != "\x01\x02" || a.request != want {
+			t.Errorf("Dropped: %+v, %v, asked for %+v", d, err, a.request)
+		}
 	}
 	if all, err := c.Endpoints(ctx, ""); err != nil || len(all) != 1 || a.request != overlay.NetworkName("") {
 		t.Errorf("Endpoints: %v, %v", all, err)

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"weft/api"
 	"weft/dataplane"
@@ -75,6 +76,16 @@ func (c *Client) Explain(ctx context.Context, network overlay.NetworkName) (comm
 func (c *Client) Endpoints(ctx context.Context, network overlay.NetworkName) (all []*overlay.Endpoint, err error) {
 	err = c.do(ctx, http.MethodGet, of("endpoints", network), nil, &all)
 	return all, err
+}
+
+// Dropped implements Service.
+func (c *Client) Dropped(ctx context.Context, r DroppedRequest) (dropped dataplane.Dropped, err error) {
+	query := url.Values{"after": {strconv.FormatUint(r.After, 10)}}
+	if r.Network != "" {
+		query.Set("network", string(r.Network))
+	}
+	err = c.do(ctx, http.MethodGet, "dropped?"+query.Encode(), nil, &dropped)
+	return dropped, err
 }
 
 func of(path string, network overlay.NetworkName) string {

@@ -31,7 +31,10 @@ func TestDocumentIsCurrent(t *testing.T) {
 	for _, r := range routes(&agent{}, slog.New(slog.DiscardHandler)) {
 		o := openapi.Operation{ID: r.id, Method: r.method, Path: r.path, Summary: r.summary, Body: r.body, Reply: r.reply}
 		if r.network != "" {
-			o.Query = []openapi.Parameter{{Name: "network", Description: r.network}}
+			o.Query = append(o.Query, openapi.Parameter{Name: "network", Description: r.network})
+		}
+		if r.after != "" {
+			o.Query = append(o.Query, openapi.Parameter{Name: "after", Description: r.after})
 		}
 		a.Operations = append(a.Operations, o)
 	}

@@ -1,9 +1,11 @@
 package agentapi
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
+	"strconv"
 
 	"weft/api"
 	"weft/dataplane"
@@ -24,7 +26,9 @@ func Handler(s Service, log *slog.Logger) http.Handler {
 type route struct {
 	method, path, id, summary string
 	// network says what ?network=NAME does; empty: it is not read.
-	network     string
+	network string
+	// after says what ?after=NUMBER does; empty: it is not read.
+	after       string
 	body, reply any
 	serve       http.HandlerFunc
 }
@@ -35,15 +39,18 @@ func routes(s Service, log *slog.Logger) []route {
 	plan := func(ctx context.Context, _ overlay.NetworkName) ([]string, error) { return s.Plan(ctx) }
 	const network, all = "the network", "the network; without it, all of this node's"
 	return []route{
-		{http.MethodPost, "/v1/attach", "attach", "Make an endpoint, and answer when it works on this host; again, it changes nothing", "",
+		{http.MethodPost, "/v1/attach", "attach", "Make an endpoint, and answer when it works on this host; again, it changes nothing", "", "",
 			AttachRequest{}, Attachment{}, body(log, s.Attach)},
-		{http.MethodPost, "/v1/detach", "detach", "Remove an endpoint of this node, and answer when it is gone from this host", "",
+		{http.MethodPost, "/v1/detach", "detach", "Remove an endpoint of this node, and answer when it is gone from this host", "", "",
 			DetachRequest{}, Done{}, body(log, detach)},
-		{http.MethodGet, "/v1/status", "status", "How far this node is from what is wanted", "", nil, NodeReport{}, query(log, status)},
-		{http.MethodGet, "/v1/plan", "plan", "The operations that would make this host match now", "", nil, []string{}, query(log, plan)},
-		{http.MethodGet, "/v1/view", "view", "One network as this host has it", network, nil, dataplane.NetworkView{}, query(log, s.View)},
-		{http.MethodGet, "/v1/explain", "explain", "The commands that would build it by hand", all, nil, []string{}, query(log, s.Explain)},
-		{http.MethodGet, "/v1/endpoints", "endpoints", "This node's endpoints", all, nil, []*overlay.Endpoint{}, query(log, s.Endpoints)},
+		{http.MethodGet, "/v1/status", "status", "How far this node is from what is wanted", "", "", nil, NodeReport{}, query(log, status)},
+		{http.MethodGet, "/v1/plan", "plan", "The operations that would make this host match now", "", "", nil, []string{}, query(log, plan)},
+		{http.MethodGet, "/v1/view", "view", "One network as this host has it", network, "", nil, dataplane.NetworkView{}, query(log, s.View)},
+		{http.MethodGet, "/v1/explain", "explain", "The commands that would build it by hand", all, "", nil, []string{}, query(log, s.Explain)},
+		{http.MethodGet, "/v1/endpoints", "endpoints", "This node's endpoints", all, "", nil, []*overlay.Endpoint{}, query(log, s.Endpoints)},
+		{http.MethodGet, "/v1/dropped", "dropped", "Packets that programs of this node have dropped, how each began and why; so many of each reason are shown", all,
+			"the number of the last packet that is known already: the answer waits a while for those after it; without it, all that are remembered", nil,
+			dataplane.Dropped{}, dropped(log, s)},
 	}
 }
 
@@ -65,6 +72,20 @@ func query[Out any](log *slog.Logger, f func(context.Context, overlay.NetworkNam
 	return func(w http.ResponseWriter, r *http.Request) {
 		out, err := f(r.Context(), overlay.NetworkName(r.URL.Query().Get("network")))
 		answer(log, w, r, out, err)
+	}
+}
+
+// dropped answers requests that may wait.
+func dropped(log *slog.Logger, s Service) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		after, err := strconv.ParseUint(cmp.Or(q.Get("after"), "0"), 10, 64)
+		if err != nil {
+			answer(log, w, r, nil, api.Invalid("it is the field last of an earlier answer", "after=%s: want a number", q.Get("after")))
+			return
+		}
+		d, err := s.Dropped(r.Context(), DroppedRequest{Network: overlay.NetworkName(q.Get("network")), After: after})
+		answer(log, w, r, d, err)
 	}
 }
 

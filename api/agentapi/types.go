@@ -35,6 +35,17 @@ type Service interface {
 	// Endpoints lists this node's endpoints of one network, or all if the
 	// name is empty.
 	Endpoints(context.Context, overlay.NetworkName) ([]*overlay.Endpoint, error)
+	// Dropped lists packets that this node has dropped, as [dataplane.Dropped] says.
+	Dropped(context.Context, DroppedRequest) (dataplane.Dropped, error)
+}
+
+// DroppedRequest asks for packets that were dropped on this node.
+type DroppedRequest struct {
+	// Network is the one that they are of [any, and none].
+	Network overlay.NetworkName
+	// After is the number of the last one that is known already: the answer waits a while
+	// for those after it. 0 asks for those that are remembered.
+	After uint64
 }
 
 // AttachRequest asks for an endpoint on this node.

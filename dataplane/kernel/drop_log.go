@@ -18,7 +18,8 @@ type Heard struct {
 // dropsKept is how many dropped packets a plane remembers.
 const dropsKept = 1000
 
-// dropLog remembers the packets that were dropped last. They are numbered from 1.
+// dropLog remembers the packets that were dropped last. They are numbered from 2, so that
+// there always is a last one to ask for more after.
 type dropLog struct {
 	mu   sync.Mutex
 	kept []dataplane.DroppedPacket
@@ -27,7 +28,7 @@ type dropLog struct {
 	more chan struct{}
 }
 
-func newDropLog() *dropLog { return &dropLog{more: make(chan struct{})} }
+func newDropLog() *dropLog { return &dropLog{last: 1, more: make(chan struct{})} }
 
 func (l *dropLog) add(p dataplane.DroppedPacket) {
 	l.mu.Lock()
