@@ -25,7 +25,6 @@ func TestFlowsSpread(t *testing.T) {
 	for _, spec := range []overlay.NetworkSpec{
 		{Encapsulation: overlay.EncapVXLAN, Underlay: overlay.V4},
 		{Encapsulation: overlay.EncapVXLAN, Underlay: overlay.V6},
-		{Encapsulation: overlay.EncapGeneve, Underlay: overlay.V4},
 		{Encapsulation: overlay.EncapGRE, Underlay: overlay.V6},
 		{Encapsulation: overlay.EncapGRE, Underlay: overlay.V4},
 	} {
