@@ -155,15 +155,24 @@ func (p *Programs) sweep(kept map[uint32]bool) error {
 	return filters.sweep(func(index uint32) bool { return kept[index] })
 }
 
+// programID is the kernel's number of a program.
+func (p *Programs) programID(r role) (ebpf.ProgramID, error) {
+	info, err := p.program(r).Info()
+	if err != nil {
+		return 0, err
+	}
+	id, _ := info.ID()
+	return id, nil
+}
+
 // idle says what a device lacks that is to run a program of this role; empty: nothing.
 func (p *Programs) idle(a attachment, attached map[attachment]ebpf.ProgramID) (string, error) {
-	want, err := p.program(a.role).Info()
+	want, err := p.programID(a.role)
 	if err != nil {
 		return "", err
 	}
-	id, _ := want.ID()
-	switch runs := attached[a]; runs {
-	case id:
+	switch attached[a] {
+	case want:
 		return "", nil
 	case 0:
 		return fmt.Sprintf("no program on device %d (%s)", a.index, a.role), nil

@@ -178,7 +178,7 @@ func (b *bed) tables(t testing.TB, name overlay.NetworkName) Tables {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all[uint32(vniOf(name))]
+	return all.of(uint32(vniOf(name)))
 }
 
 // differs are what a plane finds not to be as wanted.

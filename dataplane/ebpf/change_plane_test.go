@@ -119,7 +119,7 @@ func (c *changer) leftOfPrograms() []string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	for vni := range maps.Keys(all) {
+	for vni := range maps.Keys(all.tables) {
 		left = append(left, "map entries of VNI "+overlay.VNI(vni).String())
 	}
 	return left

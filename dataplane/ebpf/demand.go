@@ -67,24 +67,6 @@ func (d *Demand) Close() error {
 	return nil
 }
 
-// Differs implements kernel.Programs.
-func (d *Demand) Differs(n dataplane.Network, on kernel.ProgramLinks) ([]string, error) {
-	p, err := d.open()
-	if err != nil {
-		return nil, err
-	}
-	return p.Differs(n, on)
-}
-
-// Forward implements kernel.Programs.
-func (d *Demand) Forward(n dataplane.Network, on kernel.ProgramLinks) error {
-	p, err := d.open()
-	if err != nil {
-		return err
-	}
-	return p.Forward(n, on)
-}
-
 // Change implements kernel.Programs.
 func (d *Demand) Change(old, next dataplane.Network, nd dataplane.NetworkDelta, on kernel.ProgramLinks) error {
 	p, err := d.open()
@@ -94,9 +76,47 @@ func (d *Demand) Change(old, next dataplane.Network, nd dataplane.NetworkDelta, 
 	return p.Change(old, next, nd, on)
 }
 
-// View implements kernel.Programs.
-func (d *Demand) View(n dataplane.Network, on kernel.ProgramLinks, device func(uint32) string) (kernel.ProgramView, error) {
-	p, err := d.open()
+// Pass implements kernel.Programs.
+func (d *Demand) Pass() kernel.ProgramPass { return &demandPass{demand: d} }
+
+// demandPass opens the programs when it is asked for something first.
+type demandPass struct {
+	demand *Demand
+	pass   kernel.ProgramPass
+}
+
+func (s *demandPass) open() (kernel.ProgramPass, error) {
+	if s.pass == nil {
+		p, err := s.demand.open()
+		if err != nil {
+			return nil, err
+		}
+		s.pass = p.Pass()
+	}
+	return s.pass, nil
+}
+
+// Differs implements kernel.ProgramPass.
+func (s *demandPass) Differs(n dataplane.Network, on kernel.ProgramLinks) ([]string, error) {
+	p, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	return p.Differs(n, on)
+}
+
+// Forward implements kernel.ProgramPass.
+func (s *demandPass) Forward(n dataplane.Network, on kernel.ProgramLinks) error {
+	p, err := s.open()
+	if err != nil {
+		return err
+	}
+	return p.Forward(n, on)
+}
+
+// View implements kernel.ProgramPass.
+func (s *demandPass) View(n dataplane.Network, on kernel.ProgramLinks, device func(uint32) string) (kernel.ProgramView, error) {
+	p, err := s.open()
 	if err != nil {
 		return kernel.ProgramView{}, err
 	}

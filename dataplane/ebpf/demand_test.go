@@ -35,7 +35,7 @@ func TestDemand(t *testing.T) {
 	// A network's links, of which the loopback takes the part.
 	const loopback = 1
 	n := dataplane.Network{Settings: dataplane.Settings{VNI: 4097, Kind: overlay.Bridged, Plane: overlay.PlaneEBPF}}
-	if err := d.Forward(n, kernel.ProgramLinks{Gateway: loopback}); err != nil {
+	if err := d.Pass().Forward(n, kernel.ProgramLinks{Gateway: loopback}); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Close(); err != nil {

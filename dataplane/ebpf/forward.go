@@ -3,7 +3,6 @@ package ebpf
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/cilium/ebpf"
 
@@ -13,26 +12,6 @@ import (
 )
 
 var _ kernel.Programs = (*Programs)(nil)
-
-// Forward implements kernel.Programs.
-func (p *Programs) Forward(n dataplane.Network, on kernel.ProgramLinks) error {
-	all, err := p.read()
-	if err != nil {
-		return err
-	}
-	have, ok := all[uint32(n.VNI)]
-	if !ok {
-		have = newTables()
-	}
-	if err := p.claim(n, on); err != nil {
-		return err
-	}
-	want := Lower(n, on, p.counters)
-	if err := p.write(want, have); err != nil {
-		return err
-	}
-	return errors.Join(p.seed(n, on, have), p.attachAll(n, on))
-}
 
 // Change implements kernel.Programs.
 func (p *Programs) Change(old, next dataplane.Network, d dataplane.NetworkDelta, on kernel.ProgramLinks) error {
@@ -98,6 +77,8 @@ func attachments(n dataplane.Network, on kernel.ProgramLinks) []attachment {
 	return all
 }
 
+// attachAll has a network's devices run the programs; those that run some may not change over
+// before all others can (migrate.go).
 func (p *Programs) attachAll(n dataplane.Network, on kernel.ProgramLinks) error {
 	learning := map[uint32]overlay.EndpointName{}
 	for name, port := range n.Ports {
@@ -116,39 +97,11 @@ func (p *Programs) attachAll(n dataplane.Network, on kernel.ProgramLinks) error 
 	}
 	var errs []error
 	for _, a := range attachments(n, on) {
-		if running[a] == 0 { // all others change over together
+		if running[a] == 0 {
 			errs = append(errs, p.attach(a))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// Differs implements kernel.Programs.
-func (p *Programs) Differs(n dataplane.Network, on kernel.ProgramLinks) (lines []string, err error) {
-	attached, err := p.attached()
-	if err != nil {
-		return nil, err
-	}
-	for _, a := range attachments(n, on) {
-		line, err := p.idle(a, attached)
-		if err != nil {
-			return nil, err
-		}
-		if line != "" {
-			lines = append(lines, line)
-		}
-	}
-	for name := range n.Ports {
-		if _, ok := on.Ports[name]; !ok {
-			lines = append(lines, fmt.Sprintf("no device of port %s", name))
-		}
-	}
-	slices.Sort(lines)
-	all, err := p.read()
-	if err != nil {
-		return nil, err
-	}
-	return append(lines, differing(Lower(n, on, p.counters), all[uint32(n.VNI)])...), nil
 }
 
 // Tidy implements kernel.Programs.
@@ -156,10 +109,11 @@ func (p *Programs) Tidy(there func(index uint32) bool) error {
 	if err := p.succeed(); err != nil {
 		return err
 	}
-	all, err := p.read()
+	r, err := p.read()
 	if err != nil {
 		return err
 	}
+	all := r.tables
 	var errs []error
 	for vni, t := range all {
 		if !there(t.networks[vni].Gateway) {

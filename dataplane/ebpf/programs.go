@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -41,6 +42,8 @@ type Programs struct {
 	inherited Counters
 	segments  segments
 	places    *places
+	// unlearnt counts stations that were heard and not learnt, since that was last told.
+	unlearnt atomic.Int64
 }
 
 // Open loads the programs, over the maps that an earlier run has left, and has what is

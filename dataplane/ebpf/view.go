@@ -1,7 +1,6 @@
 package ebpf
 
 import (
-	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -19,14 +18,17 @@ const (
 	firstSourcePort, lastSourcePort = 49152, 65535
 )
 
-// View implements kernel.Programs.
-func (p *Programs) View(n dataplane.Network, on kernel.ProgramLinks, device func(index uint32) string) (kernel.ProgramView, error) {
+// View implements kernel.ProgramPass.
+func (s *pass) View(n dataplane.Network, on kernel.ProgramLinks, device func(index uint32) string) (kernel.ProgramView, error) {
 	now, err := sinceBoot()
+	if err == nil {
+		err = s.fresh()
+	}
 	if err != nil {
 		return kernel.ProgramView{}, err
 	}
 	v := viewer{
-		vni: uint32(n.VNI), want: Lower(n, on, p.counters), now: now, device: device, tunnel: device(on.Tunnel),
+		vni: uint32(n.VNI), want: Lower(n, on, s.counters), now: now, device: device, tunnel: device(on.Tunnel),
 		ports: map[uint32]overlay.EndpointName{}, nodes: map[netip.Addr]overlay.NodeName{},
 	}
 	v.SourcePorts, v.TTL = [2]uint16{firstSourcePort, lastSourcePort}, outerTTL
@@ -36,13 +38,19 @@ func (p *Programs) View(n dataplane.Network, on kernel.ProgramLinks, device func
 	for node, m := range n.Members {
 		v.nodes[m.VTEP] = node
 	}
-	err = errors.Join(
-		scan(p.objects.Stations, v.station),
-		scan(p.objects.Floods, v.flood),
-		scan(p.objects.Neighbors, v.neighbor),
-		scan(p.objects.Routes, v.route),
-	)
-	return v.ProgramView, err
+	have := s.of(v.vni)
+	each(have.stations, v.station)
+	each(s.learnt, v.station)
+	each(have.floods, v.flood)
+	each(have.neighbors, v.neighbor)
+	each(have.routes, v.route)
+	return v.ProgramView, nil
+}
+
+func each[K comparable, V any](entries map[K]V, f func(K, V)) {
+	for k, v := range entries {
+		f(k, v)
+	}
 }
 
 // viewer collects the entries of one network, as people see them.

@@ -146,7 +146,7 @@ route fd00:7:1::/64 via 192.0.2.2 wfvx node "b", registry`,
 				t.Fatal(err)
 			}
 		}
-		v, err := p.View(n, on, nameOf)
+		v, err := p.Pass().View(n, on, nameOf)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,9 +170,12 @@ func TestAgeing(t *testing.T) {
 	}
 	old := learn(t, p, n.VNI, overlay.MAC{2, 0, 0, 0, 0, 8}, stationAge+time.Second)
 	young := learn(t, p, n.VNI, overlay.MAC{2, 0, 0, 0, 0, 9}, stationAge-time.Minute)
-	gone := p.aged(stationAge)
-	if s, ok := gone[old]; len(gone) != 1 || !ok || s.Port != dockerIndex {
-		t.Errorf("aged out: %v, want the station that was not heard", gone)
+	gone, err := p.aged(stationAge)
+	if s, ok := gone[old]; err != nil || len(gone) != 1 || !ok || s.Port != dockerIndex {
+		t.Errorf("aged out: %v, %v, want the station that was not heard", gone, err)
+	}
+	if gone, err := p.expire(young, 0); gone || err != nil {
+		t.Errorf("a station that was heard meanwhile is gone: %t, %v", gone, err)
 	}
 	left := map[programsStationKey]bool{}
 	if err := scan(p.objects.Stations, func(k programsStationKey, _ programsStation) { left[k] = true }); err != nil {

@@ -16,11 +16,9 @@ import (
 
 // Programs are the eBPF plane's: they forward between links that this package makes.
 type Programs interface {
-	// Differs says in what programs and maps differ from what a network needs, a line each.
-	Differs(n dataplane.Network, on ProgramLinks) ([]string, error)
-	// Forward makes programs and maps those that a network needs.
-	Forward(n dataplane.Network, on ProgramLinks) error
-	// Change is Forward for what a delta says, where the network is as it was before.
+	// Pass begins to compare networks, which reads programs and maps once for all of them.
+	Pass() ProgramPass
+	// Change is ProgramPass.Forward for what a delta says, where the network is as it was before.
 	Change(old, next dataplane.Network, d dataplane.NetworkDelta, on ProgramLinks) error
 	// Tidy takes away what is for links that are not there any more.
 	Tidy(there func(index uint32) bool) error
@@ -30,10 +28,19 @@ type Programs interface {
 	Untold(n dataplane.Network) []overlay.DropReason
 	// Traffic reads what is counted of a network.
 	Traffic(n dataplane.Network, on ProgramLinks) (ProgramTraffic, error)
-	// View reads what there is of a network in the maps; device names a device.
-	View(n dataplane.Network, on ProgramLinks, device func(index uint32) string) (ProgramView, error)
 	// Run tells of the stations behind segment ports, and of dropped packets, until ctx ends.
 	Run(ctx context.Context, heard Heard) error
+}
+
+// ProgramPass are programs and maps as they were read, and as it has changed them: it is of no
+// use when something else has.
+type ProgramPass interface {
+	// Differs says in what they differ from what a network needs, a line each.
+	Differs(n dataplane.Network, on ProgramLinks) ([]string, error)
+	// Forward makes them those that a network needs.
+	Forward(n dataplane.Network, on ProgramLinks) error
+	// View is what there is of a network in the maps; device names a device.
+	View(n dataplane.Network, on ProgramLinks, device func(index uint32) string) (ProgramView, error)
 }
 
 // ProgramView is what the programs' maps hold of a network, as people see it.
@@ -180,6 +187,14 @@ func (o forward) do(h *hand) error {
 	return h.forward()
 }
 
+// programs are those of this pass.
+func (h *hand) programs(p Programs) ProgramPass {
+	if h.pass == nil {
+		h.pass = p.Pass()
+	}
+	return h.pass
+}
+
 // forwards makes the next forward op of the hand one of a whole network, or of a change
 // from how it was.
 func (p *Plane) forwards(h *hand, n, was dataplane.Network, change func(ProgramLinks) error) {
@@ -196,9 +211,10 @@ func (p *Plane) forwards(h *hand, n, was dataplane.Network, change func(ProgramL
 			return fmt.Errorf("there is no link %s", gatewayLink(n.VNI).Name)
 		}
 		if change != nil {
+			h.pass = nil
 			return change(on)
 		}
-		return p.Programs.Forward(n, on)
+		return h.programs(p.Programs).Forward(n, on)
 	}
 }
 
@@ -224,7 +240,7 @@ func (p *Plane) observePrograms(h *hand, n dataplane.Network, o Objects) error {
 	if err != nil || !ok {
 		return err
 	}
-	differs, err := p.Programs.Differs(n, on)
+	differs, err := h.programs(p.Programs).Differs(n, on)
 	if err == nil {
 		o.Programs[n.Name] = summary(differs)
 	}
@@ -255,5 +271,6 @@ func (p *Plane) tidyPrograms(h *hand) error {
 	if err != nil {
 		return err
 	}
+	h.pass = nil
 	return p.Programs.Tidy(func(index uint32) bool { _, ok := t.links[int(index)]; return ok })
 }

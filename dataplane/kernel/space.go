@@ -72,6 +72,8 @@ type hand struct {
 	rules  map[NS]*nft.Conn
 	// forward is what a forward op does; nil: nothing can.
 	forward func() error
+	// pass is what was read of the programs; nil: nothing, or something has changed it.
+	pass ProgramPass
 }
 
 func newHand(host string) *hand {

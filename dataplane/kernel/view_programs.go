@@ -23,7 +23,7 @@ func (v *viewer) programs(p Programs, n dataplane.Network) error {
 	if err != nil {
 		return err
 	}
-	seen, err := p.View(n, on, func(index uint32) string { return t.links[int(index)].name })
+	seen, err := v.hand.programs(p).View(n, on, func(index uint32) string { return t.links[int(index)].name })
 	if err != nil {
 		return err
 	}

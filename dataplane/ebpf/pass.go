@@ -1,0 +1,91 @@
+package ebpf
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cilium/ebpf"
+
+	"weft/dataplane"
+	"weft/dataplane/kernel"
+)
+
+// pass is a kernel.ProgramPass. What it knows is read when it is needed first, and again after
+// something could not be written.
+type pass struct {
+	*Programs
+	reading
+	attached map[attachment]ebpf.ProgramID
+}
+
+// Pass implements kernel.Programs.
+func (p *Programs) Pass() kernel.ProgramPass { return &pass{Programs: p} }
+
+// fresh reads everything, unless that was done.
+func (s *pass) fresh() (err error) {
+	if s.tables != nil {
+		return nil
+	}
+	if s.attached, err = s.Programs.attached(); err != nil {
+		return err
+	}
+	r, err := s.read()
+	if err == nil {
+		s.reading = r
+	}
+	return err
+}
+
+// Differs implements kernel.ProgramPass.
+func (s *pass) Differs(n dataplane.Network, on kernel.ProgramLinks) (lines []string, err error) {
+	if err := s.fresh(); err != nil {
+		return nil, err
+	}
+	for _, a := range attachments(n, on) {
+		line, err := s.idle(a, s.attached)
+		if err != nil {
+			return nil, err
+		}
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	for name := range n.Ports {
+		if _, ok := on.Ports[name]; !ok {
+			lines = append(lines, fmt.Sprintf("no device of port %s", name))
+		}
+	}
+	slices.Sort(lines)
+	return append(lines, differing(Lower(n, on, s.counters), s.of(uint32(n.VNI)))...), nil
+}
+
+// Forward implements kernel.ProgramPass.
+func (s *pass) Forward(n dataplane.Network, on kernel.ProgramLinks) error {
+	if err := s.fresh(); err != nil {
+		return err
+	}
+	have := s.of(uint32(n.VNI))
+	if err := s.claim(n, on); err != nil {
+		return err
+	}
+	want := Lower(n, on, s.counters)
+	err := s.write(want, have)
+	if err == nil {
+		err = errors.Join(s.seed(n, on, have), s.attachAll(n, on))
+	}
+	if err != nil {
+		s.tables = nil
+		return err
+	}
+	s.tables[uint32(n.VNI)] = want
+	if len(s.older) > 0 {
+		return nil // they run what they ran
+	}
+	for _, a := range attachments(n, on) {
+		if s.attached[a], err = s.programID(a.role); err != nil {
+			return err
+		}
+	}
+	return nil
+}
