@@ -162,26 +162,31 @@ func TestFlow(t *testing.T) {
 	here, there := testenv.Namespace(t), testenv.Namespace(t)
 	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	plug(t, here, a, there, b)
-	cut := startFlow(openSocket(t, here, a, b, 4000), openSocket(t, there, b, a, 4000))
-	testenv.Run(t, there, "ip", "link", "set", "eth0", "arp", "off", "down")
-	testenv.Run(t, there, "ip", "link", "set", "eth0", "up")
-	if err := cut.end(); err == nil {
-		t.Error("nothing of a flow was lost that was cut")
-	}
-	testenv.Run(t, there, "ip", "link", "set", "eth0", "arp", "on")
-	whole := startFlow(openSocket(t, here, a, b, 4001), openSocket(t, there, b, a, 4001))
+	whole := startFlow(openSocket(t, here, a, b, 4000), openSocket(t, there, b, a, 4000))
 	testenv.Run(t, here, "ip", "link", "show")
 	if err := whole.end(); err != nil {
 		t.Error(err)
 	}
+	cut := startFlow(openSocket(t, here, a, b, 4001), openSocket(t, there, b, a, 4001))
+	testenv.Run(t, there, "ip", "link", "set", "eth0", "down")
+	testenv.Run(t, there, "ip", "link", "set", "eth0", "up")
+	if err := cut.end(); err == nil {
+		t.Error("nothing of a flow was lost that was cut")
+	}
 }
 
-// plug connects two namespaces by their eth0.
+// plug connects two namespaces by their eth0, which know each other.
 func plug(t testing.TB, one string, a netip.Addr, other string, b netip.Addr) {
 	t.Helper()
-	testenv.Run(t, one, "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", filepath.Base(other))
-	for ns, at := range map[string]netip.Addr{one: a, other: b} {
-		testenv.Run(t, ns, "ip", "address", "add", at.String()+"/24", "dev", "eth0")
-		testenv.Run(t, ns, "ip", "link", "set", "eth0", "up")
+	mac := map[string]string{one: "02:00:00:00:00:0a", other: "02:00:00:00:00:0b"}
+	testenv.Run(t, one, "ip", "link", "add", "eth0", "address", mac[one], "type", "veth",
+		"peer", "name", "eth0", "address", mac[other], "netns", filepath.Base(other))
+	for _, end := range []struct {
+		ns, far  string
+		own, his netip.Addr
+	}{{one, other, a, b}, {other, one, b, a}} {
+		testenv.Run(t, end.ns, "ip", "address", "add", end.own.String()+"/24", "dev", "eth0")
+		testenv.Run(t, end.ns, "ip", "link", "set", "eth0", "up")
+		testenv.Run(t, end.ns, "ip", "neigh", "replace", end.his.String(), "lladdr", mac[end.far], "dev", "eth0", "nud", "permanent")
 	}
 }

@@ -17,7 +17,7 @@ func TestUpgrade(t *testing.T) {
 	for _, h := range hooks {
 		t.Run(string(h), func(t *testing.T) {
 			t.Parallel()
-			testUpgrade(t, newBedBy(t, overlay.AttachVeth, h), testenv.Rounds(10, 100), h)
+			testUpgrade(t, newBedBy(t, overlay.AttachVeth, h), testenv.Rounds(4, 100), h)
 		})
 	}
 }
@@ -52,7 +52,7 @@ func testUpgrade(t *testing.T, b *bed, compared int, at ...hook) {
 	upgraded := make(chan error, 1)
 	go func() {
 		var both errgroup.Group
-		both.Go(func() error { return b.upgrade(testenv.Rounds(10, 100), at...) })
+		both.Go(func() error { return b.upgrade(testenv.Rounds(4, 100), at...) })
 		both.Go(func() error {
 			for range compared {
 				if err := b.Apply(state, nil); err != nil {
