@@ -106,16 +106,17 @@ ip -6 route add $block6 via ${block6%/*} dev $dev onlink
 )
 
 // briefly leaves out what a slow machine need not be asked: a bridged network over IPv4 is
-// left of each encapsulation, and a routed one over IPv6.
+// left of each plane and encapsulation, and a routed one over IPv6.
 func briefly(all []device) (few []device) {
 	type sort struct {
-		e    overlay.Encapsulation
-		kind overlay.NetworkKind
+		plane overlay.PlaneName
+		e     overlay.Encapsulation
+		kind  overlay.NetworkKind
 	}
 	underlay := map[overlay.NetworkKind]overlay.Family{overlay.Bridged: v4, overlay.Routed: v6}
 	seen := map[sort]bool{}
 	for _, d := range all {
-		if s := (sort{d.e, d.kind}); d.underlay == underlay[d.kind] && !seen[s] {
+		if s := (sort{d.plane, d.e, d.kind}); d.underlay == underlay[d.kind] && !seen[s] {
 			seen[s] = true
 			few = append(few, d)
 		}

@@ -21,7 +21,7 @@ import (
 )
 
 // patience is how long a ping or a transfer may take.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // headersOf are the lengths of a ping's headers.
 var headersOf = map[overlay.Family]int{
