@@ -307,7 +307,8 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
 	counter = bpf_map_lookup_elem(&members, &member);
 	if (!counter)
 		return drop(skb, t.vni, DROP_NOT_MEMBER);
-	if (!is_udp(n) && (t.ip.fragment || (t.type == ETH_P_TEB_BE) != carries_frames(n)))
+	if (!is_udp(n) && (t.ip.fragment || (carries_frames(n) ? t.type != ETH_P_TEB_BE :
+				t.type != bpf_htons(ETH_P_IP) && t.type != bpf_htons(ETH_P_IPV6))))
 		return drop(skb, t.vni, DROP_MALFORMED);
 	count_from(*counter, inside(&t, n));
 	if (!is_udp(n))
