@@ -87,6 +87,7 @@ func (c *capture) complete() {
 var fields = []string{
 	"eth.type", "frame.len", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "vxlan.vni", "geneve.vni", "gre.key", "icmp.type", "icmpv6.type",
 	"ip.checksum.status", "udp.checksum.status", "tcp.checksum.status", "icmp.checksum.status", "icmpv6.checksum.status", "_ws.malformed",
+	"tcp.checksum",
 }
 
 // quotes reports whether there is the beginning of another packet in this one, as in errors
@@ -105,6 +106,10 @@ func (r reading) quotes() bool {
 
 // badChecksum is the status of one (epan/proto.h, PROTO_CHECKSUM_E_BAD).
 const badChecksum = "0"
+
+// negativeZero is a checksum that is as right as zero is. The kernel writes it whatever the
+// protocol (include/net/checksum.h, CSUM_MANGLED_0); tshark minds it in TCP.
+const negativeZero = "0xffff"
 
 // reading is what tshark says of a packet: each field's values, from the outside to the inside.
 type reading map[string][]string
@@ -136,7 +141,10 @@ func (c *capture) tshark() (all []reading) {
 func (r reading) wrong() (all []string) {
 	all = append(all, r["_ws.malformed"]...)
 	for _, f := range fields {
-		if strings.HasSuffix(f, ".checksum.status") && slices.Contains(r[f], badChecksum) && !(f == "tcp.checksum.status" && r.quotes()) {
+		switch {
+		case !strings.HasSuffix(f, ".checksum.status") || !slices.Contains(r[f], badChecksum):
+		case f == "tcp.checksum.status" && (r.quotes() || slices.Contains(r["tcp.checksum"], negativeZero)):
+		default:
 			all = append(all, f)
 		}
 	}
