@@ -3,6 +3,7 @@ package ebpf
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -86,6 +87,15 @@ type FullError struct {
 func (e *FullError) Error() string {
 	return fmt.Sprintf("map %s is full: it holds %d entries of all networks together, and %d of this one found no room; "+
 		"take networks or endpoints off this node, or give it one of them on the kernel plane", e.Map, e.Room, e.Missing)
+}
+
+// onlyFull reports whether nothing but room was missing.
+func onlyFull(err error) bool {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(all.Unwrap(), func(err error) bool { return !onlyFull(err) })
+	}
+	_, ok := err.(*FullError)
+	return ok
 }
 
 func isFull(err error) bool { return errors.Is(err, unix.E2BIG) || errors.Is(err, unix.ENOSPC) }

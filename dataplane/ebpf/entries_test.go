@@ -3,6 +3,7 @@ package ebpf
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weft/dataplane"
+	"weft/dataplane/dataplanetest"
 	"weft/dataplane/kernel"
 	"weft/internal/testenv"
 	"weft/overlay"
@@ -179,4 +181,33 @@ func TestPass(t *testing.T) {
 	if lines := wrong(b.programs.Pass()); !strings.Contains(lines, "map neighbors") {
 		t.Errorf("the next one finds %s", lines)
 	}
+}
+
+// A network that is too large forwards what it has room for, and says so until it has room.
+func TestFullMap(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, overlay.AttachVeth)
+	state := stateWith("blue")
+	large := state.Clone()
+	for i := range 2 * room {
+		large.Networks["blue"].Remotes[overlay.MAC{2, 9, 0, 0, byte(i >> 8), byte(i)}] = "b"
+	}
+	b.apply(t, large)
+	if seen := strings.Join(differs(t, b.Plane), "\n"); !strings.Contains(seen, "map stations is full") {
+		t.Errorf("want a full map to be seen, got %q", seen)
+	}
+	s := stream{b: b, name: "blue"}
+	if err := b.Inject(placeOf("blue", alice), s.frame(alice, bob)); err != nil {
+		t.Error(err)
+	}
+	got, err := b.Deliveries()
+	if err != nil || !slices.ContainsFunc(got, func(d dataplanetest.Delivery) bool {
+		_, ok := number(d.Bytes)
+		return ok && d.At == placeOf("blue", bob)
+	}) {
+		t.Errorf("nothing passes between ports: %v, %v", got, err)
+	}
+	b.apply(t, state)
+	b.settled(t)
+	b.passes(t, "blue")
 }

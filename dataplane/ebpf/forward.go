@@ -27,7 +27,7 @@ func (p *Programs) Change(old, next dataplane.Network, d dataplane.NetworkDelta,
 			return err
 		}
 	}
-	if err := p.write(want, have); err != nil {
+	if err := p.fill(next, want, have); err != nil {
 		return err
 	}
 	if d.Ports.Empty() {

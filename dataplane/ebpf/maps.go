@@ -3,6 +3,7 @@ package ebpf
 import (
 	"errors"
 
+	"weft/dataplane"
 	"weft/overlay"
 )
 
@@ -84,14 +85,26 @@ func (p *Programs) readPorts(v overlay.VNI) (map[uint32]programsPort, map[progra
 // for what comes, what goes is taken away before.
 func (p *Programs) write(want, have Tables) error {
 	err := p.add(want, have)
-	full := new(FullError)
-	if err != nil && !errors.As(err, &full) {
+	if err != nil && !onlyFull(err) {
 		return err
 	}
 	if e := p.take(want, have); e != nil || err == nil {
-		return errors.Join(err, e)
+		return e
 	}
 	return p.add(want, have)
+}
+
+// fill is write for a network, which forwards on where it has not all found room: that is
+// told, here and whenever the network is compared, and tried again then.
+func (p *Programs) fill(n dataplane.Network, want, have Tables) error {
+	err := p.write(want, have)
+	delete(p.full, n.VNI)
+	if err == nil || !onlyFull(err) {
+		return err
+	}
+	p.full[n.VNI] = err
+	p.log.Error("a network is too large for the programs' maps", "network", n.Name, "err", err)
+	return nil
 }
 
 // add writes what is missing.
@@ -100,6 +113,7 @@ func (p *Programs) add(want, have Tables) error {
 	return errors.Join(
 		put(o.Allowed, "allowed", want.allowed, have.allowed),
 		put(o.Neighbors, "neighbors", want.neighbors, have.neighbors),
+		put(o.Stations, "stations", here(want.stations), have.stations), // there is room for these, if for any
 		put(o.Stations, "stations", want.stations, have.stations),
 		put(o.Routes, "routes", want.routes, have.routes),
 		put(o.Floods, "floods", want.floods, have.floods),
@@ -109,6 +123,17 @@ func (p *Programs) add(want, have Tables) error {
 		put(o.Pairs, "pairs", want.pairs, have.pairs),
 		put(o.Tunnels, "tunnels", want.tunnels, have.tunnels),
 	)
+}
+
+// here are the stations behind ports of this node.
+func here(stations map[programsStationKey]programsStation) map[programsStationKey]programsStation {
+	ours := map[programsStationKey]programsStation{}
+	for k, s := range stations {
+		if s.Port != 0 {
+			ours[k] = s
+		}
+	}
+	return ours
 }
 
 // take takes away what is too many.

@@ -56,6 +56,9 @@ func (s *pass) Differs(n dataplane.Network, on kernel.ProgramLinks) (lines []str
 			lines = append(lines, fmt.Sprintf("no device of port %s", name))
 		}
 	}
+	if full := s.full[n.VNI]; full != nil {
+		lines = append(lines, full.Error())
+	}
 	slices.Sort(lines)
 	return append(lines, differing(Lower(n, on, s.counters), s.of(uint32(n.VNI)))...), nil
 }
@@ -70,13 +73,17 @@ func (s *pass) Forward(n dataplane.Network, on kernel.ProgramLinks) error {
 		return err
 	}
 	want := Lower(n, on, s.counters)
-	err := s.write(want, have)
+	err := s.fill(n, want, have)
 	if err == nil {
 		err = errors.Join(s.seed(n, on, have), s.attachAll(n, on))
 	}
 	if err != nil {
 		s.tables = nil
 		return err
+	}
+	if s.full[n.VNI] != nil {
+		s.tables = nil // who knows what has found room
+		return nil
 	}
 	s.tables[uint32(n.VNI)] = want
 	if len(s.older) > 0 {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"weft/overlay"
 )
 
 // Options say where programs work. Dir and Host are required.
@@ -42,6 +44,8 @@ type Programs struct {
 	inherited Counters
 	segments  segments
 	places    *places
+	// full says of networks what found no room, as counters are used.
+	full map[overlay.VNI]error
 	// unlearnt counts stations that were heard and not learnt, since that was last told.
 	unlearnt atomic.Int64
 }
@@ -60,7 +64,7 @@ func open(o Options, spec *ebpf.CollectionSpec) (*Programs, error) {
 	if err := Probe(); err != nil {
 		return nil, err
 	}
-	p := &Programs{host: o.Host, dir: o.Dir, log: o.Log, hook: o.hook, segments: segments{at: map[uint32]segment{}}, places: newPlaces()}
+	p := &Programs{host: o.Host, dir: o.Dir, log: o.Log, hook: o.hook, segments: segments{at: map[uint32]segment{}}, places: newPlaces(), full: map[overlay.VNI]error{}}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
