@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"weft/dataplane"
+	"weft/dataplane/dataplanetest"
 	"weft/encap"
 	"weft/internal/netns"
 	"weft/internal/testenv"
@@ -59,14 +60,15 @@ func TestOddFrames(t *testing.T) {
 	b.apply(t, state)
 	devices := b.devices(t)
 	for _, name := range []overlay.NetworkName{"blue", "red"} {
-		inside, outside := frames(), [][]byte{}
+		inside, outside, leaving := frames(), [][]byte{}, [][]byte{}
 		for _, f := range inside {
 			outside = append(outside, tunnelled(name, f))
+			leaving = append(leaving, between(dataplanetest.Local(overlay.V4).Addr(), vtepB, name, f))
 		}
 		for _, r := range []running{
 			{"port", onPort, string(name) + "-alice", []uint32{0}, inside},
 			{"gateway", onGateway, gatewayDevice(name), []uint32{0}, inside},
-			{"wrapped", onGateway, gatewayDevice(name), []uint32{markWrapped}, outside},
+			{"wrapped", onGateway, gatewayDevice(name), []uint32{markWrapped}, leaving},
 			{"tunnel", onTunnel, tunnelDevice(name), []uint32{0, markMember}, inside},
 			{"underlay", onUnderlay, "eth0", []uint32{0}, outside},
 		} {
@@ -169,8 +171,12 @@ func frames() [][]byte {
 
 // tunnelled is a frame on its way through the underlay, from node b.
 func tunnelled(name overlay.NetworkName, inner []byte) []byte {
-	local := netip.AddrFrom4([4]byte{192, 0, 2, 1})
-	outer := encap.Wrap(encap.Outer{Src: vtepB, Dst: local, DstPort: overlay.DefaultVXLANPort, VNI: vniOf(name)}, inner)
+	return between(vtepB, dataplanetest.Local(overlay.V4).Addr(), name, inner)
+}
+
+// between is a frame in a tunnel packet from one VTEP to another.
+func between(from, to netip.Addr, name overlay.NetworkName, inner []byte) []byte {
+	outer := encap.Wrap(encap.Outer{Src: from, Dst: to, DstPort: overlay.DefaultVXLANPort, VNI: vniOf(name)}, inner)
 	return append(packet.Ethernet{Type: packet.TypeIPv4}.Append(nil), outer...)
 }
 
