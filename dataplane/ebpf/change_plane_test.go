@@ -57,7 +57,7 @@ func (c *changer) start() {
 	} else {
 		c.programs = openTested(c.t, Options{Dir: c.pins, Host: c.namespace})
 	}
-	plane, err := kernel.New(kernel.Options{NetnsDir: c.netnsDir, StateDir: c.stateDir, Host: c.namespace, Programs: c.programs})
+	plane, err := kernel.New(kernel.Options{NetnsDir: c.netnsDir, StateDir: c.stateDir, Host: c.namespace, Programs: c.programs, Diverter: Diversions{c.pins}})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ const (
 const (
 	networkRouted = 1 << iota
 	networkBUMNone
+	networkNoTunnel
 )
 
 const (
@@ -134,6 +135,9 @@ func (l lowering) few() {
 	}
 	if l.n.BUM == overlay.BUMNone {
 		net.Flags |= networkBUMNone
+	}
+	if l.on.Tunnel == 0 && (net.Encapsulation == encapVXLAN || net.Encapsulation == encapGeneve) {
+		net.Flags |= networkNoTunnel
 	}
 	l.ports[l.on.Gateway] = programsPort{Vni: vni, Flags: portGateway, Counter: l.ofPort(l.on.Gateway)}
 	if l.on.Tunnel != 0 {

@@ -117,9 +117,9 @@ func (p *Programs) add(want, have Tables) error {
 		put(o.Stations, "stations", want.stations, have.stations),
 		put(o.Routes, "routes", want.routes, have.routes),
 		put(o.Floods, "floods", want.floods, have.floods),
-		put(o.Networks, "networks", want.networks, have.networks),
-		put(o.Ports, "ports", want.ports, have.ports),
 		put(o.Members, "members", want.members, have.members),
+		put(o.Ports, "ports", want.ports, have.ports),
+		put(o.Networks, "networks", want.networks, have.networks),
 		put(o.Pairs, "pairs", want.pairs, have.pairs),
 		put(o.Tunnels, "tunnels", want.tunnels, have.tunnels),
 	)
@@ -144,10 +144,10 @@ func (p *Programs) take(want, have Tables) error {
 	}
 	return errors.Join(
 		p.unlearnBehind(compare(want.ports, have.ports).gone, have.ports),
-		remove(o.Members, "members", want.members, have.members),
 		remove(o.Pairs, "pairs", want.pairs, have.pairs),
-		remove(o.Ports, "ports", want.ports, have.ports),
 		remove(o.Networks, "networks", want.networks, have.networks),
+		remove(o.Ports, "ports", want.ports, have.ports),
+		remove(o.Members, "members", want.members, have.members),
 		remove(o.Floods, "floods", want.floods, have.floods),
 		remove(o.Routes, "routes", want.routes, have.routes),
 		remove(o.Stations, "stations", want.stations, have.stations),

@@ -73,7 +73,13 @@ func (s *pass) Forward(n dataplane.Network, on kernel.ProgramLinks) error {
 		return err
 	}
 	want := Lower(n, on, s.counters)
-	err := s.fill(n, want, have)
+	var err error
+	if on.Tunnel != 0 { // nothing is left to it before it takes it
+		err = s.attach(attachment{on.Tunnel, onTunnel})
+	}
+	if err == nil {
+		err = s.fill(n, want, have)
+	}
 	if err == nil {
 		err = errors.Join(s.seed(n, on, have), s.attachAll(n, on))
 	}

@@ -133,7 +133,7 @@ func (p *Plane) applyNetwork(ctx context.Context, h *hand, n dataplane.Network) 
 func (p *Plane) applyPorts(ctx context.Context, h *hand, n dataplane.Network) error {
 	c, err := p.attend(h, n)
 	if err == nil && c.want.otherPlane(c.have, DomainNS(p.NetnsDir, n.Name)) {
-		if err = p.remove(ctx, h, n.Name); err == nil {
+		if err = p.migrate(ctx, h, n); err == nil {
 			c, err = p.attend(h, n)
 		}
 	}

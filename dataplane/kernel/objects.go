@@ -71,19 +71,31 @@ func (o Objects) Len() int {
 	return n
 }
 
-// otherPlane reports whether have is a network's that was on the other plane than the wanted
-// one. Nothing of it is of use then, and some of it in the way: the routes that the
-// kernel makes for the addresses of a bridge.
+// otherPlane reports whether have is a network's of which there is something on the other
+// plane than the wanted one.
 func (o Objects) otherPlane(have Objects, ns NS) bool {
-	gateway := LinkID{ns, gatewayName}
-	_, programs := have.Links[gateway]
 	if len(o.Programs) == 0 {
-		return programs && len(o.Links) > 0
+		return len(o.Links) > 0 && have.ofPrograms(ns)
 	}
-	for id, l := range have.Links {
-		_, wanted := o.Links[id]
-		if id.NS == ns && !wanted && !programs && strings.HasPrefix(l.Alias, aliasPrefix) {
-			return true
+	return have.ofKernelPlane(ns)
+}
+
+// ofPrograms reports whether there is anything of a network that programs forward for.
+func (o Objects) ofPrograms(ns NS) bool {
+	_, gateway := o.Links[LinkID{ns, gatewayName}]
+	return gateway
+}
+
+// ofKernelPlane reports whether there is anything of a network on the kernel plane: links of
+// Weft's in its domain that the eBPF plane does not make.
+func (o Objects) ofKernelPlane(ns NS) bool {
+	for id, l := range o.Links {
+		switch id.Name {
+		case loopbackName, gatewayName, directName:
+		default:
+			if id.NS == ns && strings.HasPrefix(l.Alias, aliasPrefix) {
+				return true
+			}
 		}
 	}
 	return false

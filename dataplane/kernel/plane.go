@@ -26,6 +26,9 @@ type Options struct {
 	Host string
 	// Programs are the eBPF plane's [none: networks on that plane are refused].
 	Programs Programs
+	// Diverter keeps traffic up while a port goes from one plane to the other [none:
+	// it is interrupted].
+	Diverter Diverter
 	// Log [none].
 	Log *slog.Logger
 }

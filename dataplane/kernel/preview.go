@@ -21,11 +21,11 @@ func (p *Plane) Preview(ctx context.Context, want dataplane.State) ([]string, er
 			errs = append(errs, err)
 			return
 		}
-		ops := Diff(wanted, have)
-		if wanted.otherPlane(have, DomainNS(p.NetnsDir, n.Name)) {
-			ops = append(Diff(NewObjects(), have), Diff(wanted, NewObjects())...)
+		var ops []Op
+		if ns := DomainNS(p.NetnsDir, n.Name); wanted.otherPlane(have, ns) {
+			ops, have = have.moving(n, ns)
 		}
-		for _, op := range ops {
+		for _, op := range append(ops, Diff(wanted, have)...) {
 			lines = append(lines, op.String())
 		}
 	}

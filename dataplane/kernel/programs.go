@@ -259,7 +259,10 @@ func summary(lines []string) string {
 }
 
 // tidyPrograms takes away what programs have of networks that are gone.
-func (p *Plane) tidyPrograms(h *hand) error {
+func (p *Plane) tidyPrograms(h *hand) error { return p.tidyBut(h, 0) }
+
+// tidyBut is tidyPrograms as if a link was gone already.
+func (p *Plane) tidyBut(h *hand, gone uint32) error {
 	if p.Programs == nil {
 		return nil
 	}
@@ -272,5 +275,5 @@ func (p *Plane) tidyPrograms(h *hand) error {
 		return err
 	}
 	h.pass = nil
-	return p.Programs.Tidy(func(index uint32) bool { _, ok := t.links[int(index)]; return ok })
+	return p.Programs.Tidy(func(index uint32) bool { _, ok := t.links[int(index)]; return ok && index != gone })
 }

@@ -313,7 +313,8 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
 	count_from(*counter, inside(&t, n));
 	if (!is_udp(n))
 		return unwrap(skb, s, &t, n);
-	if (!skb->gso_size && !t.ip.fragment && !t.udp.check && bpf_ntohs(t.udp.len) == t.ip.len - t.ip.header) {
+	/* Who unwraps may leave a checksum unverified (RFC 7348 section 5). */
+	if (!skb->gso_size && !t.ip.fragment && (!t.udp.check || n->flags & NETWORK_NO_TUNNEL) && bpf_ntohs(t.udp.len) == t.ip.len - t.ip.header) {
 		t.skip += sizeof(struct udphdr) + sizeof(struct vxlan) + t.options;
 		return unwrap(skb, s, &t, n);
 	}

@@ -34,6 +34,7 @@ struct port {
 enum network_flags {
 	NETWORK_ROUTED = 1 << 0,
 	NETWORK_BUM_NONE = 1 << 1, /* broadcast and multicast stay on the node */
+	NETWORK_NO_TUNNEL = 1 << 2, /* the kernel has no tunnel device for it: it changes its plane */
 };
 
 enum encapsulation {
