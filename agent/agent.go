@@ -79,7 +79,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.noPrograms = failed; failed != nil {
 		o.Log.Info("the eBPF plane does not run here", "because", failed)
 	} else {
-		options.Programs = programs
+		options.Programs, options.Diverter = programs, ebpf.Diversions{Dir: ebpf.Dir(o.RunDir)}
 		defer func() { err = errors.Join(err, programs.Close()) }()
 	}
 	plane, err := kernel.New(options)
@@ -100,12 +100,16 @@ func openPrograms(o Options) (*ebpf.Demand, error) {
 
 // run starts what runs side by side, and ends when one of them fails or ctx ends.
 func run(ctx context.Context, o Options, underlay Underlay, m *member, plane *kernel.Plane) error {
+	found, err := plane.Found()
+	if err != nil {
+		return err
+	}
 	loop := control.New(control.Options{
 		Node: o.Node, Store: m.client, Recovery: m.client, Plane: plane, Log: o.Log,
 		CachePath: filepath.Join(o.StateDir, "cache.json"),
 		Namespace: namespace,
 		Version:   o.Version, Kernel: kernelRelease(),
-		PlaneName: overlay.PlaneKernel, PlaneReason: o.whyKernel(),
+		ChoicesPath: filepath.Join(o.StateDir, "planes.json"), Found: found,
 		AcceptStore: o.AcceptStore,
 	})
 	s := &service{

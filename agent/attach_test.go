@@ -107,7 +107,7 @@ func (w *world) startOn(t *testing.T, s store.Store, plane dataplane.Plane) *ser
 	t.Helper()
 	loop := control.New(control.Options{
 		Node: "a", Store: s, Plane: plane, Log: slog.New(slog.DiscardHandler), CachePath: filepath.Join(t.TempDir(), "cache.json"),
-		Namespace: namespace, PlaneName: overlay.PlaneKernel, PlaneReason: "test",
+		Namespace: namespace, ChoicesPath: filepath.Join(t.TempDir(), "planes.json"),
 	})
 	aside(t, loop.Run)
 	if err := loop.Begun(t.Context()); err != nil {
@@ -202,7 +202,7 @@ func TestAttachWhileTheAgentStops(t *testing.T) {
 	plane := dataplanetest.NewMemory()
 	loop := control.New(control.Options{
 		Node: "a", Store: w.store, Plane: plane, Log: slog.New(slog.DiscardHandler), Namespace: namespace,
-		CachePath: filepath.Join(t.TempDir(), "cache.json"), PlaneName: overlay.PlaneKernel, PlaneReason: "test",
+		CachePath: filepath.Join(t.TempDir(), "cache.json"), ChoicesPath: filepath.Join(t.TempDir(), "planes.json"),
 	})
 	ended := make(chan error, 1)
 	go func() { ended <- loop.Run(ctx) }()

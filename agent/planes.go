@@ -5,7 +5,7 @@ import "weft/overlay"
 // planes are those that run here, best first.
 func (o Options) planes() []overlay.PlaneName {
 	if o.noPrograms == nil {
-		return []overlay.PlaneName{overlay.PlaneKernel, overlay.PlaneEBPF}
+		return []overlay.PlaneName{overlay.PlaneEBPF, overlay.PlaneKernel}
 	}
 	return []overlay.PlaneName{overlay.PlaneKernel}
 }
@@ -16,12 +16,4 @@ func (o Options) lacks() map[overlay.PlaneName]string {
 		return nil
 	}
 	return map[overlay.PlaneName]string{overlay.PlaneEBPF: o.noPrograms.Error()}
-}
-
-// whyKernel is why networks that name no plane are on the kernel's.
-func (o Options) whyKernel() string {
-	if o.noPrograms == nil {
-		return "the network names none; ebpf runs here as well"
-	}
-	return "the only one here; not ebpf: " + o.noPrograms.Error()
 }

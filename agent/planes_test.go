@@ -3,7 +3,6 @@ package agent
 import (
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 
 	"weft/overlay"
@@ -13,13 +12,10 @@ import (
 func TestPlanes(t *testing.T) {
 	t.Parallel()
 	with, without := Options{}, Options{noPrograms: errors.New("the kernel lacks tcx")}
-	if got := with.planes(); !slices.Equal(got, []overlay.PlaneName{overlay.PlaneKernel, overlay.PlaneEBPF}) || with.lacks() != nil {
+	if got := with.planes(); !slices.Equal(got, []overlay.PlaneName{overlay.PlaneEBPF, overlay.PlaneKernel}) || with.lacks() != nil {
 		t.Errorf("planes %s, lacks %s", got, with.lacks())
 	}
 	if got := without.planes(); !slices.Equal(got, []overlay.PlaneName{overlay.PlaneKernel}) || without.lacks()[overlay.PlaneEBPF] != "the kernel lacks tcx" {
 		t.Errorf("planes %s, lacks %s", got, without.lacks())
-	}
-	if why := without.whyKernel(); !strings.Contains(why, "the kernel lacks tcx") {
-		t.Errorf("why kernel: %s", why)
 	}
 }

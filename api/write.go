@@ -182,7 +182,10 @@ func completeNode(id identity.Identity, n overlay.Node, old *overlay.Node) (over
 	}
 	switch {
 	case id.Role == overlay.RoleNode:
-		n.Spec.Instance = id.Instance
+		n.Spec.Instance, n.Spec.NetworkPlanes = id.Instance, nil
+		if old != nil {
+			n.Spec.NetworkPlanes = old.Spec.NetworkPlanes
+		}
 	case old != nil:
 		n.Spec.Instance = old.Spec.Instance
 	default:

@@ -73,7 +73,7 @@ func (a *agent) Status(context.Context) (agentapi.NodeReport, error) {
 		Server: agentapi.Connection{Server: "192.0.2.1:7411", Connected: true, Since: time.Now().Add(-72 * time.Second)},
 		Held:   map[overlay.NetworkName]string{"red": "it has a field that this version does not know"},
 		Networks: []overlay.NetworkReport{{
-			Network: "blue", Plane: overlay.PlaneKernel, PlaneReason: "the only one this node has",
+			Network: "blue", Plane: overlay.PlaneKernel, PlaneReason: "auto: found so on this host", BetterPlane: overlay.PlaneEBPF,
 			Wanted: 14, Present: 14, Since: time.Now().Add(-192 * time.Second),
 			Drops:   overlay.Drops{overlay.DropSpoofedMAC: 3, overlay.DropNotMember: 5},
 			Traffic: overlay.NetworkTraffic{Nodes: &overlay.Traffic{From: overlay.Count{Packets: 12, Bytes: 1400}}},

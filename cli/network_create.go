@@ -52,6 +52,9 @@ subnet. It takes an IPv4 subnet, an IPv6 subnet, or both.`,
 		if err := n.Validate(); err != nil {
 			return withCode(exitUsage, "%w", err)
 		}
+		if e := n.Spec.Complete().Encapsulation; n.Spec.VNI != 0 && !e.HasVNI() {
+			return usagef(cmd, "--vni %s: packets of encapsulation %s carry no VNI; leave it out", n.Spec.VNI, e)
+		}
 		server, err := a.server(cmd.Context())
 		if err != nil {
 			return err

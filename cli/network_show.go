@@ -38,12 +38,16 @@ func newNetworkShow(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return output.One(a.stdout, *format, r.(*overlay.Network), networkDetails(parts))
+		nodes, err := list(cmd.Context(), server, listing{kinds: []overlay.Kind{overlay.KindNode}})
+		if err != nil {
+			return err
+		}
+		return output.One(a.stdout, *format, r.(*overlay.Network), networkDetails(append(parts, nodes...)))
 	}
 	return cmd
 }
 
-// networkDetails are a network's properties; parts are its blocks and endpoints.
+// networkDetails are a network's properties; parts are its blocks and endpoints, and all nodes.
 func networkDetails(parts []overlay.Resource) []output.Column[*overlay.Network] {
 	type n = *overlay.Network
 	return []output.Column[n]{
@@ -57,6 +61,7 @@ func networkDetails(parts []overlay.Resource) []output.Column[*overlay.Network] 
 		{Title: "Underlay", Cell: func(n n) string { return string(n.Spec.Underlay) }},
 		{Title: "MTU", Cell: func(n n) string { return first(number(n.Spec.MTU), "auto") }},
 		{Title: "Plane", Cell: func(n n) string { return string(n.Spec.Plane) }},
+		{Title: "On nodes", Cell: func(n n) string { return planesText(overlay.NetworkName(n.Name), parts) }},
 		{Title: "Discovery", Cell: func(n n) string { return string(n.Spec.Discovery) }},
 		{Title: "BUM", Cell: bumText},
 		{Title: "Direct routing", Cell: directText},
@@ -109,6 +114,23 @@ func endpointsText(parts []overlay.Resource) string {
 		return fmt.Sprintf("%d on 1 node", count)
 	}
 	return fmt.Sprintf("%d on %d nodes", count, len(nodes))
+}
+
+// planesText is a line for each node that has the network: with which plane, and why.
+func planesText(name overlay.NetworkName, parts []overlay.Resource) string {
+	var lines []string
+	for _, part := range parts {
+		n, ok := part.(*overlay.Node)
+		if !ok {
+			continue
+		}
+		for _, r := range n.Status.Networks {
+			if r.Network == name {
+				lines = append(lines, n.Name+": "+planeText(r))
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 func timeText(t time.Time) string {

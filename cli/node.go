@@ -12,14 +12,15 @@ import (
 func newNode(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "node COMMAND",
-		Short: "List and remove the hosts that run Weft",
-		Long: `List and remove the hosts that run Weft. A host becomes a node by itself, when its
-agent joins: see "weft token create".`,
+		Short: "List and remove the hosts that run Weft, and say how they forward",
+		Long: `List and remove the hosts that run Weft, and say how they forward. A host becomes a node
+by itself, when its agent joins: see "weft token create".`,
 		Example: `  weft node ls
   weft node show a
+  weft node migrate-plane a blue --to ebpf
   weft node rm a`,
 	}
-	cmd.AddCommand(newNodeLs(a), newNodeShow(a), newNodeRm(a))
+	cmd.AddCommand(newNodeLs(a), newNodeShow(a), newNodeMigratePlane(a), newNodeRm(a))
 	return cmd
 }
 

@@ -68,8 +68,11 @@ func lackLines(n *overlay.Node) string {
 func (a *app) reportLines(n *overlay.Node) string {
 	var lines []string
 	for _, r := range n.Status.Networks {
-		lines = append(lines, fmt.Sprintf("%s: %d of %d present (%s, since %s)",
-			r.Network, r.Present, r.Wanted, r.Plane, first(output.Since(a.now(), r.Since), "the beginning")))
+		lines = append(lines, fmt.Sprintf("%s: on %s: %d of %d present, since %s",
+			r.Network, planeText(r), r.Present, r.Wanted, first(output.Since(a.now(), r.Since), "the beginning")))
+		if better := betterText(overlay.NodeName(n.Name), r); better != "" {
+			lines = append(lines, "  "+better)
+		}
 		for _, d := range r.Differs {
 			lines = append(lines, "  "+d)
 		}
@@ -79,4 +82,20 @@ func (a *app) reportLines(n *overlay.Node) string {
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// planeText is "kernel (auto: the kernel lacks tcx)".
+func planeText(r overlay.NetworkReport) string {
+	if r.PlaneReason == "" {
+		return string(r.Plane)
+	}
+	return fmt.Sprintf("%s (%s)", r.Plane, r.PlaneReason)
+}
+
+// betterText says how to have the better plane that there is now; empty: there is none.
+func betterText(node overlay.NodeName, r overlay.NetworkReport) string {
+	if r.BetterPlane == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s would work here now: weft node migrate-plane %s %s --to %[1]s", r.BetterPlane, node, r.Network)
 }

@@ -100,7 +100,8 @@ func TestHelpIsComplete(t *testing.T) {
 func TestReadsHaveFormats(t *testing.T) {
 	t.Parallel()
 	silent := []string{ // commands that read nothing, or print scripts and text
-		"apply", "clean", "completion", "demo", "delete", "detach", "diff", "down", "help", "login", "rm", "serve",
+		"apply", "clean", "completion", "demo", "delete", "detach", "diff", "down", "help", "login", "migrate-plane",
+		"rm", "serve",
 	}
 	for _, c := range flat(newRoot(&app{})) {
 		if c.HasSubCommands() || slices.Contains(silent, c.Name()) {

@@ -62,6 +62,9 @@ func troubles(nodes []nodeState) []string {
 			for _, d := range r.Differs {
 				lines = append(lines, fmt.Sprintf("%s: %s: %s", n.Node, r.Network, d))
 			}
+			if better := betterText(n.Node, r); better != "" {
+				lines = append(lines, fmt.Sprintf("%s: %s: %s", n.Node, r.Network, better))
+			}
 		}
 	}
 	return lines
@@ -131,7 +134,7 @@ func (a *app) networkStateColumns() []output.Column[networkState] {
 		{Title: "Node", Cell: func(s s) string { return s.node }},
 		{Title: "Network", Cell: func(s s) string { return string(s.Network) }},
 		{Title: "Plane", Cell: func(s s) string { return string(s.Plane) }},
-		{Title: "Why", Wide: true, Cell: func(s s) string { return s.PlaneReason }},
+		{Title: "Why", Cell: func(s s) string { return s.PlaneReason }},
 		{Title: "Wanted", Cell: func(s s) string { return fmt.Sprint(s.Wanted) }},
 		{Title: "Present", Cell: func(s s) string { return fmt.Sprint(s.Present) }},
 		{Title: "State", Cell: func(s s) string { return matchText([]overlay.NetworkReport{s.NetworkReport}) }},

@@ -35,8 +35,8 @@ func TestStatusText(t *testing.T) {
 		"just started, from the cache": {server, blue, "" +
 			"NODE  STATE    SEEN  SERVER                     DROPS\n" +
 			"a *   matches  now   192.0.2.1:7411 connecting  -\n\n" +
-			"NODE  NETWORK  PLANE   WANTED  PRESENT  STATE    SINCE  DROPS\n" +
-			"a *   blue     kernel  2       2        matches  1m     -\n"},
+			"NODE  NETWORK  PLANE   WHY  WANTED  PRESENT  STATE    SINCE  DROPS\n" +
+			"a *   blue     kernel  -    2       2        matches  1m     -\n"},
 		"no server": {lost, nil, "" +
 			"NODE  STATE        SEEN  SERVER                  DROPS\n" +
 			"a *   no networks  now   192.0.2.1:7411 lost 5s  -\n\n" +

@@ -150,6 +150,9 @@ func (w *world) register(ctx context.Context, name string, octet int) error {
 		Underlay:    []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("192.0.2.%d/24", octet))},
 		UnderlayMTU: 1500, VTEPMAC: overlay.VTEPMACFor(overlay.NodeName(name)), Planes: []overlay.PlaneName{overlay.PlaneKernel},
 	}
+	if name == "a" {
+		n.Spec.Planes = []overlay.PlaneName{overlay.PlaneEBPF, overlay.PlaneKernel}
+	}
 	if name == "b" {
 		n.Spec.Lacks = map[overlay.PlaneName]string{overlay.PlaneEBPF: "the kernel lacks tcx"}
 	}
@@ -159,7 +162,7 @@ func (w *world) register(ctx context.Context, name string, octet int) error {
 	n.Status = overlay.NodeStatus{
 		Seen: time.Now().Add(-3 * time.Second), Version: "v1.2.3", Kernel: "6.18.0",
 		Networks: []overlay.NetworkReport{{
-			Network: "blue", Plane: overlay.PlaneKernel, PlaneReason: "the only one this node has",
+			Network: "blue", Plane: overlay.PlaneKernel, PlaneReason: "auto: the only plane here",
 			Wanted: 14, Present: 13, Since: time.Now().Add(-4 * time.Second), Differs: []string{"route 10.8.1.0/24: missing"},
 		}},
 	}

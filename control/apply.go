@@ -59,6 +59,7 @@ func (l *Loop) step(ctx context.Context) {
 		l.planned = true
 	}
 	delta, changed := l.planner.Plan()
+	l.choose()
 	switch {
 	case l.applying.full, changed && l.applying.err != nil:
 		l.apply(ctx, nil) // one network's failure keeps no other waiting

@@ -198,7 +198,7 @@ func start(t *testing.T, s store.Store, cache string, change func(*Options)) *no
 	n := &node{t: t, gate: newGate(s), hands: newHands(), namespaces: &sync.Map{}, cache: cache}
 	o := Options{
 		Node: "a", Store: n.gate, Plane: n.hands, Log: slog.New(slog.DiscardHandler), CachePath: cache,
-		PlaneName: overlay.PlaneKernel, PlaneReason: "test",
+		ChoicesPath: cache + ".planes",
 		Namespace: func(path string) (string, error) {
 			id, ok := n.namespaces.Load(path)
 			if !ok {

@@ -31,9 +31,10 @@ type Options struct {
 	Namespace func(path string) (string, error)
 	// Node's own report: version and kernel are copied to each status.
 	Version, Kernel string
-	// Plane that was chosen for networks with plane auto, and why.
-	PlaneName   overlay.PlaneName
-	PlaneReason string
+	// ChoicesPath is the file that remembers which planes this node has chosen, and Found
+	// are those of the networks that were on the host before the run [none].
+	ChoicesPath string
+	Found       map[overlay.NetworkName]overlay.PlaneName
 	// AcceptStore takes a store that was restored or replaced for the truth.
 	AcceptStore bool
 	// Audit is the time between two comparisons of everything [1 minute].
@@ -51,6 +52,7 @@ type Loop struct {
 	planner *plan.Planner
 	table   *table
 	cache   cache
+	choices choices
 
 	deliveries chan delivery
 	inbox      chan func(context.Context)
@@ -101,6 +103,7 @@ func New(o Options) *Loop {
 		planner:    plan.NewPlanner(o.Node),
 		table:      newTable(o.Node),
 		cache:      cache{path: o.CachePath},
+		choices:    choices{path: o.ChoicesPath},
 		deliveries: make(chan delivery, 16),
 		inbox:      make(chan func(context.Context)),
 		networks:   map[overlay.NetworkName]*watch{},
@@ -129,6 +132,9 @@ func (l *Loop) Run(ctx context.Context) error {
 	defer cancel()
 	if err := l.remember(); err != nil {
 		return fmt.Errorf("load the node's cache: %w", err)
+	}
+	if err := l.recall(); err != nil {
+		return fmt.Errorf("load the node's choices: %w", err)
 	}
 	l.nodes = l.watch(ctx, nodesSource, store.Interest{Kinds: []overlay.Kind{overlay.KindNode}}, l.known)
 	l.own = l.watch(ctx, ownSource, store.Interest{Kinds: []overlay.Kind{overlay.KindEndpoint}, Node: l.Node}, l.known)

@@ -368,7 +368,7 @@ func TestLoopReports(t *testing.T) {
 		if st.Version != "v1" || len(st.Networks) != 1 || st.Networks[0].Wanted != 1 || st.Networks[0].Plane != overlay.PlaneKernel {
 			t.Errorf("status %+v", st)
 		}
-		if why := st.Networks[0].PlaneReason; why != "test" {
+		if why := st.Networks[0].PlaneReason; why != "auto: the only plane here" {
 			t.Errorf("why this plane: %q, want the node's reason", why)
 		}
 		since := st.Networks[0].Since

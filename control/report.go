@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -81,8 +80,8 @@ func (l *Loop) compare(seen dataplane.Observation, now time.Time) map[overlay.Ne
 		if r, ok := next[name]; ok {
 			return r
 		}
-		plane, why := l.planeOf(name)
-		return overlay.NetworkReport{Network: name, Plane: plane, PlaneReason: why}
+		plane, why, better := l.planeOf(name)
+		return overlay.NetworkReport{Network: name, Plane: plane, PlaneReason: why, BetterPlane: better}
 	}
 	for name := range state.Networks {
 		r, view := at(name), seen.Networks[name]
@@ -111,18 +110,6 @@ func (l *Loop) compare(seen dataplane.Observation, now time.Time) map[overlay.Ne
 		next[name] = r
 	}
 	return next
-}
-
-// planeOf is the plane of a network on this node, and why it is that one.
-func (l *Loop) planeOf(name overlay.NetworkName) (plane overlay.PlaneName, why string) {
-	n, ok := l.table.entries[overlay.Key{Kind: overlay.KindNetwork, Name: string(name)}].resource.(*overlay.Network)
-	if ok && n.Spec.Complete().Plane != overlay.PlaneAuto {
-		return n.Spec.Plane, "the network asks for it"
-	}
-	if built, ok := l.planner.State().Networks[name]; ok && built.Plane != l.PlaneName {
-		return built.Plane, fmt.Sprintf("%s does not do encapsulation %s", l.PlaneName, built.Encapsulation)
-	}
-	return l.PlaneName, l.PlaneReason
 }
 
 // counted leaves out what was not dropped.

@@ -129,6 +129,14 @@ const (
 	PlaneEBPF   PlaneName = "ebpf"
 )
 
+// Carries reports whether the plane does an encapsulation.
+func (p PlaneName) Carries(e Encapsulation) bool {
+	if p == PlaneKernel {
+		return e == EncapVXLAN || e == EncapNone
+	}
+	return true // the eBPF plane, and one that this version does not know: who has it knows
+}
+
 // BUM says what becomes of broadcast, unknown unicast and multicast frames.
 // Unknown unicast is dropped either way: every station is in the registry.
 type BUM string

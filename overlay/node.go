@@ -28,6 +28,10 @@ type NodeSpec struct {
 	Planes []PlaneName `json:"planes,omitempty"`
 	// Lacks says of planes that it cannot run why not.
 	Lacks map[PlaneName]string `json:"lacks,omitempty"`
+	// NetworkPlanes are the planes of single networks on this node, where somebody has
+	// said which (weft node migrate-plane). It is an administrator's to write, and counts for
+	// networks that leave the choice to their nodes (plane auto).
+	NetworkPlanes map[NetworkName]PlaneName `json:"networkPlanes,omitempty"`
 	// Instance tells hosts of one name apart: servers take it from the
 	// certificate of the host that the record is of.
 	Instance string `json:"instance,omitempty"`
@@ -50,6 +54,8 @@ type NetworkReport struct {
 	Plane   PlaneName   `json:"plane"`
 	// PlaneReason says why that plane was chosen.
 	PlaneReason string `json:"planeReason,omitempty"`
+	// BetterPlane would be chosen now, if it had not been chosen before; empty: none.
+	BetterPlane PlaneName `json:"betterPlane,omitempty"`
 	// Wanted and Present count the plane's objects.
 	Wanted  int `json:"wanted"`
 	Present int `json:"present"`
@@ -111,6 +117,11 @@ func (n *Node) Validate() error {
 	}
 	if !n.Spec.VTEPMAC.IsUnicast() {
 		return fmt.Errorf("node %s: VTEP MAC %s: want a unicast MAC", n.Name, n.Spec.VTEPMAC)
+	}
+	for network, p := range n.Spec.NetworkPlanes {
+		if p != PlaneKernel && p != PlaneEBPF {
+			return fmt.Errorf("node %s: plane %q of network %s: want kernel or ebpf", n.Name, p, network)
+		}
 	}
 	return nil
 }

@@ -24,9 +24,9 @@ func full() map[string]Resource {
 	return map[string]Resource{
 		"node": &Node{
 			Meta: meta(KindNode, "", "a"),
-			Spec: NodeSpec{Underlay: prefixes("192.0.2.1/24", "2001:db8::1/64"), UnderlayMTU: 1500, VTEPMAC: VTEPMACFor("a"), Planes: []PlaneName{PlaneKernel}, Lacks: map[PlaneName]string{PlaneEBPF: "the kernel lacks tcx"}, Instance: "i-1"},
+			Spec: NodeSpec{Underlay: prefixes("192.0.2.1/24", "2001:db8::1/64"), UnderlayMTU: 1500, VTEPMAC: VTEPMACFor("a"), Planes: []PlaneName{PlaneKernel}, Lacks: map[PlaneName]string{PlaneEBPF: "the kernel lacks tcx"}, NetworkPlanes: map[NetworkName]PlaneName{"blue": PlaneKernel}, Instance: "i-1"},
 			Status: NodeStatus{Seen: at, Version: "0.1", Kernel: "6.18", Networks: []NetworkReport{{
-				Network: "blue", Plane: PlaneKernel, PlaneReason: "the only one", Wanted: 9, Present: 8, Since: at, Differs: []string{"no route to 10.8.2.0/24"},
+				Network: "blue", Plane: PlaneKernel, PlaneReason: "the only one", BetterPlane: PlaneEBPF, Wanted: 9, Present: 8, Since: at, Differs: []string{"no route to 10.8.2.0/24"},
 			}}},
 		},
 		"network": &Network{Meta: meta(KindNetwork, "", "green"), Spec: NetworkSpec{

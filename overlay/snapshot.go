@@ -16,6 +16,9 @@ type Snapshot struct {
 	// Held networks stay on the host as they are: the reason is that they have
 	// something this version does not understand.
 	Held map[NetworkName]string
+	// Chosen are the planes that the node has chosen before for networks which leave that
+	// to it. It stays with them.
+	Chosen map[NetworkName]PlaneName
 }
 
 // NewSnapshot returns an empty snapshot that can be added to.
@@ -26,6 +29,7 @@ func NewSnapshot() *Snapshot {
 		Blocks:    map[NetworkName]map[string]*Block{},
 		Endpoints: map[NetworkName]map[EndpointName]*Endpoint{},
 		Held:      map[NetworkName]string{},
+		Chosen:    map[NetworkName]PlaneName{},
 	}
 }
 
@@ -66,6 +70,7 @@ func (s *Snapshot) Clone() *Snapshot {
 		Blocks:    make(map[NetworkName]map[string]*Block, len(s.Blocks)),
 		Endpoints: make(map[NetworkName]map[EndpointName]*Endpoint, len(s.Endpoints)),
 		Held:      maps.Clone(s.Held),
+		Chosen:    maps.Clone(s.Chosen),
 	}
 	for n, m := range s.Blocks {
 		c.Blocks[n] = maps.Clone(m)

@@ -39,7 +39,7 @@ func forNamed(self overlay.NodeName, s *overlay.Snapshot, name func(portKey, int
 		if _, held := s.Held[network]; held || !known || !at.takesPart(self) {
 			continue
 		}
-		f, ok := settle(resource, self, s.Nodes, at)
+		f, ok := settle(resource, self, s.Nodes, at, s.Chosen[network])
 		if ok {
 			state.Networks[network] = f.build(at, s.Blocks[network], device)
 		}

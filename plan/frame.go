@@ -21,6 +21,8 @@ type frame struct {
 	// family is the underlay's, inside are the subnets'.
 	family overlay.Family
 	inside []overlay.Family
+	// chosen is the plane that this node has chosen before; empty: none.
+	chosen overlay.PlaneName
 	// tightest is the node whose underlay MTU decides.
 	tightest *overlay.Node
 	// problems are what is left out, and why; portProblems are apart, as ports
@@ -29,10 +31,11 @@ type frame struct {
 }
 
 // settle computes a network's frame from the nodes that have endpoints in it.
-// It is false when the network cannot be built here; the problems say why.
-func settle(network *overlay.Network, self overlay.NodeName, nodes map[overlay.NodeName]*overlay.Node, at places) (*frame, bool) {
+// It is false when the network cannot be built here; the problems say why. chosen is
+// the plane that this node has chosen for it before, if it has.
+func settle(network *overlay.Network, self overlay.NodeName, nodes map[overlay.NodeName]*overlay.Node, at places, chosen overlay.PlaneName) (*frame, bool) {
 	spec := network.Spec.Complete()
-	f := &frame{spec: spec, self: nodes[self], nodes: nodes}
+	f := &frame{spec: spec, self: nodes[self], nodes: nodes, chosen: chosen}
 	if f.self == nil {
 		f.refuse("this node, %s, is not registered: the network is not built here", self)
 		return f, false
@@ -97,7 +100,7 @@ func familyOf(want overlay.Family, nodes []*overlay.Node) overlay.Family {
 
 // join gives this node its place in the network; false when it cannot have one.
 func (f *frame) join() bool {
-	plane, err := planeOn(f.self, f.spec)
+	plane, err := planeOn(f.self, f.Name, f.spec, f.chosen)
 	if err != nil {
 		f.refuse("this node, %s, %v: the network is not built here", f.self.Name, err)
 		return false
@@ -117,7 +120,7 @@ func (f *frame) join() bool {
 
 // admit makes another node a member, or says why it is left out.
 func (f *frame) admit(n *overlay.Node) {
-	if _, err := planeOn(n, f.spec); err != nil {
+	if _, err := planeOn(n, f.Name, f.spec, ""); err != nil {
 		f.refuse("node %s %v: it is left out", n.Name, err)
 		return
 	}

@@ -7,40 +7,83 @@ import (
 	"weft/overlay"
 )
 
-// planeOn is the plane with which a node forwards a network: auto is the node's best
-// that can. A plane that the node lacks, or that cannot, is an error, and never replaced
-// by another: whoever names one has a reason.
-func planeOn(n *overlay.Node, spec overlay.NetworkSpec) (overlay.PlaneName, error) {
-	has := n.Spec.Planes
-	if len(has) == 0 {
-		has = []overlay.PlaneName{overlay.PlaneKernel}
-	}
-	want := spec.Plane
+// planeOn is the plane with which a node forwards a network: the one that the network
+// names, or else that which somebody has said for this node, or else that which the node
+// has chosen before (chosen; only this node knows), or else its best. A plane that the node
+// lacks, or that cannot, is an error, and never replaced by another: whoever names
+// one has a reason, and what was chosen stays until somebody says otherwise.
+func planeOn(n *overlay.Node, name overlay.NetworkName, spec overlay.NetworkSpec, chosen overlay.PlaneName) (overlay.PlaneName, error) {
+	want, asked := spec.Plane, "which the network asks for"
 	if want == overlay.PlaneAuto {
-		able := slices.IndexFunc(has, func(p overlay.PlaneName) bool { return carries(p, spec.Encapsulation) })
-		if able < 0 {
-			return "", fmt.Errorf("has no plane for encapsulation %s, but %s", spec.Encapsulation, planeNames(has))
+		want = n.Spec.NetworkPlanes[name]
+		asked = fmt.Sprintf("which somebody chose for it (weft node migrate-plane %s %s --to PLANE chooses another)", n.Name, name)
+	}
+	if want == "" {
+		want = chosen
+		asked = fmt.Sprintf("which it chose before (weft node migrate-plane %s %s --to PLANE chooses another)", n.Name, name)
+	}
+	if want == "" {
+		best, ok := Best(n, spec.Encapsulation)
+		if !ok {
+			return "", fmt.Errorf("has no plane for encapsulation %s, but %s%s", spec.Encapsulation, planeNames(planesOf(n)), lacked(n, overlay.PlaneEBPF))
 		}
-		return has[able], nil
+		return best, nil
 	}
-	switch why := n.Spec.Lacks[want]; {
-	case !slices.Contains(has, want) && why != "":
-		return "", fmt.Errorf("does not have plane %s, which the network asks for, but %s (%s)", want, planeNames(has), why)
-	case !slices.Contains(has, want):
-		return "", fmt.Errorf("does not have plane %s, which the network asks for, but %s", want, planeNames(has))
-	case !carries(want, spec.Encapsulation):
-		return "", fmt.Errorf("has plane %s, which the network asks for, but that does not do encapsulation %s", want, spec.Encapsulation)
-	}
-	return want, nil
+	return want, Able(n, want, spec.Encapsulation, asked)
 }
 
-// carries reports whether a plane does an encapsulation.
-func carries(p overlay.PlaneName, e overlay.Encapsulation) bool {
-	switch p {
-	case overlay.PlaneKernel:
-		return e == overlay.EncapVXLAN || e == overlay.EncapNone
+// Able returns nil if a node can forward an encapsulation with a plane, and else what is
+// in the way, to be read after the node's name; asked says why it is that plane.
+func Able(n *overlay.Node, p overlay.PlaneName, e overlay.Encapsulation, asked string) error {
+	if asked != "" {
+		asked = ", " + asked + ","
 	}
-	return true // the eBPF plane, and one that this version does not know: who has it knows
+	switch {
+	case !slices.Contains(planesOf(n), p):
+		return fmt.Errorf("does not have plane %s%s but %s%s", p, asked, planeNames(planesOf(n)), lacked(n, p))
+	case !p.Carries(e):
+		return fmt.Errorf("has plane %s%s but that does not do encapsulation %s", p, asked, e)
+	}
+	return nil
+}
+
+// Best is the best of a node's planes that does an encapsulation; false if none does.
+func Best(n *overlay.Node, e overlay.Encapsulation) (overlay.PlaneName, bool) {
+	has := planesOf(n)
+	able := slices.IndexFunc(has, func(p overlay.PlaneName) bool { return p.Carries(e) })
+	if able < 0 {
+		return "", false
+	}
+	return has[able], true
+}
+
+// Why says why a plane is a node's best.
+func Why(n *overlay.Node, p overlay.PlaneName) string {
+	switch why := n.Spec.Lacks[overlay.PlaneEBPF]; {
+	case p == overlay.PlaneEBPF:
+		return "auto: this node has all that it needs"
+	case why != "":
+		return "auto: " + why
+	case len(planesOf(n)) == 1:
+		return "auto: the only plane here"
+	}
+	return "auto: the best here"
+}
+
+// planesOf are a node's planes, best first. A node that names none has the kernel's.
+func planesOf(n *overlay.Node) []overlay.PlaneName {
+	if len(n.Spec.Planes) == 0 {
+		return []overlay.PlaneName{overlay.PlaneKernel}
+	}
+	return n.Spec.Planes
+}
+
+// lacked says why a node does not have a plane, if it does.
+func lacked(n *overlay.Node, p overlay.PlaneName) string {
+	if why := n.Spec.Lacks[p]; why != "" {
+		return " (" + why + ")"
+	}
+	return ""
 }
 
 func planeNames(planes []overlay.PlaneName) string {

@@ -23,17 +23,49 @@ func TestPlaneForEncapsulation(t *testing.T) {
 		{[]overlay.PlaneName{kernel, ebpf}, ebpf, overlay.EncapNone, ebpf, ""},
 		{[]overlay.PlaneName{kernel, ebpf}, ebpf, geneve, ebpf, ""},
 		{[]overlay.PlaneName{kernel, ebpf}, kernel, geneve, "", "has plane kernel, which the network asks for, but that does not do encapsulation geneve"},
-		{[]overlay.PlaneName{kernel}, overlay.PlaneAuto, geneve, "", "has no plane for encapsulation geneve, but kernel"},
+		{[]overlay.PlaneName{kernel}, overlay.PlaneAuto, geneve, "", "has no plane for encapsulation geneve, but kernel (no tcx)"},
 		{nil, ebpf, overlay.EncapVXLAN, "", "does not have plane ebpf, which the network asks for, but kernel (no tcx)"},
 	} {
 		n := &overlay.Node{Spec: overlay.NodeSpec{Planes: tt.has, Lacks: map[overlay.PlaneName]string{ebpf: "no tcx"}}}
-		plane, err := planeOn(n, overlay.NetworkSpec{Plane: tt.want, Encapsulation: tt.encap})
+		plane, err := planeOn(n, "blue", overlay.NetworkSpec{Plane: tt.want, Encapsulation: tt.encap}, "")
 		said := ""
 		if err != nil {
-			said = err.Error()
+			plane, said = "", err.Error()
 		}
 		if plane != tt.plane || said != tt.err {
 			t.Errorf("%s of %v for %s: %q, %q, want %q, %q", tt.want, tt.has, tt.encap, plane, said, tt.plane, tt.err)
+		}
+	}
+}
+
+// What was said counts before what was chosen, and that before what is best now.
+func TestPlaneStays(t *testing.T) {
+	t.Parallel()
+	const blue, ebpf, kernel = overlay.NetworkName("blue"), overlay.PlaneEBPF, overlay.PlaneKernel
+	both, one := []overlay.PlaneName{ebpf, kernel}, []overlay.PlaneName{kernel}
+	for _, tt := range []struct {
+		has                 []overlay.PlaneName
+		named, said, chosen overlay.PlaneName
+		plane               overlay.PlaneName
+		err                 string
+	}{
+		{both, overlay.PlaneAuto, "", "", ebpf, ""},
+		{both, overlay.PlaneAuto, "", kernel, kernel, ""},
+		{both, overlay.PlaneAuto, ebpf, kernel, ebpf, ""},
+		{both, kernel, ebpf, ebpf, kernel, ""},
+		{one, overlay.PlaneAuto, "", ebpf, "", "does not have plane ebpf, which it chose before (weft node migrate-plane a blue --to PLANE chooses another), but kernel (no tcx)"},
+		{one, overlay.PlaneAuto, ebpf, kernel, "", "does not have plane ebpf, which somebody chose for it (weft node migrate-plane a blue --to PLANE chooses another), but kernel (no tcx)"},
+	} {
+		n := &overlay.Node{Meta: overlay.Meta{Name: "a"}, Spec: overlay.NodeSpec{
+			Planes: tt.has, Lacks: map[overlay.PlaneName]string{ebpf: "no tcx"}, NetworkPlanes: map[overlay.NetworkName]overlay.PlaneName{blue: tt.said},
+		}}
+		plane, err := planeOn(n, blue, overlay.NetworkSpec{Plane: tt.named, Encapsulation: overlay.EncapVXLAN}, tt.chosen)
+		said := ""
+		if err != nil {
+			plane, said = "", err.Error()
+		}
+		if plane != tt.plane || said != tt.err {
+			t.Errorf("named %q, said %q, chosen %q of %v: %q, %q, want %q, %q", tt.named, tt.said, tt.chosen, tt.has, plane, said, tt.plane, tt.err)
 		}
 	}
 }

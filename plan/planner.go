@@ -19,6 +19,7 @@ type Planner struct {
 	nodes    map[overlay.NodeName]*overlay.Node
 	networks map[overlay.NetworkName]*network
 	held     map[overlay.NetworkName]string
+	chosen   map[overlay.NetworkName]overlay.PlaneName
 
 	// ports are the endpoints of this node, device their devices' names.
 	ports  map[portKey]struct{}
@@ -38,6 +39,7 @@ func NewPlanner(self overlay.NodeName) *Planner {
 		nodes:    map[overlay.NodeName]*overlay.Node{},
 		networks: map[overlay.NetworkName]*network{},
 		held:     map[overlay.NetworkName]string{},
+		chosen:   map[overlay.NetworkName]overlay.PlaneName{},
 		ports:    map[portKey]struct{}{},
 		name:     hashName,
 		state:    dataplane.State{Node: self, Networks: map[overlay.NetworkName]dataplane.Network{}},
@@ -114,6 +116,21 @@ func (p *Planner) Release(name overlay.NetworkName) {
 	p.touch(name)
 }
 
+// Choose has a network stay on the plane that this node chose for it; an empty plane
+// has the choice made anew.
+func (p *Planner) Choose(name overlay.NetworkName, plane overlay.PlaneName) {
+	if p.chosen[name] == plane {
+		return
+	}
+	if p.chosen[name] = plane; plane == "" {
+		delete(p.chosen, name)
+	}
+	if n := p.networks[name]; n != nil {
+		n.reframe = true
+		p.touch(name)
+	}
+}
+
 // State is what the last Plan arrived at. It is lent: its maps stay as they
 // are until the next Plan, which changes them in place, because copying
 // 100,000 entries for the sake of one takes longer than planning it. Whoever
@@ -173,7 +190,7 @@ func (p *Planner) planNetwork(name overlay.NetworkName) (dataplane.NetworkDelta,
 	var d dataplane.NetworkDelta
 	had, built := p.state.Networks[name]
 	if n.rebuild || n.reframe || !built {
-		f, ok := settle(n.resource, p.self, p.nodes, n.places)
+		f, ok := settle(n.resource, p.self, p.nodes, n.places, p.chosen[name])
 		if !ok {
 			return p.drop(name), f.allProblems()
 		}

@@ -29,6 +29,8 @@ type change struct {
 	remove        overlay.Key
 	hold, release overlay.NetworkName
 	reason        string
+	choose        overlay.NetworkName
+	plane         overlay.PlaneName
 }
 
 func (c change) toPlanner(p *Planner) {
@@ -39,6 +41,8 @@ func (c change) toPlanner(p *Planner) {
 		p.Hold(c.hold, c.reason)
 	case c.release != "":
 		p.Release(c.release)
+	case c.choose != "":
+		p.Choose(c.choose, c.plane)
 	default:
 		p.Delete(c.remove)
 	}
@@ -52,6 +56,8 @@ func (c change) toSnapshot(s *overlay.Snapshot) {
 		s.Held[c.hold] = c.reason
 	case c.release != "":
 		delete(s.Held, c.release)
+	case c.choose != "":
+		s.Chosen[c.choose] = c.plane
 	default:
 		s.Delete(c.remove)
 	}
@@ -77,8 +83,10 @@ func anyChange(t *rapid.T) change {
 		return change{put: anyResource(t)}
 	case odds < 16:
 		return change{remove: anyResource(t).Key()}
-	case odds < 18:
+	case odds < 17:
 		return change{release: networkNames.Draw(t, "release")}
+	case odds < 18:
+		return change{choose: networkNames.Draw(t, "choose"), plane: rapid.SampledFrom([]overlay.PlaneName{"", "other", overlay.PlaneKernel}).Draw(t, "plane")}
 	}
 	return change{hold: networkNames.Draw(t, "hold"), reason: rapid.SampledFrom([]string{"new field x", "new field y"}).Draw(t, "reason")}
 }
@@ -139,6 +147,9 @@ func anyNodeSpec(t *rapid.T, name overlay.NodeName) overlay.NodeSpec {
 	}
 	if rapid.IntRange(0, 5).Draw(t, "planes") == 0 {
 		s.Planes = []overlay.PlaneName{"other", overlay.PlaneKernel}
+		s.NetworkPlanes = map[overlay.NetworkName]overlay.PlaneName{
+			"blue": rapid.SampledFrom([]overlay.PlaneName{"", "other", overlay.PlaneKernel, overlay.PlaneEBPF}).Draw(t, "assigned"),
+		}
 	}
 	switch rapid.IntRange(0, 4).Draw(t, "families") {
 	case 0:

@@ -58,7 +58,8 @@ func TestTranscripts(t *testing.T) {
 }
 
 // readSnapshot reads a list of resources as in `weft apply -f`, and held
-// networks as {kind: Held, name: ..., reason: ...}. Defaults are filled in.
+// networks as {kind: Held, name: ..., reason: ...}; {kind: Chosen, name: ..., plane: ...}
+// is a plane that the node has chosen before. Defaults are filled in.
 func readSnapshot(t *testing.T, text []byte) *overlay.Snapshot {
 	t.Helper()
 	var list []map[string]any
@@ -69,6 +70,10 @@ func readSnapshot(t *testing.T, text []byte) *overlay.Snapshot {
 	for _, item := range list {
 		if item["kind"] == "Held" {
 			s.Held[overlay.NetworkName(item["name"].(string))] = item["reason"].(string)
+			continue
+		}
+		if item["kind"] == "Chosen" {
+			s.Chosen[overlay.NetworkName(item["name"].(string))] = overlay.PlaneName(item["plane"].(string))
 			continue
 		}
 		s.Put(readResource(t, item))

@@ -35,7 +35,8 @@ type Options struct {
 	// Lab is the lab's name ["demo"].
 	Lab string
 	// Networks are a bridged one, a routed one, and a second tenant with the
-	// subnets of the first [blue, green and red].
+	// subnets of the first [blue, green and red]. The first two are on the kernel plane,
+	// whose tables ip and bridge show as well; the last is on each host's best.
 	Networks [3]Network
 }
 
@@ -56,6 +57,9 @@ func Networks() [3]Network {
 		{Name: "red", Kind: overlay.Bridged, VNI: 7003, Subnets: []netip.Prefix{p("10.7.0.0/24"), p("fd00:7::/64")}},
 	}
 }
+
+// shown is of how many networks the host's tables are shown.
+const shown = 2
 
 // demo is one run.
 type demo struct {
@@ -159,8 +163,11 @@ func (d *demo) startWeft(ctx context.Context) error {
 }
 
 func (d *demo) createNetworks(ctx context.Context) error {
-	for _, n := range d.Networks {
+	for i, n := range d.Networks {
 		args := []string{"network", "create", n.Name, "--kind", string(n.Kind), "--vni", strconv.Itoa(int(n.VNI))}
+		if i < shown {
+			args = append(args, "--plane", string(overlay.PlaneKernel))
+		}
 		for _, s := range n.Subnets {
 			flag := "--subnet"
 			if overlay.FamilyOf(s.Addr()) == overlay.V6 {
