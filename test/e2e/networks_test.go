@@ -32,10 +32,12 @@ func TestNetworks(t *testing.T) {
 	s := begin(t)
 	for i, kind := range kinds {
 		for j, underlay := range families {
+			// Each host's best plane, which is the eBPF plane; TestPlanes has the other, too.
 			name := fmt.Sprintf("%.1s-over-%s", kind, underlay)
 			number := 10*i + j
 			s.a.weft("network create %s --kind %s --underlay %s --subnet 10.%d.0.0/16 --subnet6 fd00:%d::/48", name, kind, underlay, number, number)
 			all := s.attachEverywhere(name)
+			s.isOn(name, overlay.PlaneEBPF, "auto: this node has all that it needs")
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				n := network{t, kind, defaultMTU - overhead[underlay], all}

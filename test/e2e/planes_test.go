@@ -139,3 +139,19 @@ func (s *session) shows(bridged, routed string) {
 		}
 	}
 }
+
+// isOn fails the test unless weft says of a network, on every host and in each of its ways,
+// on which plane it is and why.
+func (s *session) isOn(network string, plane overlay.PlaneName, why string) {
+	s.t.Helper()
+	s.settled()
+	for _, h := range s.hosts() {
+		for command, words := range map[string][]string{
+			"status":                  {network, string(plane), why},
+			"network show " + network: {h.Name() + ": " + string(plane) + " (" + why + ")"},
+			"node show " + h.Name():   {network + ": on " + string(plane) + " (" + why + ")"},
+		} {
+			testenv.Eventually(s.t, patience, func() error { return saysAll(h.weft("%s", command), words...) }, "weft "+command)
+		}
+	}
+}

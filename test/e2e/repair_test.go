@@ -19,8 +19,8 @@ import (
 // that second.
 func TestRepair(t *testing.T) {
 	s := begin(t)
-	s.a.weft("network create blue --subnet 10.7.0.0/24 --subnet6 fd00:7::/64")
-	s.a.weft("network create green --kind routed --subnet 10.8.0.0/16 --subnet6 fd00:8::/48")
+	s.a.weft("network create blue --plane kernel --subnet 10.7.0.0/24 --subnet6 fd00:7::/64")
+	s.a.weft("network create green --plane kernel --kind routed --subnet 10.8.0.0/16 --subnet6 fd00:8::/48")
 	blue, green := s.attachEverywhere("blue"), s.attachEverywhere("green")
 	s.settled()
 	h := &damaged{host: s.b, workloads: map[string]*workload{"web": blue[1], "db": green[1]}, far: blue[0].Endpoint.Spec.MAC}

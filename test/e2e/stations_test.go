@@ -82,7 +82,7 @@ func reachesForeignBridges(t *testing.T, plane overlay.PlaneName) {
 func TestSilentStations(t *testing.T) {
 	t.Parallel()
 	s := begin(t)
-	s.a.weft("network create blue --subnet 10.7.0.0/24")
+	s.a.weft("network create blue --plane kernel --subnet 10.7.0.0/24")
 	near, far := s.b.silent("10.7.0.110"), s.c.silent("10.7.0.120")
 	s.pings(near.Namespace, far.address)
 	near.published, far.published = near.uid(), far.uid()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -100,18 +101,52 @@ func (tr *traffic) lostNothing() {
 	if err := tr.sending.Wait(); err != nil {
 		tr.t.Fatal(err)
 	}
-	for _, f := range tr.flows {
-		testenv.Eventually(tr.t, patience, func() error {
-			if f.received.Load() != f.sent.Load() {
-				return errors.New(f.String())
-			}
-			return nil
-		}, "all arrives")
-	}
+	tr.arrives("")
 	for _, w := range tr.all {
 		if dropped, err := w.dropped(); err != nil || dropped != "" {
 			tr.t.Errorf("%s: its sockets dropped %s, %v", w.name, dropped, err)
 		}
+	}
+}
+
+// stays stops the traffic, and fails the test unless every byte that was sent over TCP has
+// come. Packets may be lost.
+func (tr *traffic) stays() {
+	tr.t.Helper()
+	tr.stop()
+	if err := tr.sending.Wait(); err != nil {
+		tr.t.Fatal(err)
+	}
+	tr.arrives("TCP")
+	for _, f := range tr.flows {
+		tr.t.Log(f)
+	}
+}
+
+// lostAtMost is stays, and fails the test if more packets of a flow than that have not come.
+func (tr *traffic) lostAtMost(most uint64) {
+	tr.t.Helper()
+	tr.stays()
+	for _, f := range tr.flows {
+		testenv.Eventually(tr.t, patience, func() error {
+			if f.received.Load()+most < f.sent.Load() {
+				return errors.New(f.String())
+			}
+			return nil
+		}, "nearly all arrives")
+	}
+}
+
+// arrives fails the test unless all flows whose name begins so come to their end.
+func (tr *traffic) arrives(prefix string) {
+	tr.t.Helper()
+	for _, f := range tr.flows {
+		testenv.Eventually(tr.t, patience, func() error {
+			if strings.HasPrefix(f.name, prefix) && f.received.Load() != f.sent.Load() {
+				return errors.New(f.String())
+			}
+			return nil
+		}, "all arrives")
 	}
 }
 
