@@ -63,8 +63,9 @@ static __always_inline __u32 entropy(struct __sk_buff *skb, const struct frame *
 	const struct packet *p = &f->ip;
 
 	if (f->is_ip) {
-		for (i = 0; i < 4; i++)
+		for (i = 0; i < 3 && p->version == 6; i++)
 			hash = mix(mix(hash, p->src.word[i]), p->dst.word[i]);
+		hash = mix(mix(hash, p->src.word[3]), p->dst.word[3]);
 		if (!p->fragment && (p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP))
 			load(skb, ETH_HLEN + p->header, &ports, sizeof(ports));
 		hash = mix(mix(hash, p->protocol), ports);
@@ -110,10 +111,10 @@ static __always_inline __u32 put_v4(__u8 *at, const struct address *src, const s
 	ip->frag_off = 0;
 	ip->ttl = OUTER_TTL;
 	ip->protocol = protocol;
-	ip->check = 0;
 	ip->saddr = src->word[3];
 	ip->daddr = dst->word[3];
-	ip->check = fold(bpf_csum_diff(0, 0, (__be32 *)ip, sizeof(*ip), 0));
+	ip->check = fold((__u64)bpf_htons(0x4500 | tos) + ip->tot_len + ip->id + bpf_htons(OUTER_TTL << 8 | protocol) +
+			 ip->saddr + ip->daddr);
 	return sizeof(*ip);
 }
 
@@ -234,10 +235,60 @@ static __always_inline int make_room(struct __sk_buff *skb, const struct frame *
 	return bpf_skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC, flags);
 }
 
-/* wrap makes a frame a tunnel packet to a VTEP, with an Ethernet header in front that
- * lacks its addresses. dst and src are the frame's inside, if there is one. */
+/* way is how the host reaches a VTEP. */
+struct way {
+	struct bpf_fib_lookup to;
+	long found; /* what bpf_fib_lookup has said */
+};
+
+/* find_way asks the kernel's routes, which answer for a device that it forwards for: the
+ * gateway's, unless somebody has changed that just now (net.ipv4.ip_forward is for all
+ * devices at once). False if there is no way. */
+static __always_inline int find_way(struct __sk_buff *skb, const struct network *n, const struct address *vtep,
+				    __be16 from, struct way *w)
+{
+	struct bpf_fib_lookup *to = &w->to;
+
+	__builtin_memset(to, 0, sizeof(*to));
+	to->family = is_v4(vtep) ? AF_INET : AF_INET6;
+	to->ifindex = n->gateway;
+	if (is_udp(n)) {
+		to->l4_protocol = IPPROTO_UDP;
+		to->sport = from;
+		to->dport = n->udp_port;
+	}
+	if (is_v4(vtep)) {
+		to->ipv4_src = n->local.word[3];
+		to->ipv4_dst = vtep->word[3];
+	} else {
+		__builtin_memcpy(to->ipv6_src, &n->local, sizeof(n->local));
+		__builtin_memcpy(to->ipv6_dst, vtep, sizeof(*vtep));
+	}
+	w->found = bpf_fib_lookup(skb, to, sizeof(*to), 0);
+	return w->found == BPF_FIB_LKUP_RET_SUCCESS || w->found == BPF_FIB_LKUP_RET_FWD_DISABLED ||
+	       w->found == BPF_FIB_LKUP_RET_NO_NEIGH;
+}
+
+/* leave sends a tunnel packet its way. It has the next hop's addresses if the kernel knew
+ * them; if not, the kernel looks for them and puts them there. */
+static __always_inline int leave(struct __sk_buff *skb, const struct network *n, const struct way *w)
+{
+	struct bpf_redir_neigh next = {.nh_family = w->to.family};
+
+	skb->mark = 0;
+	if (w->found == BPF_FIB_LKUP_RET_SUCCESS)
+		return bpf_redirect(w->to.ifindex, 0);
+	if (w->found == BPF_FIB_LKUP_RET_FWD_DISABLED)
+		return bpf_redirect_neigh(n->underlay, 0, 0, 0);
+	__builtin_memcpy(next.ipv6_nh, w->to.ipv6_dst, sizeof(next.ipv6_nh));
+	return bpf_redirect_neigh(w->to.ifindex, &next, sizeof(next), 0);
+}
+
+/* wrap makes a frame of a flow a tunnel packet to a VTEP. dst and src are the frame's inside,
+ * if there is one; w is the packet's way, or 0 as long as nobody has looked for it. */
 static __always_inline int wrap(struct __sk_buff *skb, struct scratch *s, __u32 vni, const struct network *n,
-				const struct address *vtep, const struct mac *dst, const struct mac *src)
+				const struct address *vtep, const struct mac *dst, const struct mac *src, __u32 flow,
+				const struct way *w)
 {
 	const struct frame *f = &s->frame;
 	const struct mac nobody = {};
@@ -246,9 +297,9 @@ static __always_inline int wrap(struct __sk_buff *skb, struct scratch *s, __u32 
 	const __u32 tag = skb->vlan_present ? sizeof(struct tag) : 0;
 	const __u32 inner = carries_frames(n) ? ETH_HLEN + tag : 0;
 	const __be16 tpid = skb->vlan_proto, tci = bpf_htons(skb->vlan_tci);
-	const __u32 flow = entropy(skb, f);
 	const __u32 room = l3 + shim_len(n) + inner;
 	const __u8 protocol = outer_protocol(n, f);
+	const __be16 type = v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
 	__u8 *out = s->outer.byte;
 	__u32 len;
 
@@ -259,7 +310,8 @@ static __always_inline int wrap(struct __sk_buff *skb, struct scratch *s, __u32 
 	if (make_room(skb, f, n, v6, room, inner))
 		return -1;
 	len = skb->len - ETH_HLEN;
-	out += put_eth(out, &nobody, &nobody, v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP));
+	out += w ? put_eth(out, (const struct mac *)w->to.dmac, (const struct mac *)w->to.smac, type) :
+		   put_eth(out, &nobody, &nobody, type);
 	out += v6 ? put_v6(out, &n->local, vtep, outer_tos(f), len, protocol, flow_label(flow)) :
 		    put_v4(out, &n->local, vtep, outer_tos(f), len, protocol);
 	if (is_udp(n)) {
@@ -278,48 +330,15 @@ static __always_inline int wrap(struct __sk_buff *skb, struct scratch *s, __u32 
 	return bpf_skb_store_bytes(skb, 0, s->outer.byte, ETH_HLEN + room, 0);
 }
 
-/* send gives a tunnel packet the way that the host has to its VTEP. The kernel looks it
- * up for a device that it forwards for: the gateway's, unless somebody has changed that
- * just now (net.ipv4.ip_forward is for all devices at once). */
+/* send finds the way of a tunnel packet that was made without. */
 static __always_inline int send(struct __sk_buff *skb, __u32 vni, const struct network *n, const struct address *vtep,
 				__be16 from)
 {
-	struct bpf_fib_lookup way = {
-		.family = is_v4(vtep) ? AF_INET : AF_INET6,
-		.ifindex = n->gateway,
-	};
-	struct bpf_redir_neigh next = {};
-	struct {
-		struct mac dst, src;
-	} macs;
-	long found;
+	struct way w;
 
-	skb->mark = 0;
-	if (is_udp(n)) {
-		way.l4_protocol = IPPROTO_UDP;
-		way.sport = from;
-		way.dport = n->udp_port;
-	}
-	if (is_v4(vtep)) {
-		way.ipv4_src = n->local.word[3];
-		way.ipv4_dst = vtep->word[3];
-	} else {
-		__builtin_memcpy(way.ipv6_src, &n->local, sizeof(n->local));
-		__builtin_memcpy(way.ipv6_dst, vtep, sizeof(*vtep));
-	}
-	found = bpf_fib_lookup(skb, &way, sizeof(way), 0);
-	if (found == BPF_FIB_LKUP_RET_SUCCESS) {
-		__builtin_memcpy(&macs.dst, way.dmac, ETH_ALEN);
-		__builtin_memcpy(&macs.src, way.smac, ETH_ALEN);
-		if (bpf_skb_store_bytes(skb, 0, &macs, sizeof(macs), 0))
-			return drop(skb, vni, DROP_MALFORMED);
-		return bpf_redirect(way.ifindex, 0);
-	}
-	if (found == BPF_FIB_LKUP_RET_FWD_DISABLED)
-		return bpf_redirect_neigh(n->underlay, 0, 0, 0);
-	if (found != BPF_FIB_LKUP_RET_NO_NEIGH)
+	if (!find_way(skb, n, vtep, from, &w))
 		return drop(skb, vni, DROP_NO_ROUTE);
-	next.nh_family = way.family;
-	__builtin_memcpy(next.ipv6_nh, way.ipv6_dst, sizeof(next.ipv6_nh));
-	return bpf_redirect_neigh(way.ifindex, &next, sizeof(next), 0);
+	if (write_eth(skb, (const struct mac *)w.to.dmac, (const struct mac *)w.to.smac))
+		return drop(skb, vni, DROP_MALFORMED);
+	return leave(skb, n, &w);
 }

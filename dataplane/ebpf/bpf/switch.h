@@ -16,14 +16,16 @@ enum origin {
 static __always_inline int to_vtep(struct __sk_buff *skb, struct scratch *s, __u32 vni, const struct network *n,
 				   const struct address *vtep, __u32 counter, const struct mac *dst, const struct mac *src)
 {
-	__be16 from = source_port(entropy(skb, &s->frame));
-	__u32 len = skb->len;
+	const __u32 flow = entropy(skb, &s->frame), len = skb->len;
+	struct way w;
 
-	if (wrap(skb, s, vni, n, vtep, dst, src))
+	if (s->frame.is_ip && !find_way(skb, n, vtep, source_port(flow), &w))
+		return drop(skb, vni, DROP_NO_ROUTE);
+	if (wrap(skb, s, vni, n, vtep, dst, src, flow, s->frame.is_ip ? &w : 0))
 		return drop(skb, vni, DROP_MALFORMED);
 	count_to(counter, len);
 	if (s->frame.is_ip)
-		return send(skb, vni, n, vtep, from);
+		return leave(skb, n, &w);
 	/* The kernel still takes the packet for what is inside. Coming in again makes it
 	 * what it is. */
 	skb->mark = MARK_WRAPPED;
@@ -113,7 +115,7 @@ static __always_inline int flood(struct __sk_buff *skb, struct scratch *s, __u32
 		return TC_ACT_SHOT;
 	if (n->flags & NETWORK_BUM_NONE) /* the gateway's own are none that anybody misses */
 		return from == FROM_GATEWAY ? TC_ACT_SHOT : drop(skb, vni, DROP_BUM);
-	if (wrap(skb, s, vni, n, &n->local, &f->dst, &f->src))
+	if (wrap(skb, s, vni, n, &n->local, &f->dst, &f->src, entropy(skb, f), 0))
 		return drop(skb, vni, DROP_MALFORMED);
 	skb->mark = MARK_WRAPPED;
 	bpf_loop(n->peers, flood_peer, &c, 0);
