@@ -82,6 +82,27 @@ type programsFloodKey struct {
 	Index uint32
 }
 
+type programsKnownWay struct {
+	_    structs.HostLayout
+	Tick uint64
+	Vtep struct {
+		_    structs.HostLayout
+		Word [4]uint32
+	}
+	Gateway uint32
+	Ifindex uint32
+	Dst     struct {
+		_    structs.HostLayout
+		Byte [6]uint8
+	}
+	Src struct {
+		_    structs.HostLayout
+		Byte [6]uint8
+	}
+	From uint16
+	Pad  [2]uint8
+}
+
 type programsNeighbor struct {
 	_   structs.HostLayout
 	Mac struct {
@@ -323,6 +344,7 @@ const (
 	programsMapDroppedPackets = "dropped_packets"
 	programsMapDrops          = "drops"
 	programsMapFloods         = "floods"
+	programsMapKnownWays      = "known_ways"
 	programsMapMembers        = "members"
 	programsMapNeighbors      = "neighbors"
 	programsMapNetworks       = "networks"
@@ -401,6 +423,7 @@ type programsMapSpecs struct {
 	DroppedPackets *ebpf.MapSpec `ebpf:"dropped_packets"`
 	Drops          *ebpf.MapSpec `ebpf:"drops"`
 	Floods         *ebpf.MapSpec `ebpf:"floods"`
+	KnownWays      *ebpf.MapSpec `ebpf:"known_ways"`
 	Members        *ebpf.MapSpec `ebpf:"members"`
 	Neighbors      *ebpf.MapSpec `ebpf:"neighbors"`
 	Networks       *ebpf.MapSpec `ebpf:"networks"`
@@ -449,6 +472,7 @@ type programsMaps struct {
 	DroppedPackets *ebpf.Map `ebpf:"dropped_packets"`
 	Drops          *ebpf.Map `ebpf:"drops"`
 	Floods         *ebpf.Map `ebpf:"floods"`
+	KnownWays      *ebpf.Map `ebpf:"known_ways"`
 	Members        *ebpf.Map `ebpf:"members"`
 	Neighbors      *ebpf.Map `ebpf:"neighbors"`
 	Networks       *ebpf.Map `ebpf:"networks"`
@@ -471,6 +495,7 @@ func (m *programsMaps) Close() error {
 		m.DroppedPackets,
 		m.Drops,
 		m.Floods,
+		m.KnownWays,
 		m.Members,
 		m.Neighbors,
 		m.Networks,

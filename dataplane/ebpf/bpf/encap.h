@@ -237,61 +237,112 @@ static __always_inline int make_room(struct __sk_buff *skb, const struct frame *
 
 /* way is how the host reaches a VTEP. */
 struct way {
-	struct bpf_fib_lookup to;
 	long found; /* what bpf_fib_lookup has said */
+	__u32 ifindex;
+	struct mac dst, src;
+	struct bpf_redir_neigh next; /* whose MAC is not known */
 };
 
-/* find_way asks the kernel's routes, which answer for a device that it forwards for: the
+/* known_way is one that the kernel has told in the same tick (of CONFIG_HZ, a few
+ * milliseconds) for a flow: before a busy flow's next packet nothing will have changed. */
+struct known_way {
+	__u64 tick;
+	struct address vtep;
+	__u32 gateway;
+	__u32 ifindex;
+	struct mac dst, src;
+	__be16 from;
+	__u8 pad[2];
+};
+
+#define KNOWN_WAYS 256
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, KNOWN_WAYS);
+	__type(key, __u32);
+	__type(value, struct known_way);
+} known_ways SEC(".maps");
+
+/* ask_way asks the kernel's routes, which answer for a device that it forwards for: the
  * gateway's, unless somebody has changed that just now (net.ipv4.ip_forward is for all
- * devices at once). False if there is no way. */
+ * devices at once). */
+static __always_inline void ask_way(struct __sk_buff *skb, const struct network *n, const struct address *vtep,
+				    __be16 from, struct way *w)
+{
+	struct bpf_fib_lookup to = {
+		.family = is_v4(vtep) ? AF_INET : AF_INET6,
+		.ifindex = n->gateway,
+	};
+
+	if (is_udp(n)) {
+		to.l4_protocol = IPPROTO_UDP;
+		to.sport = from;
+		to.dport = n->udp_port;
+	}
+	if (is_v4(vtep)) {
+		to.ipv4_src = n->local.word[3];
+		to.ipv4_dst = vtep->word[3];
+	} else {
+		__builtin_memcpy(to.ipv6_src, &n->local, sizeof(n->local));
+		__builtin_memcpy(to.ipv6_dst, vtep, sizeof(*vtep));
+	}
+	w->found = bpf_fib_lookup(skb, &to, sizeof(to), 0);
+	w->ifindex = to.ifindex;
+	__builtin_memcpy(&w->dst, to.dmac, ETH_ALEN);
+	__builtin_memcpy(&w->src, to.smac, ETH_ALEN);
+	w->next.nh_family = to.family;
+	__builtin_memcpy(w->next.ipv6_nh, to.ipv6_dst, sizeof(w->next.ipv6_nh));
+}
+
+/* find_way is false if there is no way. */
 static __always_inline int find_way(struct __sk_buff *skb, const struct network *n, const struct address *vtep,
 				    __be16 from, struct way *w)
 {
-	struct bpf_fib_lookup *to = &w->to;
+	__u32 slot = bpf_ntohs(from) % KNOWN_WAYS;
+	struct known_way *k = bpf_map_lookup_elem(&known_ways, &slot);
+	const __u64 tick = bpf_jiffies64();
 
-	__builtin_memset(to, 0, sizeof(*to));
-	to->family = is_v4(vtep) ? AF_INET : AF_INET6;
-	to->ifindex = n->gateway;
-	if (is_udp(n)) {
-		to->l4_protocol = IPPROTO_UDP;
-		to->sport = from;
-		to->dport = n->udp_port;
+	if (k && k->tick == tick && k->from == from && k->gateway == n->gateway && same_address(&k->vtep, vtep)) {
+		w->found = BPF_FIB_LKUP_RET_SUCCESS;
+		w->ifindex = k->ifindex;
+		w->dst = k->dst;
+		w->src = k->src;
+		return 1;
 	}
-	if (is_v4(vtep)) {
-		to->ipv4_src = n->local.word[3];
-		to->ipv4_dst = vtep->word[3];
-	} else {
-		__builtin_memcpy(to->ipv6_src, &n->local, sizeof(n->local));
-		__builtin_memcpy(to->ipv6_dst, vtep, sizeof(*vtep));
+	ask_way(skb, n, vtep, from, w);
+	if (k && w->found == BPF_FIB_LKUP_RET_SUCCESS) {
+		k->tick = tick;
+		k->vtep = *vtep;
+		k->gateway = n->gateway;
+		k->ifindex = w->ifindex;
+		k->dst = w->dst;
+		k->src = w->src;
+		k->from = from;
 	}
-	w->found = bpf_fib_lookup(skb, to, sizeof(*to), 0);
 	return w->found == BPF_FIB_LKUP_RET_SUCCESS || w->found == BPF_FIB_LKUP_RET_FWD_DISABLED ||
 	       w->found == BPF_FIB_LKUP_RET_NO_NEIGH;
 }
 
 /* leave sends a tunnel packet its way. It has the next hop's addresses if the kernel knew
  * them; if not, the kernel looks for them and puts them there. */
-static __always_inline int leave(struct __sk_buff *skb, const struct network *n, const struct way *w)
+static __always_inline int leave(struct __sk_buff *skb, const struct network *n, struct way *w)
 {
-	struct bpf_redir_neigh next = {.nh_family = w->to.family};
-
 	skb->mark = 0;
 	if (w->found == BPF_FIB_LKUP_RET_SUCCESS)
-		return bpf_redirect(w->to.ifindex, 0);
+		return bpf_redirect(w->ifindex, 0);
 	if (w->found == BPF_FIB_LKUP_RET_FWD_DISABLED)
 		return bpf_redirect_neigh(n->underlay, 0, 0, 0);
-	__builtin_memcpy(next.ipv6_nh, w->to.ipv6_dst, sizeof(next.ipv6_nh));
-	return bpf_redirect_neigh(w->to.ifindex, &next, sizeof(next), 0);
+	return bpf_redirect_neigh(w->ifindex, &w->next, sizeof(w->next), 0);
 }
 
 /* wrap makes a frame of a flow a tunnel packet to a VTEP. dst and src are the frame's inside,
- * if there is one; w is the packet's way, or 0 as long as nobody has looked for it. */
+ * if there is one; w is the packet's way, or empty as long as nobody has looked for it. */
 static __always_inline int wrap(struct __sk_buff *skb, struct scratch *s, __u32 vni, const struct network *n,
 				const struct address *vtep, const struct mac *dst, const struct mac *src, __u32 flow,
 				const struct way *w)
 {
 	const struct frame *f = &s->frame;
-	const struct mac nobody = {};
 	const int v6 = !is_v4(&n->local);
 	const __u32 l3 = v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 	const __u32 tag = skb->vlan_present ? sizeof(struct tag) : 0;
@@ -310,8 +361,7 @@ static __always_inline int wrap(struct __sk_buff *skb, struct scratch *s, __u32 
 	if (make_room(skb, f, n, v6, room, inner))
 		return -1;
 	len = skb->len - ETH_HLEN;
-	out += w ? put_eth(out, (const struct mac *)w->to.dmac, (const struct mac *)w->to.smac, type) :
-		   put_eth(out, &nobody, &nobody, type);
+	out += put_eth(out, &w->dst, &w->src, type);
 	out += v6 ? put_v6(out, &n->local, vtep, outer_tos(f), len, protocol, flow_label(flow)) :
 		    put_v4(out, &n->local, vtep, outer_tos(f), len, protocol);
 	if (is_udp(n)) {
@@ -338,7 +388,7 @@ static __always_inline int send(struct __sk_buff *skb, __u32 vni, const struct n
 
 	if (!find_way(skb, n, vtep, from, &w))
 		return drop(skb, vni, DROP_NO_ROUTE);
-	if (write_eth(skb, (const struct mac *)w.to.dmac, (const struct mac *)w.to.smac))
+	if (write_eth(skb, &w.dst, &w.src))
 		return drop(skb, vni, DROP_MALFORMED);
 	return leave(skb, n, &w);
 }

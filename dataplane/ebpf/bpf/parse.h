@@ -107,6 +107,12 @@ static __always_inline struct address from_v6(const struct in6_addr *ip)
 	return a;
 }
 
+static __always_inline int same_address(const struct address *a, const struct address *b)
+{
+	return a->word[0] == b->word[0] && a->word[1] == b->word[1] && a->word[2] == b->word[2] &&
+	       a->word[3] == b->word[3];
+}
+
 static __always_inline int is_v4(const struct address *a)
 {
 	return !a->word[0] && !a->word[1] && a->word[2] == bpf_htonl(0xffff);

@@ -17,11 +17,11 @@ static __always_inline int to_vtep(struct __sk_buff *skb, struct scratch *s, __u
 				   const struct address *vtep, __u32 counter, const struct mac *dst, const struct mac *src)
 {
 	const __u32 flow = entropy(skb, &s->frame), len = skb->len;
-	struct way w;
+	struct way w = {};
 
 	if (s->frame.is_ip && !find_way(skb, n, vtep, source_port(flow), &w))
 		return drop(skb, vni, DROP_NO_ROUTE);
-	if (wrap(skb, s, vni, n, vtep, dst, src, flow, s->frame.is_ip ? &w : 0))
+	if (wrap(skb, s, vni, n, vtep, dst, src, flow, &w))
 		return drop(skb, vni, DROP_MALFORMED);
 	count_to(counter, len);
 	if (s->frame.is_ip)
@@ -86,6 +86,7 @@ static __always_inline int flood(struct __sk_buff *skb, struct scratch *s, __u32
 	struct flooding c = {.skb = skb, .vni = vni, .gateway = n->gateway, .len = skb->len, .v6 = !is_v4(&n->local)};
 	const struct question *q = &s->question;
 	const struct frame *f = &s->frame;
+	const struct way unknown = {};
 	struct station_key key = {.vni = vni};
 	struct neighbor *known;
 	struct station *owner;
@@ -115,7 +116,7 @@ static __always_inline int flood(struct __sk_buff *skb, struct scratch *s, __u32
 		return TC_ACT_SHOT;
 	if (n->flags & NETWORK_BUM_NONE) /* the gateway's own are none that anybody misses */
 		return from == FROM_GATEWAY ? TC_ACT_SHOT : drop(skb, vni, DROP_BUM);
-	if (wrap(skb, s, vni, n, &n->local, &f->dst, &f->src, entropy(skb, f), 0))
+	if (wrap(skb, s, vni, n, &n->local, &f->dst, &f->src, entropy(skb, f), &unknown))
 		return drop(skb, vni, DROP_MALFORMED);
 	skb->mark = MARK_WRAPPED;
 	bpf_loop(n->peers, flood_peer, &c, 0);
