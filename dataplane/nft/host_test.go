@@ -165,6 +165,20 @@ func short(f overlay.Family) []byte {
 	return append(h.Append(nil), payload[:12]...)
 }
 
+// What the eBPF plane's programs have marked passes, and only that.
+func TestHostMarked(t *testing.T) {
+	t.Parallel()
+	w := newHost(t, overlay.V4)
+	w.apply(hosts(network(overlay.Bridged, overlay.V4, onPrograms)))
+	w.witness("inet", "input")
+	stranger := [][]byte{underFrame(overlay.V4, 9, 4097, 4789)}
+	w.send("eth0", stranger, "not-member/blue")
+	w.nft("add table inet programs; add chain inet programs first { type filter hook prerouting priority raw; }; " +
+		"add rule inet programs first ip saddr 192.0.2.9 meta mark set 0x77656d62")
+	w.send("eth0", stranger, passed)
+	w.send("eth0", [][]byte{underFrame(overlay.V4, 8, 4097, 4789)}, "not-member/blue")
+}
+
 // newHost makes a host on an underlay of a family.
 func newHost(t testing.TB, f overlay.Family) *wires {
 	t.Helper()

@@ -2,6 +2,7 @@ package nft
 
 import (
 	"net/netip"
+	"slices"
 
 	"weft/dataplane"
 	"weft/overlay"
@@ -40,6 +41,9 @@ func Host(all map[overlay.NetworkName]dataplane.Network, direct map[overlay.Netw
 		if n.Encapsulation == overlay.EncapVXLAN {
 			tunnelChecks(r.table(INet))
 			members(r.table(INet), n)
+			if n.Plane == overlay.PlaneEBPF {
+				checkedBefore(r.table(INet))
+			}
 		}
 		if d, ok := direct[n.Name]; ok {
 			untracking(r.table(INet))
@@ -72,6 +76,17 @@ func tunnelChecks(t Table) {
 	t.Chains[sent] = Chain{Hook: Hook{Name: "output", Priority: priority}, Rules: []Rule{
 		{udp, in(tunnels, UDPDestination), Notrack{}},
 	}}
+}
+
+// checkedBefore lets pass at once what programs have checked: they see all packets of
+// their networks first, and what they have not marked is still looked at.
+func checkedBefore(t Table) {
+	c := t.Chains[underlay]
+	marked := Rule{is(Mark, ofMember), accept}
+	if !slices.ContainsFunc(c.Rules, func(r Rule) bool { return slices.Equal(r, marked) }) {
+		c.Rules = slices.Insert(c.Rules, 0, marked)
+		t.Chains[underlay] = c
+	}
 }
 
 // members adds the network's check.

@@ -63,6 +63,8 @@ func withSegment(n *dataplane.Network) {
 
 func withoutPorts(n *dataplane.Network) { clear(n.Ports) }
 
+func onPrograms(n *dataplane.Network) { n.Plane = overlay.PlaneEBPF }
+
 func withMember(node byte) func(*dataplane.Network) {
 	return func(n *dataplane.Network) {
 		f := overlay.FamilyOf(n.Local)

@@ -18,6 +18,7 @@ const (
 	noField Field = iota
 	InputDevice
 	InputType // ARPHRD
+	Mark      // that something on this host has put on a packet
 	Protocol  // of a frame: EtherType
 	NetworkProtocol
 	TransportProtocol
@@ -102,6 +103,7 @@ type field struct {
 var fields = [...]field{
 	InputDevice:       {"iifname", ifname, meta, 6, 16},
 	InputType:         {"meta iiftype", integer, meta, 8, 2},
+	Mark:              {"meta mark", integer, meta, 3, 4},
 	Protocol:          {"meta protocol", etherType, meta, 1, 2},
 	NetworkProtocol:   {"meta nfproto", networkFamily, meta, 15, 1},
 	TransportProtocol: {"meta l4proto", transport, meta, 16, 1},
@@ -152,6 +154,7 @@ var words = map[Field]map[string]string{
 		protocolIP: "ip", protocolARP: "arp", protocolIPv6: "ip6", protocolVLAN: "8021q", protocolQinQ: "8021ad",
 	},
 	InputType:         {typeEthernet: "ether"},
+	Mark:              {ofMember: "0x77656d62"},
 	NetworkProtocol:   {familyIPv4: "ipv4", familyIPv6: "ipv6"},
 	TransportProtocol: {transportUDP: "udp", transportICMPv6: "ipv6-icmp"},
 	FragmentHeader:    {"\x01": "exists"},
@@ -159,8 +162,13 @@ var words = map[Field]map[string]string{
 	ICMPv6Type:        {neighborAdvertisement: "nd-neighbor-advert"},
 }
 
-// typeEthernet is ARPHRD_ETHER, in the host's order of bytes.
-var typeEthernet = string(binary.NativeEndian.AppendUint16(nil, 1))
+// Values in the host's order of bytes.
+var (
+	typeEthernet = string(binary.NativeEndian.AppendUint16(nil, 1)) // ARPHRD_ETHER
+	// ofMember is what the eBPF plane's programs put on a tunnel packet whose sender they have
+	// found among the members (MARK_MEMBER in dataplane/ebpf/bpf/verdict.h).
+	ofMember = string(binary.NativeEndian.AppendUint32(nil, 0x77656d62))
+)
 
 const (
 	portsDHCP             = "\x00\x44\x00\x43" // from a client to a server (RFC 2131 section 4.1)

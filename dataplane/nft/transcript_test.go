@@ -17,6 +17,9 @@ func TestScript(t *testing.T) {
 		"host": hosts(
 			network(overlay.Bridged, overlay.V4, withMember(3)),
 			network(overlay.Bridged, overlay.V6, named("red", 4098))),
+		"host-programs": hosts(
+			network(overlay.Bridged, overlay.V4), network(overlay.Bridged, overlay.V4, named("red", 4098), onPrograms),
+			network(overlay.Bridged, overlay.V6, named("green", 4099), onPrograms)),
 		"host-direct": hosts(network(overlay.Routed, overlay.V4, routes(true, 2, 3), none)),
 		"host-mixed": hosts(network(overlay.Routed, overlay.V4, routes(true, 2), func(n *dataplane.Network) {
 			for prefix, r := range n.Routes {
@@ -54,6 +57,7 @@ func TestDiff(t *testing.T) {
 		"network-gone":   {hosts(blue, red), hosts(blue)},
 		"vni":            {hosts(blue), hosts(network(overlay.Bridged, overlay.V4, named("blue", 5000)))},
 		"family":         {hosts(blue), hosts(network(overlay.Bridged, overlay.V6))},
+		"plane":          {hosts(blue), hosts(network(overlay.Bridged, overlay.V4, onPrograms))},
 		"direct-gone": {
 			hosts(network(overlay.Routed, overlay.V4, routes(true, 2, 3), none)),
 			hosts(network(overlay.Routed, overlay.V4, routes(true, 2), none)),
