@@ -73,3 +73,41 @@ func TestThread(t *testing.T) {
 		t.Errorf("get what was removed: %v", err)
 	}
 }
+
+// TestNetworkPlanes: an administrator says which planes single networks have on a node; the
+// node itself neither says so nor takes it back.
+func TestNetworkPlanes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.serve(t, nil)
+	admin := w.client(t, overlay.RoleAdmin, "root", h)
+	token, err := admin.CreateToken(t.Context(), TokenRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	credentials, err := Join(t.Context(), token.Token, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	agent, err := NewClient(credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(agent.Close)
+	mine := node("a", 1)
+	mine.Spec.NetworkPlanes = map[overlay.NetworkName]overlay.PlaneName{"blue": overlay.PlaneKernel}
+	n := put(t, agent, mine)
+	if len(n.Spec.NetworkPlanes) > 0 {
+		t.Errorf("said by the node itself: %v", n.Spec.NetworkPlanes)
+	}
+	said := *n
+	said.Spec.NetworkPlanes = map[overlay.NetworkName]overlay.PlaneName{"blue": overlay.PlaneEBPF}
+	put(t, admin, &said)
+	if n := put(t, agent, node("a", 1)); n.Spec.NetworkPlanes["blue"] != overlay.PlaneEBPF {
+		t.Errorf("after the node registered again: %v", n.Spec.NetworkPlanes)
+	}
+	said.Spec.NetworkPlanes["blue"] = "ovs"
+	if _, _, err := admin.Update(t.Context(), store.Change{Put: &said, Expect: store.Any}); err == nil {
+		t.Error("a plane that there is not was taken")
+	}
+}
