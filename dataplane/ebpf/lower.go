@@ -103,7 +103,7 @@ const mappedBits = 96
 // Lower turns a network into the entries that make the programs forward so. Ports
 // without a device are left out. Counters says whose counter is which.
 func Lower(n dataplane.Network, on kernel.ProgramLinks, counters Counters) Tables {
-	l := lowering{newTables(), n, on, counters}
+	l := lowering{tablesFor(n), n, on, counters}
 	l.few()
 	for mac, node := range n.Remotes {
 		l.remote(mac, node)

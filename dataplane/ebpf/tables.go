@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"weft/dataplane"
 	"weft/overlay"
 )
 
@@ -36,6 +37,15 @@ func newTables() Tables {
 		tunnels:   map[programsTunnelKey]uint32{},
 		pairs:     map[programsPairKey]uint32{},
 	}
+}
+
+// tablesFor returns Tables that have room for a network: its remote endpoints are what there
+// may be many of, and a table that grows leaves behind as much again.
+func tablesFor(n dataplane.Network) Tables {
+	t := newTables()
+	t.stations = make(map[programsStationKey]programsStation, len(n.Remotes)+len(n.Ports))
+	t.neighbors = make(map[programsAddressKey]programsNeighbor, len(n.Neighbors)+len(n.Gateways))
+	return t
 }
 
 // Len counts the entries.
