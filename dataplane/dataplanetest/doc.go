@@ -15,13 +15,17 @@
 // beyond that. [Run] is about VXLAN; a plane that does another encapsulation is held to
 // [RunEncapsulation] too.
 //
+// [Fuzz] injects arbitrary bytes, and wants nothing delivered to whom Forward gives nothing.
+// [RunDifferential] has two planes do the same where the contract has no word; what the two
+// that there are do differently there is the list [Divergences].
+//
 // The contract says nothing about frames that are the host's affair or that
-// standards leave open, and the suite does not send any: IP options and
+// standards leave open, and [Run] does not send any: IP options and
 // extension headers (but a tunnel encapsulation limit outside), GRE's sequence numbers
 // and right checksums, reserved multicast addresses (01:80:c2:00:00:0x, IEEE 802.1Q
 // 8.6.3), oversized frames that no ICMP error may answer, packets to oneself by way
 // of a router, and what a gateway says beyond ARP, ND and ping.
 //
 // Do not add knowledge of any one plane: a difference that a plane needs is
-// a line in Differences with its reason, or a bug in the plane.
+// a line in Differences with its reason, or a bug in the plane. Divergences alone names planes.
 package dataplanetest
