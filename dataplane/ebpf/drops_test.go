@@ -3,6 +3,7 @@ package ebpf
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func provocations() []provocation {
 	sourced[packet.EthernetLen/2] |= 1 // no station is a group
 	return []provocation{
 		{overlay.DropNotMember, "blue", dataplanetest.Underlay, tunnel(alice, vniOf("blue"), inner), nil},
-		{overlay.DropUnknownVNI, "", dataplanetest.Underlay, tunnel(carol, 12345, inner), nil},
+		{overlay.DropUnknownVNI, "", dataplanetest.Underlay, unknownVNI(overlay.EncapGeneve, inner), nil},
 		{overlay.DropMalformed, "blue", placeOf("blue", alice), malformed(from(alice, bob.mac, bob).UDP(4000, 4001, data)), nil},
 		{overlay.DropSpoofedMAC, "blue", placeOf("blue", alice), from(spoofed, bob.mac, bob).UDP(4000, 4001, data), nil},
 		{overlay.DropSpoofedIP, "blue", placeOf("blue", alice), from(forged, bob.mac, bob).UDP(4000, 4001, data), nil},
@@ -65,6 +66,44 @@ func provocations() []provocation {
 		{overlay.DropLoop, "blue", dataplanetest.Underlay, tunnel(carol, vniOf("blue"), relayed), relayed},
 		{overlay.DropNotIP, "red", placeOf("red", alice), append(packet.Ethernet{Dst: gateway, Src: alice.mac, Type: 0x88b5}.Append(nil), make([]byte, 46)...), nil},
 	}
+}
+
+// unknownVNI is a tunnel packet from node b that is of no network here.
+func unknownVNI(e overlay.Encapsulation, inner []byte) []byte {
+	return encap.Wrap(encap.Outer{
+		Encapsulation: e, Src: vtepB, Dst: dataplanetest.Local(overlay.V4).Addr(), DstPort: e.DefaultPort(), VNI: 12345, Inner: packet.TypeTEB,
+	}, inner)
+}
+
+// A VXLAN packet of a VNI that programs do not know may be for the kernel plane, which has it then.
+func TestOthersAreNotShown(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, overlay.AttachVeth)
+	b.apply(t, stateWith("blue"))
+	plane := b.Plane.(*kernel.Plane)
+	before := plane.Dropped(t.Context(), "", 0).Last
+	frame := packet.Ends{SrcMAC: carol.mac, DstMAC: bob.mac, Src: carol.ip, Dst: bob.ip, TTL: 64}.UDP(4000, 4001, []byte("theirs"))
+	if err := b.Inject(dataplanetest.Underlay, unknownVNI(overlay.EncapVXLAN, frame)); err != nil {
+		t.Fatal(err)
+	}
+	// Packets are shown in their order.
+	stranger := packet.Ends{SrcMAC: carol.mac, DstMAC: bob.mac, Src: alice.ip, Dst: bob.ip, TTL: 64}.UDP(4000, 4001, []byte("forged"))
+	if err := b.Inject(placeOf("blue", alice), stranger); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, 20*time.Second, func() error {
+		shown := false
+		for _, d := range plane.Dropped(t.Context(), "", before).Packets {
+			if d.Reason == overlay.DropUnknownVNI {
+				t.Errorf("shown as dropped: %+v", d)
+			}
+			shown = shown || d.Reason == overlay.DropSpoofedMAC
+		}
+		if !shown {
+			return errors.New("nothing is shown")
+		}
+		return nil
+	}, "what was dropped later is shown")
 }
 
 // malformed is a frame from a group, which no switch takes (IEEE 802.3 clause 3.2.3).
@@ -80,7 +119,7 @@ func TestDropReasons(t *testing.T) {
 	state := stateWith("blue", "red", "green")
 	state.Networks["red"] = routed(state.Networks["red"])
 	green := state.Networks["green"]
-	green.BUM = overlay.BUMNone
+	green.BUM, green.Encapsulation, green.Port = overlay.BUMNone, overlay.EncapGeneve, overlay.DefaultGenevePort
 	state.Networks["green"] = green
 	b.apply(t, state)
 	all := provocations()
@@ -110,7 +149,7 @@ func TestDropReasons(t *testing.T) {
 			}
 			want := overlay.Count{Packets: before[p.why].Packets + 1, Bytes: before[p.why].Bytes + uint64(len(shown))}
 			if p.network == "" {
-				want.Bytes = 0 // which the host's filter does not say
+				want.Bytes = 0 // a node's are packets
 			}
 			if after[p.why] != want {
 				t.Errorf("counted %v, want %v", after[p.why], want)

@@ -298,9 +298,7 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
 	    is_v4(&n->local) != is_v4(&t.ip.dst)) {
 		if (t.encapsulation == ENCAP_GENEVE || t.encapsulation == ENCAP_GRE)
 			note(skb, 0, DROP_UNKNOWN_VNI);
-		else if (t.encapsulation == ENCAP_VXLAN)
-			show(skb, 0, DROP_UNKNOWN_VNI); /* the host's filter counts it */
-		return PASS; /* to whom it belongs, or to nobody */
+		return PASS; /* to whom it belongs, or to nobody: VXLAN may be the kernel plane's, and the host's filter counts it */
 	}
 	member.vni = t.vni;
 	member.ip = t.ip.src;
