@@ -3,6 +3,7 @@ package course
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -79,9 +80,11 @@ func (e end) runOpenVSwitch(ctx context.Context, configure ...string) error {
 	if err := start("ovsdb-server", db, "--remote=punix:"+socket, "--unixctl="+filepath.Join(dir, "db.ctl")); err != nil {
 		return err
 	}
-	if err := exists(ctx, socket); err != nil {
+	c, err := dialed(ctx, socket)
+	if err != nil {
 		return err
 	}
+	_ = c.Close() // it listens, nothing was said
 	control := []string{"ovs-vsctl", "--db=unix:" + socket, "--timeout=20"}
 	if _, err := e.host.Run(ctx, append(control, "--no-wait", "init")...); err != nil {
 		return err
@@ -89,24 +92,25 @@ func (e end) runOpenVSwitch(ctx context.Context, configure ...string) error {
 	if err := start("ovs-vswitchd", "unix:"+socket, "--unixctl="+filepath.Join(dir, "switch.ctl")); err != nil {
 		return err
 	}
-	_, err := e.host.Run(ctx, append(append(control, "--"), configure...)...)
+	_, err = e.host.Run(ctx, append(append(control, "--"), configure...)...)
 	return err
 }
 
-// exists waits for a file that a program is to make.
-func exists(ctx context.Context, path string) error {
+// dialed connects to a control socket that a program is to listen on.
+func dialed(ctx context.Context, path string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, opening)
 	defer cancel()
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		if _, err := os.Stat(path); err == nil {
-			return nil
+		c, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		if err == nil {
+			return c, nil
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w", path, ctx.Err())
+			return nil, fmt.Errorf("wait for %s: %w", path, err)
 		}
 	}
 }

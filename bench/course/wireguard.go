@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -69,11 +68,7 @@ func wireGuardDevice(lab string, i int) string {
 // configureWireGuard sets a device by the protocol of its control socket
 // (www.wireguard.com/xplatform/#configuration-protocol).
 func configureWireGuard(ctx context.Context, device, settings string) error {
-	socket := filepath.Join("/var/run/wireguard", device+".sock")
-	if err := exists(ctx, socket); err != nil {
-		return err
-	}
-	c, err := net.Dial("unix", socket)
+	c, err := dialed(ctx, filepath.Join("/var/run/wireguard", device+".sock"))
 	if err != nil {
 		return fmt.Errorf("configure %s: %w", device, err)
 	}

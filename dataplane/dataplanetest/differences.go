@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"weft/overlay"
 	"weft/packet"
 )
 
@@ -44,9 +45,11 @@ func Differences() []Difference {
 	}
 }
 
-// unasked reports whether a delivery is a multicast listener report: the gateway
-// may tell whoever listens what groups it is in, when it likes (RFC 3810). The
-// suite's own hosts send none.
+// unasked reports whether a delivery is what the gateway says when it likes: a multicast
+// listener report, for whoever listens what groups it is in (RFC 3810), or the question
+// to a neighbour whether it is still there (RFC 4861 section 7.3.3, RFC 1122 section
+// 2.3.2.1), which Linux asks seconds after the neighbour was of use. The suite's own
+// hosts say neither.
 func unasked(d Delivery) bool {
 	b, inside := d.Bytes, packet.TypeTEB
 	if d.At == Underlay {
@@ -54,12 +57,18 @@ func unasked(d Delivery) bool {
 			b, inside = inner, o.Inner
 		}
 	}
+	toNeighbor := false
 	if inside == packet.TypeTEB {
 		f, err := parseFrame(b)
 		if err != nil {
 			return false
 		}
+		toNeighbor = !packet.IsGroup(f.Dst) && [3]byte(f.Src[:3]) == [3]byte(gatewayMACs[:3])
 		b, inside = f.body, f.Type
+	}
+	if inside == packet.TypeARP {
+		h, _, err := packet.ParseARP(b)
+		return err == nil && toNeighbor && h.Op == packet.ARPRequest
 	}
 	if inside != packet.TypeIPv6 {
 		return false
@@ -69,9 +78,20 @@ func unasked(d Delivery) bool {
 		return false
 	}
 	ext, message, err := packet.ParseIPv6Extensions(h.NextHeader, payload)
-	return err == nil && ext.Protocol == packet.ProtoICMPv6 && len(message) > 0 &&
-		packet.ICMPv6Type(message[0]) == packet.ICMPv6MLDv2Report
+	if err != nil || ext.Protocol != packet.ProtoICMPv6 || len(message) == 0 {
+		return false
+	}
+	switch packet.ICMPv6Type(message[0]) {
+	case packet.ICMPv6MLDv2Report:
+		return true
+	case packet.ICMPv6NeighborSolicitation:
+		return toNeighbor
+	}
+	return false
 }
+
+// gatewayMACs is how the MACs of all gateways begin.
+var gatewayMACs = overlay.VNI(1).GatewayMAC()
 
 // settleHeader frees a header but for addresses, protocol, length, fragmentation and
 // the bits of TOS that are kept.
