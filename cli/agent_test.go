@@ -152,7 +152,7 @@ var blue = dataplane.NetworkView{
 		{Device: "br0", Type: "bridge", Namespace: "weft-blue", Up: true, MTU: 1500, MAC: overlay.MAC{2, 0x77, 0x66, 0, 0x10, 1}},
 		{
 			Device: "vx0", Type: "vxlan", Namespace: "weft-blue", Up: true, MTU: 1500, MAC: overlay.MAC{2, 0, 0, 0, 0, 9},
-			Tunnel: &dataplane.Tunnel{
+			Tunnel: &dataplane.TunnelView{
 				VNI: 4097, Local: netip.MustParseAddr("192.0.2.1"),
 				Remotes:     []netip.Addr{netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")},
 				SourcePorts: [2]uint16{32768, 61000}, Port: 4789, Ageing: 5 * time.Minute, Checksum: true, Listening: "0.0.0.0:4789",

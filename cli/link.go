@@ -28,7 +28,7 @@ no bridge, and the network's namespace is reached by gw0 and wfgw.`,
 func linkColumns() []output.Column[dataplane.Link] {
 	type l = dataplane.Link
 	// ofTunnel is a column of tunnel devices; the others have no such thing.
-	ofTunnel := func(title string, wide bool, cell func(*dataplane.Tunnel) string) output.Column[l] {
+	ofTunnel := func(title string, wide bool, cell func(*dataplane.TunnelView) string) output.Column[l] {
 		return output.Column[l]{Title: title, Wide: wide, Cell: func(l l) string {
 			if l.Tunnel == nil {
 				return ""
@@ -44,24 +44,24 @@ func linkColumns() []output.Column[dataplane.Link] {
 		{Title: "MTU", Cell: func(l l) string { return number(l.MTU) }},
 		{Title: "MAC", Wide: true, Cell: func(l l) string { return macText(l.MAC) }},
 		{Title: "Endpoint", Cell: func(l l) string { return string(l.Port) }},
-		ofTunnel("VNI", false, func(t *dataplane.Tunnel) string { return t.VNI.String() }),
-		ofTunnel("Local", false, func(t *dataplane.Tunnel) string { return addrText(t.Local) }),
+		ofTunnel("VNI", false, func(t *dataplane.TunnelView) string { return t.VNI.String() }),
+		ofTunnel("Local", false, func(t *dataplane.TunnelView) string { return addrText(t.Local) }),
 		ofTunnel("Remotes", false, remotesText),
-		ofTunnel("Underlay", true, func(t *dataplane.Tunnel) string { return first(t.Device, "by route") }),
-		ofTunnel("Source ports", true, func(t *dataplane.Tunnel) string { return fmt.Sprintf("%d-%d", t.SourcePorts[0], t.SourcePorts[1]) }),
-		ofTunnel("Port", false, func(t *dataplane.Tunnel) string { return strconv.Itoa(int(t.Port)) }),
-		ofTunnel("TTL", true, func(t *dataplane.Tunnel) string { return first(number(t.TTL), "host's") }),
-		ofTunnel("Learning", true, func(t *dataplane.Tunnel) string { return output.YesNo(t.Learning) }),
-		ofTunnel("Ageing", true, func(t *dataplane.Tunnel) string { return output.Duration(t.Ageing) }),
-		ofTunnel("Checksum", true, func(t *dataplane.Tunnel) string { return output.YesNo(t.Checksum) }),
+		ofTunnel("Underlay", true, func(t *dataplane.TunnelView) string { return first(t.Device, "by route") }),
+		ofTunnel("Source ports", true, func(t *dataplane.TunnelView) string { return fmt.Sprintf("%d-%d", t.SourcePorts[0], t.SourcePorts[1]) }),
+		ofTunnel("Port", false, func(t *dataplane.TunnelView) string { return strconv.Itoa(int(t.Port)) }),
+		ofTunnel("TTL", true, func(t *dataplane.TunnelView) string { return first(number(t.TTL), "host's") }),
+		ofTunnel("Learning", true, func(t *dataplane.TunnelView) string { return output.YesNo(t.Learning) }),
+		ofTunnel("Ageing", true, func(t *dataplane.TunnelView) string { return output.Duration(t.Ageing) }),
+		ofTunnel("Checksum", true, func(t *dataplane.TunnelView) string { return output.YesNo(t.Checksum) }),
 		{Title: "From", Wide: true, Cell: func(l l) string { return fromText(l.Traffic) }},
 		{Title: "To", Wide: true, Cell: func(l l) string { return toText(l.Traffic) }},
-		ofTunnel("Listening", false, func(t *dataplane.Tunnel) string { return t.Listening }),
+		ofTunnel("Listening", false, func(t *dataplane.TunnelView) string { return t.Listening }),
 	}
 }
 
 // remotesText is the tunnel's multicast group, or the VTEPs that broadcast goes to.
-func remotesText(t *dataplane.Tunnel) string {
+func remotesText(t *dataplane.TunnelView) string {
 	if t.Group.IsValid() {
 		return "group " + t.Group.String()
 	}

@@ -15,9 +15,12 @@ type Delta struct {
 	From, To uint64
 	// Networks that changed, are new (every collection is then complete), or are gone.
 	Networks map[overlay.NetworkName]NetworkDelta
-	// Held and Problems are those of the next State, whole.
-	Held     map[overlay.NetworkName]string
-	Problems map[overlay.NetworkName][]string
+	// Tunnels are changes of those that stand alone.
+	Tunnels Changes[overlay.TunnelName, Tunnel]
+	// Held, Problems and TunnelProblems are those of the next State, whole.
+	Held           map[overlay.NetworkName]string
+	Problems       map[overlay.NetworkName][]string
+	TunnelProblems map[overlay.TunnelName][]string
 }
 
 // NetworkDelta is what changed in one network.
@@ -91,7 +94,8 @@ func Between(old, next State) Delta {
 	d := Delta{
 		From: old.Generation, To: next.Generation,
 		Networks: map[overlay.NetworkName]NetworkDelta{},
-		Held:     next.Held, Problems: next.Problems,
+		Tunnels:  between(old.Tunnels, next.Tunnels, Tunnel.Equal),
+		Held:     next.Held, Problems: next.Problems, TunnelProblems: next.TunnelProblems,
 	}
 	for name := range old.Networks {
 		if _, ok := next.Networks[name]; !ok {
@@ -157,6 +161,7 @@ func between[K comparable, V any](old, next map[K]V, same func(a, b V) bool) Cha
 // change are shared with s; s itself stays as it is.
 func (s State) With(d Delta) State {
 	s.Networks = maps.Clone(s.Networks)
+	s.Tunnels = d.Tunnels.unshare(s.Tunnels)
 	for name, nd := range d.Networks {
 		if n, ok := s.Networks[name]; ok && !nd.Gone {
 			n.Ports = nd.Ports.unshare(n.Ports)
@@ -175,7 +180,8 @@ func (s State) With(d Delta) State {
 // that nobody else has, such as a Clone. It takes as long as the Delta is large.
 func (s *State) Update(d Delta) {
 	s.Generation = d.To
-	s.Held, s.Problems = d.Held, d.Problems
+	s.Held, s.Problems, s.TunnelProblems = d.Held, d.Problems, d.TunnelProblems
+	s.Tunnels = d.Tunnels.update(s.Tunnels)
 	if s.Networks == nil {
 		s.Networks = map[overlay.NetworkName]Network{}
 	}
@@ -229,8 +235,10 @@ func (s State) Clone() State {
 		networks[name] = n
 	}
 	s.Networks = networks
+	s.Tunnels = maps.Clone(s.Tunnels)
 	s.Held = maps.Clone(s.Held)
 	s.Problems = maps.Clone(s.Problems)
+	s.TunnelProblems = maps.Clone(s.TunnelProblems)
 	return s
 }
 

@@ -132,14 +132,14 @@ type Link struct {
 	// Port is the endpoint whose port it is.
 	Port overlay.EndpointName `json:"port,omitempty"`
 	// Tunnel is set on tunnel devices.
-	Tunnel *Tunnel `json:"tunnel,omitempty"`
+	Tunnel *TunnelView `json:"tunnel,omitempty"`
 	// Traffic is what came in by the device and what went out, seen from the network; nil: it
 	// is not counted.
 	Traffic *overlay.Traffic `json:"traffic,omitempty"`
 }
 
-// Tunnel is what a tunnel device adds to a Link.
-type Tunnel struct {
+// TunnelView is what a tunnel device adds to a Link.
+type TunnelView struct {
 	VNI     overlay.VNI  `json:"vni"`
 	Local   netip.Addr   `json:"local"`
 	Remotes []netip.Addr `json:"remotes,omitempty"`

@@ -13,6 +13,8 @@ type State struct {
 	// generation that it starts from.
 	Generation uint64
 	Networks   map[overlay.NetworkName]Network
+	// Tunnels are those of this node that stand alone.
+	Tunnels map[overlay.TunnelName]Tunnel
 	// Held networks are not in Networks and stay on the host as they are; the
 	// value is the reason.
 	Held map[overlay.NetworkName]string
@@ -20,6 +22,8 @@ type State struct {
 	// reason in the user's words. A network that cannot be built at all is
 	// neither in Networks nor Held: what there was of it is removed.
 	Problems map[overlay.NetworkName][]string
+	// TunnelProblems are Problems of tunnels that stand alone.
+	TunnelProblems map[overlay.TunnelName][]string
 }
 
 // Network is one network on one node.
@@ -92,6 +96,9 @@ type Port struct {
 	// would not be found again. From then on they age, and are not put back. Of one
 	// that is in Remotes, too, those are right.
 	Stations []overlay.MAC
+	// Tunnel is set on a port that is a tunnel to a peer outside: in a bridged network a
+	// segment port, in a routed one that of the peer's prefixes (its routes).
+	Tunnel *Tunnel
 }
 
 // Member is another node of the network.

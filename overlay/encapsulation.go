@@ -127,6 +127,7 @@ const (
 	PlaneAuto   PlaneName = "auto"
 	PlaneKernel PlaneName = "kernel"
 	PlaneEBPF   PlaneName = "ebpf"
+	PlaneUser   PlaneName = "user"
 )
 
 // Carries reports whether the plane does an encapsulation.

@@ -36,6 +36,8 @@ const (
 	AttachVeth AttachType = "veth"
 	// AttachBridge: a bridge of somebody else's, on the host.
 	AttachBridge AttachType = "bridge"
+	// AttachTunnel: a tunnel to a peer outside. Such ports come from tunnels, no endpoint asks for one.
+	AttachTunnel AttachType = "tunnel"
 )
 
 // Lifetime says what becomes of an endpoint whose namespace goes.

@@ -61,10 +61,12 @@ type NetworkSpec struct {
 	BlockBits6 int `json:"blockBits6,omitempty" minimum:"16" maximum:"126"`
 }
 
-// IANA's ports for VXLAN (RFC 7348 section 5) and Geneve (RFC 8926 section 3.3).
+// IANA's ports for VXLAN (RFC 7348 section 5) and Geneve (RFC 8926 section 3.3), and the one
+// that flannel has for bare packets.
 const (
 	DefaultVXLANPort  = 4789
 	DefaultGenevePort = 6081
+	DefaultUDPPort    = 8285
 )
 
 // Complete fills in every default but the VNI, which only a server can choose.

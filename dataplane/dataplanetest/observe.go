@@ -76,7 +76,7 @@ func viewOfNetwork(n dataplane.Network, learnt map[overlay.MAC]overlay.EndpointN
 func linksOf(n dataplane.Network) []dataplane.Link {
 	links := []dataplane.Link{{
 		Device: deviceTunnel, Type: string(n.Encapsulation), Up: true, MTU: n.UnderlayMTU, MAC: n.VTEPMAC,
-		Tunnel: &dataplane.Tunnel{VNI: n.VNI, Local: n.Local, Port: n.Port, Checksum: n.Local.Is6()},
+		Tunnel: &dataplane.TunnelView{VNI: n.VNI, Local: n.Local, Port: n.Port, Checksum: n.Local.Is6()},
 	}}
 	for _, name := range dataplane.SortedKeys(n.Ports, cmp.Compare) {
 		p := n.Ports[name]

@@ -52,9 +52,9 @@ func asView(ns NS, l hostLink) dataplane.Link {
 }
 
 // tunnel is what a vxlan link adds: its settings, its peers, and whether there is a socket.
-func (v *viewer) tunnel(s *space, l hostLink) (dataplane.Tunnel, error) {
+func (v *viewer) tunnel(s *space, l hostLink) (dataplane.TunnelView, error) {
 	x, d := l.link.VXLAN, l.vxlan
-	t := dataplane.Tunnel{
+	t := dataplane.TunnelView{
 		VNI: x.VNI, Local: x.Local, Port: x.Port, SourcePorts: [2]uint16{d.low, d.high}, TTL: d.ttl,
 		Learning: x.Learning, Ageing: time.Duration(d.ageing) * time.Second, Checksum: d.checksum,
 	}
