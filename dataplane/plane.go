@@ -74,11 +74,13 @@ type Station struct {
 // Observation is what a plane reads from the host.
 type Observation struct {
 	Networks map[overlay.NetworkName]NetworkView
+	// Tunnels are those that stand alone.
+	Tunnels map[overlay.TunnelName]NetworkView
 	// Drops counts tunnel packets of no network on this node, by reason.
 	Drops map[overlay.DropReason]uint64
 }
 
-// NetworkView is one network as the host has it. The json names are the CLI's.
+// NetworkView is one network, or one tunnel that stands alone, as the host has it. The json names are the CLI's.
 type NetworkView struct {
 	Links     []Link      `json:"links"`
 	FDB       []FDBEntry  `json:"fdb"`

@@ -32,6 +32,9 @@ type NodeSpec struct {
 	// said which (weft node migrate-plane). It is an administrator's to write, and counts for
 	// networks that leave the choice to their nodes (plane auto).
 	NetworkPlanes map[NetworkName]PlaneName `json:"networkPlanes,omitempty"`
+	// TunnelModes are the modes of tunnels to strangers that each plane can do here, as
+	// TunnelMode.Over writes them: "gre", and "gre6" over IPv6.
+	TunnelModes map[PlaneName][]string `json:"tunnelModes,omitempty"`
 	// Instance tells hosts of one name apart: servers take it from the
 	// certificate of the host that the record is of.
 	Instance string `json:"instance,omitempty"`
@@ -44,6 +47,7 @@ type NodeStatus struct {
 	Version  string          `json:"version,omitempty"`
 	Kernel   string          `json:"kernel,omitempty"`
 	Networks []NetworkReport `json:"networks,omitempty"`
+	Tunnels  []TunnelReport  `json:"tunnels,omitempty"`
 	// Drops counts tunnel packets that are of no network on the node.
 	Drops Drops `json:"drops,omitempty"`
 }

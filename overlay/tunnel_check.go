@@ -36,6 +36,14 @@ func (m TunnelMode) DefaultPort() uint16 {
 	return 0
 }
 
+// Over is the mode over an underlay family, in one word: "gre", or "gre6" over IPv6.
+func (m TunnelMode) Over(f Family) string {
+	if f == V6 {
+		return string(m) + "6"
+	}
+	return string(m)
+}
+
 // Carries reports whether packets of a family pass the tunnel.
 func (m TunnelMode) Carries(f Family) bool {
 	switch m {
