@@ -140,9 +140,15 @@ func newHost(t testing.TB) (ns string) {
 	return ns
 }
 
-// connect gives the host its addresses.
-func connect(t testing.TB, ns string) {
+// connect gives the host and its peer their addresses.
+func connect(t testing.TB, ns string, p peer) {
 	t.Helper()
+	p.Run(`
+sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0
+ip link set lo up
+ip address add ` + local(1, v4).String() + ` dev eth0
+ip address add ` + local(1, v6).String() + ` dev eth0 nodad
+ip link set eth0 up`)
 	for _, f := range []overlay.Family{v4, v6} {
 		argv := []string{"ip", "address", "add", local(0, f).String(), "dev", "eth0"}
 		if f == v6 {

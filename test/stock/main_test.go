@@ -10,13 +10,9 @@
 package stock
 
 import (
-	"flag"
 	"testing"
 
 	"weft/internal/testenv"
 )
-
-// inside is set where this runs in a virtual machine.
-var inside = flag.Bool("inside", false, "the kernel here is a stock one: the peers are namespaces")
 
 func TestMain(m *testing.M) { testenv.Main(m) }

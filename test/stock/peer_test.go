@@ -48,36 +48,32 @@ const (
 // servers are the commands that do so, where data is in the file $data.
 var servers = []string{"exec nc -ll -p 5001 -e sha256sum", "exec nc -ll -p 5002 -e cat $data"}
 
-// newPeer makes the peer at the other end of eth0 of a namespace.
-func newPeer(t testing.TB, ns string) (p peer) {
+// newMachinePeer makes a peer that is a machine, at the other end of eth0 of a namespace.
+func newMachinePeer(t testing.TB, ns string) peer {
+	t.Helper()
+	m := vm.Start(t, vm.Linux612, vm.Options{
+		Files: map[string]string{"/data": dataFile(t)}, NICs: []vm.NIC{{Namespace: ns, Device: "eth0"}},
+	})
+	for _, s := range servers {
+		m.Run("data=/data; (" + s + ") >/dev/null 2>&1 &")
+	}
+	return m
+}
+
+// dataFile has the data.
+func dataFile(t testing.TB) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "data")
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if *inside {
-		p = newNamespacePeer(t, ns, file)
-	} else {
-		m := vm.Start(t, vm.Linux612, vm.Options{
-			Files: map[string]string{"/data": file}, NICs: []vm.NIC{{Namespace: ns, Device: "eth0"}},
-		})
-		for _, s := range servers {
-			m.Run("data=/data; (" + s + ") >/dev/null 2>&1 &")
-		}
-		p = m
-	}
-	p.Run(`
-sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0
-ip link set lo up
-ip address add ` + local(1, v4).String() + ` dev eth0
-ip address add ` + local(1, v6).String() + ` dev eth0 nodad
-ip link set eth0 up`)
-	return p
+	return file
 }
 
-// newNamespacePeer makes a peer that is a namespace.
-func newNamespacePeer(t testing.TB, ns, file string) namespacePeer {
+// newNamespacePeer makes a peer that is a namespace, likewise.
+func newNamespacePeer(t testing.TB, ns string) peer {
 	t.Helper()
+	file := dataFile(t)
 	p := namespacePeer{t, testenv.Namespace(t)}
 	testenv.Run(t, ns, "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", filepath.Base(p.ns))
 	for _, end := range []string{ns, p.ns} {

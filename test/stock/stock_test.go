@@ -20,22 +20,33 @@ func TestPeer(t *testing.T) {
 	t.Parallel()
 	testenv.NeedRoot(t)
 	host := newHost(t)
-	p := newPeer(t, host)
-	connect(t, host)
-	all := devices
-	if *inside {
-		all = briefly(all)
-	}
+	p := newMachinePeer(t, host)
+	connect(t, host, p)
+	wire := listen(t, host)
+	wire.read(converse(t, host, p, devices))
+}
+
+// TestKernels: the planes load and forward on older kernels, too, where the peer is a
+// namespace.
+func TestKernels(t *testing.T) {
+	t.Parallel()
+	vm.Each(t, vm.Kernels, vm.Options{}, func(t *testing.T) {
+		host := newHost(t)
+		p := newNamespacePeer(t, host)
+		connect(t, host, p)
+		converse(t, host, p, briefly(devices))
+	})
+}
+
+// converse has a host of Weft's and a peer talk, in a network for each device.
+func converse(t *testing.T, host string, p peer, all []device) []network {
+	t.Helper()
 	var networks []network
 	for i, d := range all {
 		networks = append(networks, network{d, i + 1, testenv.Namespace(t)})
 	}
 	forward(t, host, stateOf(t, 0, networks))
 	theirs := stateOf(t, 1, networks)
-	var wire *capture
-	if !*inside {
-		wire = listen(t, host)
-	}
 	for _, n := range networks {
 		t.Run(n.String(), func(t *testing.T) {
 			p.Run(n.script(theirs.Networks[n.name()]))
@@ -46,24 +57,7 @@ func TestPeer(t *testing.T) {
 			}
 		})
 	}
-	if wire != nil {
-		wire.read(networks)
-	}
-}
-
-// TestKernels: the planes load and forward on older kernels, too.
-func TestKernels(t *testing.T) {
-	t.Parallel()
-	if *inside {
-		return
-	}
-	binary := vm.Build(t, "./test/stock")
-	for _, k := range vm.Kernels {
-		t.Run(string(k), func(t *testing.T) {
-			t.Parallel()
-			vm.RunTests(t, k, binary, "-test.run=^TestPeer$", "-inside", "-test.timeout=5m")
-		})
-	}
+	return networks
 }
 
 // script has the peer join the network; n is the network as it would be there with Weft.

@@ -11,6 +11,10 @@ mount -t devtmpfs dev /dev
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 ip link set lo up
+# What asks for these modules by itself elsewhere: udev's device node, and nobody.
+mkdir -p /dev/net
+mknod /dev/net/tun c 10 200
+echo alias net-pf-16-proto-16-family-fou fou6 >/etc/modprobe.conf
 # Modules in one kernel, built into the other.
 modprobe -a virtio_pci virtio_console virtio_net 2>/dev/null
 

@@ -9,13 +9,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 //go:embed init.sh
 var initScript string
 
-// tools are this host's commands that machines have. The kernel calls modprobe, which
+// tools are this host's commands that all machines have. The kernel calls modprobe, which
 // is one of busybox's.
 var tools = []string{"busybox", "sh", "ip", "bridge", "tc", "ethtool", "ping"}
 
@@ -38,7 +39,7 @@ func cache() string { return filepath.Join(root(), ".cache", "kernels") }
 func (k Kernel) dir() string { return filepath.Join(cache(), string(k)) }
 
 // writeInitramfs writes all files of a machine to one.
-func writeInitramfs(to string, k Kernel, files map[string]string) (err error) {
+func writeInitramfs(to string, k Kernel, o Options) (err error) {
 	f, err := os.Create(to)
 	if err != nil {
 		return err
@@ -52,10 +53,14 @@ func writeInitramfs(to string, k Kernel, files map[string]string) (err error) {
 	if err := a.add("/", filepath.Join(k.dir(), "modules")); err != nil {
 		return err
 	}
-	if err := a.addTools(); err != nil {
+	programs, err := a.addTools(slices.Concat(tools, o.Tools))
+	if err != nil {
 		return err
 	}
-	for at, from := range files {
+	if err := a.addLibraries(append(programs, o.libraries...)); err != nil {
+		return err
+	}
+	for at, from := range o.Files {
 		if err := a.add(at, from); err != nil {
 			return err
 		}
@@ -63,23 +68,24 @@ func writeInitramfs(to string, k Kernel, files map[string]string) (err error) {
 	return errors.Join(a.end(), w.Flush())
 }
 
-// addTools adds the tools, wherever this host has them, and the libraries they load.
-func (a *archive) addTools() error {
-	var found []string
-	for _, name := range tools {
+// addTools adds commands, and returns where this host has them.
+func (a *archive) addTools(names []string) (found []string, err error) {
+	for _, name := range names {
 		at, err := exec.LookPath(name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		found = append(found, at)
 		if err := a.addFile("/bin/"+name, at); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := a.addFile("/sbin/modprobe", found[0]); err != nil {
-		return err
-	}
-	libraries, err := librariesOf(found)
+	return found, a.addFile("/sbin/modprobe", found[slices.Index(names, "busybox")])
+}
+
+// addLibraries adds what programs load.
+func (a *archive) addLibraries(programs []string) error {
+	libraries, err := librariesOf(programs)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -36,9 +37,9 @@ type NIC struct {
 }
 
 // need skips the test unless there is all that a machine with this kernel needs.
-func need(t testing.TB, k Kernel) {
+func need(t testing.TB, k Kernel, more []string) {
 	t.Helper()
-	testenv.Need(t, append([]string{qemu, "ldd"}, tools...)...)
+	testenv.Need(t, slices.Concat([]string{qemu, "ldd"}, tools, more)...)
 	if _, err := os.Stat(filepath.Join(k.dir(), "release")); err != nil {
 		testenv.Skip(t, fmt.Sprintf("needs Linux %s in .cache/kernels: test/kernels fetches it (make test does so)", k))
 	}

@@ -43,7 +43,7 @@ const binaryPath = "/test/binary"
 
 // runTests runs the test binary. It may not skip: a machine has whatever it needs.
 func (m *Machine) runTests(args ...string) (string, error) {
-	script := fmt.Sprintf("cd %s; export WEFT_TEST_STRICT=1; %s -test.v", filepath.Dir(binaryPath), binaryPath)
+	script := fmt.Sprintf("cd %s; export WEFT_TEST_STRICT=1 %s=%s; %s -test.v", filepath.Dir(binaryPath), hereVar, m.kernel, binaryPath)
 	for _, a := range args {
 		script += " '" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 	}

@@ -1,6 +1,23 @@
 // Package vm boots stock kernels of Debian's, with every module of networking, in
-// virtual machines: to run test binaries there, and as peers that know nothing of Weft
-// on the wires of namespaces.
+// virtual machines: to run tests there, and as peers that know nothing of Weft on the
+// wires of namespaces.
+//
+// A test that needs devices which the kernel below may lack runs in one with [Each]:
+//
+//	func TestDevices(t *testing.T) {
+//		t.Parallel()
+//		vm.Each(t, vm.Kernels, vm.Options{}, func(t *testing.T) {
+//			ns := testenv.Namespace(t)
+//			testenv.Run(t, ns, "ip", "link", "add", "t0", "type", "ipip", "local", "192.0.2.1", "remote", "192.0.2.2")
+//		})
+//	}
+//
+// A test of what is on a wire has a machine as the other end of a namespace's eth0:
+//
+//	m := vm.Start(t, vm.Linux612, vm.Options{NICs: []vm.NIC{{Namespace: ns, Device: "eth0"}}})
+//	m.Run("ip address add 192.0.2.2/24 dev eth0; ip link set eth0 up")
+//
+// Modules are loaded as they are asked for, so a device needs no more than "ip link add".
 //
 // test/kernels fetches the kernels. A machine needs no disk and no network: its files are
 // an archive in memory (initramfs.go) with the kernel's modules, the tools of this
@@ -9,7 +26,9 @@
 // boots in two seconds and computes ten to twenty times slower than the host.
 //
 // A machine is its test's: it goes when that ends, or this process, however it ends. No
-// more run at a time than there are CPUs (slots.go), whatever processes they are of.
+// more run at a time than there are CPUs (slots.go), whatever processes they are of. So a
+// test has one machine at a time: two that each have one and wait for another wait for each
+// other. More hosts are namespaces in it.
 package vm
 
 import (
@@ -43,8 +62,13 @@ var Kernels = []Kernel{Linux61, Linux612}
 type Options struct {
 	// Files are copied into it: a file or a folder of the host's, by its path there.
 	Files map[string]string
+	// Tools are commands of the host's ("nft"), which it has with the libraries they load.
+	Tools []string
 	// NICs are its network devices: eth0, eth1, …
 	NICs []NIC
+
+	// libraries names programs of the host's whose libraries it has at their places.
+	libraries []string
 }
 
 // Machine is a running virtual machine. Its methods may be called concurrently; one
@@ -68,11 +92,11 @@ const patience = 6 * time.Minute
 // order in which they ask, as slots become free.
 func Start(t testing.TB, k Kernel, o Options) *Machine {
 	t.Helper()
-	need(t, k)
+	need(t, k, o.Tools)
 	takeSlot(t)
 	m := &Machine{t: t, kernel: k, dir: t.TempDir()}
 	archive := filepath.Join(m.dir, "initramfs")
-	if err := writeInitramfs(archive, k, o.Files); err != nil {
+	if err := writeInitramfs(archive, k, o); err != nil {
 		t.Fatalf("write the files of a virtual machine: %v", err)
 	}
 	m.boot(archive, o.NICs)
