@@ -22,24 +22,30 @@ const (
 	// EncapSIT is RFC 4213 section 3, on IPv6 RFC 2473: IPv6 in IP. Otherwise it is
 	// as EncapIPIP.
 	EncapSIT Encapsulation = "sit"
+	// EncapUDP is an IP packet of either family in UDP with nothing between the two, as
+	// flannel's udp backend has it. Otherwise it is as EncapIPIP, but that networks are
+	// told apart by their ports.
+	EncapUDP Encapsulation = "udp"
 	// EncapNone routes packets as they are between nodes on one underlay
 	// segment (flannel calls it host-gw). Routed networks only.
 	EncapNone Encapsulation = "none"
 )
 
 // HasVNI reports whether packets say what network they belong to. Those of the others
-// belong to the network that the two nodes share: there can be one.
+// belong to the network that the two nodes share: there can be one, or one for each port.
 func (e Encapsulation) HasVNI() bool {
 	return e == EncapVXLAN || e == EncapGeneve || e == EncapGRE
 }
 
-// DefaultPort is the UDP port that IANA has for it; 0 for one without ports.
+// DefaultPort is the UDP port that IANA, or flannel, has for it; 0 for one without ports.
 func (e Encapsulation) DefaultPort() uint16 {
 	switch e {
 	case EncapVXLAN:
 		return DefaultVXLANPort
 	case EncapGeneve:
 		return DefaultGenevePort
+	case EncapUDP:
+		return DefaultUDPPort
 	}
 	return 0
 }
@@ -49,7 +55,7 @@ func (e Encapsulation) CarriesKind(k NetworkKind) bool {
 	switch e {
 	case EncapVXLAN, EncapGeneve, EncapGRE:
 		return k == Bridged || k == Routed
-	case EncapIPIP, EncapSIT, EncapNone:
+	case EncapIPIP, EncapSIT, EncapUDP, EncapNone:
 		return k == Routed
 	}
 	return false
@@ -72,6 +78,8 @@ func checkEncapsulation(s NetworkSpec) error {
 	switch {
 	case !e.CarriesKind(Routed): // they all do
 		return fmt.Errorf("encapsulation %q: want vxlan, geneve, gre, ipip, sit or none", e)
+	case !PlaneKernel.Carries(e) && !PlaneEBPF.Carries(e):
+		return fmt.Errorf("encapsulation %s: no plane forwards networks with it; want vxlan, geneve, gre, ipip, sit or none", e)
 	case !e.CarriesKind(s.Kind):
 		return fmt.Errorf("encapsulation %s routes packets and cannot carry a bridged network; want kind routed or encapsulation vxlan", e)
 	case e != EncapNone && e.DefaultPort() == 0 && s.Port != 0:
@@ -132,10 +140,15 @@ const (
 
 // Carries reports whether the plane does an encapsulation.
 func (p PlaneName) Carries(e Encapsulation) bool {
-	if p == PlaneKernel {
+	switch p {
+	case PlaneKernel:
 		return e == EncapVXLAN || e == EncapNone
+	case PlaneEBPF:
+		return e != EncapUDP
+	case PlaneUser:
+		return e == EncapUDP
 	}
-	return true // the eBPF plane, and one that this version does not know: who has it knows
+	return true // one that this version does not know: who has it knows
 }
 
 // BUM says what becomes of broadcast, unknown unicast and multicast frames.

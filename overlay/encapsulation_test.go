@@ -17,6 +17,7 @@ func TestEncapsulations(t *testing.T) {
 		EncapGRE:    {true, true, true, true, true, 0},
 		EncapIPIP:   {false, true, true, false, false, 0},
 		EncapSIT:    {false, true, false, true, false, 0},
+		EncapUDP:    {false, true, true, true, false, 8285},
 		EncapNone:   {false, true, true, true, false, 0},
 	} {
 		got := want
@@ -52,6 +53,8 @@ func TestEncapsulationsOfNetworks(t *testing.T) {
 		{EncapIPIP, Bridged, "10.7.0.0/16", 0, "encapsulation ipip routes packets and cannot carry a bridged network; want kind routed or encapsulation vxlan"},
 		{EncapIPIP, Routed, "fd07::/48", 0, "encapsulation ipip cannot carry subnet fd07::/48: IPv4 alone is inside"},
 		{EncapSIT, Routed, "fd07::/48", 0, ""},
+		{EncapUDP, Bridged, "10.7.0.0/16", 0, "encapsulation udp: no plane forwards networks with it; want vxlan, geneve, gre, ipip, sit or none"},
+		{EncapUDP, Routed, "10.7.0.0/16", 8285, "encapsulation udp: no plane forwards networks with it; want vxlan, geneve, gre, ipip, sit or none"},
 		{EncapSIT, Routed, "10.7.0.0/16", 0, "encapsulation sit cannot carry subnet 10.7.0.0/16: IPv6 alone is inside"},
 	} {
 		n := Network{Meta: Meta{Name: "blue"}, Spec: NetworkSpec{
@@ -70,13 +73,42 @@ func TestEncapsulationsOfNetworks(t *testing.T) {
 // Networks whose packets do not say which of them they belong to exclude each other.
 func TestBareEncapsulationsAreClaimed(t *testing.T) {
 	t.Parallel()
-	for e, want := range map[Encapsulation]int{EncapVXLAN: 1, EncapGeneve: 1, EncapGRE: 1, EncapNone: 1, "": 1, EncapIPIP: 2, EncapSIT: 2} {
+	for e, want := range map[Encapsulation]int{EncapVXLAN: 1, EncapGeneve: 1, EncapGRE: 1, EncapNone: 1, "": 1, EncapIPIP: 2, EncapSIT: 2, EncapUDP: 2} {
 		n := Network{Spec: NetworkSpec{VNI: 4097, Encapsulation: e}}
 		if got := n.Claims(); len(got) != want {
 			t.Errorf("%s claims %v, want %d", e, got, want)
 		}
 	}
-	if BareClaim(EncapIPIP) == BareClaim(EncapSIT) {
-		t.Error("ipip and sit exclude each other")
+	seen := map[Claim]bool{}
+	for _, s := range []NetworkSpec{
+		{Encapsulation: EncapIPIP}, {Encapsulation: EncapSIT}, {Encapsulation: EncapUDP}, {Encapsulation: EncapUDP, Port: 8286},
+	} {
+		s.VNI = 4097
+		seen[(&Network{Spec: s}).Claims()[1]] = true
+	}
+	if len(seen) != 4 {
+		t.Errorf("these exclude each other: %v", seen)
+	}
+	explicit := Network{Spec: NetworkSpec{VNI: 4098, Encapsulation: EncapUDP, Port: 8285}}
+	if !seen[explicit.Claims()[1]] {
+		t.Error("a port that is said is another than the same one by default")
+	}
+}
+
+// Each encapsulation has planes, and udp none that there is for networks.
+func TestPlanesCarry(t *testing.T) {
+	t.Parallel()
+	for p, want := range map[PlaneName]string{
+		PlaneKernel: "vxlan none", PlaneEBPF: "vxlan geneve gre ipip sit none", PlaneUser: "udp", "quantum": "vxlan geneve gre ipip sit udp none",
+	} {
+		var got []string
+		for _, e := range []Encapsulation{EncapVXLAN, EncapGeneve, EncapGRE, EncapIPIP, EncapSIT, EncapUDP, EncapNone} {
+			if p.Carries(e) {
+				got = append(got, string(e))
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("plane %s carries %v, want %s", p, got, want)
+		}
 	}
 }

@@ -284,14 +284,19 @@ func (n *Network) Claims() []Claim {
 	}
 	claims := []Claim{VNIClaim(n.Spec.VNI)}
 	if e := n.Spec.Encapsulation; e != "" && e != EncapNone && !e.HasVNI() {
-		claims = append(claims, BareClaim(e))
+		claims = append(claims, BareClaim(e, n.Spec.Complete().Port))
 	}
 	return claims
 }
 
 // BareClaim is the claim on an encapsulation whose packets do not say what network they
-// belong to: one network has it.
-func BareClaim(e Encapsulation) Claim { return Claim("bare/" + string(e)) }
+// belong to: one network has it, on a port of those with ports.
+func BareClaim(e Encapsulation, port uint16) Claim {
+	if e.DefaultPort() == 0 {
+		return Claim("bare/" + string(e))
+	}
+	return Claim(fmt.Sprintf("bare/%s/%d", e, port))
+}
 
 // VNIClaim is the claim on a VNI.
 func VNIClaim(v VNI) Claim { return Claim("vni/" + v.String()) }
