@@ -14,6 +14,8 @@ const (
 	KindNetwork  Kind = "Network"
 	KindBlock    Kind = "Block"
 	KindEndpoint Kind = "Endpoint"
+	// KindTunnel is of a network or of none: then its tunnels stand alone on their nodes.
+	KindTunnel Kind = "Tunnel"
 	// KindToken is a join or login token; only servers and administrators see it.
 	KindToken Kind = "Token"
 	// KindRevocation refuses certificates; servers make it.
@@ -84,7 +86,7 @@ func (m *Meta) Header() *Meta { return m }
 // the same transaction: that is what makes duplicates impossible.
 type Claim string
 
-// Resource is a Node, Network, Block, Endpoint, Token or Revocation, by pointer.
+// Resource is a Node, Network, Block, Endpoint, Tunnel, Token or Revocation, by pointer.
 type Resource interface {
 	Key() Key
 	Header() *Meta
@@ -108,6 +110,8 @@ func New(kind Kind) Resource {
 		return &Block{Meta: Meta{Kind: kind}}
 	case KindEndpoint:
 		return &Endpoint{Meta: Meta{Kind: kind}}
+	case KindTunnel:
+		return &Tunnel{Meta: Meta{Kind: kind}}
 	case KindToken:
 		return &Token{Meta: Meta{Kind: kind}}
 	case KindRevocation:

@@ -24,9 +24,12 @@ func full() map[string]Resource {
 	return map[string]Resource{
 		"node": &Node{
 			Meta: meta(KindNode, "", "a"),
-			Spec: NodeSpec{Underlay: prefixes("192.0.2.1/24", "2001:db8::1/64"), UnderlayMTU: 1500, VTEPMAC: VTEPMACFor("a"), Planes: []PlaneName{PlaneKernel}, Lacks: map[PlaneName]string{PlaneEBPF: "the kernel lacks tcx"}, NetworkPlanes: map[NetworkName]PlaneName{"blue": PlaneKernel}, Instance: "i-1"},
+			Spec: NodeSpec{Underlay: prefixes("192.0.2.1/24", "2001:db8::1/64"), UnderlayMTU: 1500, VTEPMAC: VTEPMACFor("a"), Planes: []PlaneName{PlaneKernel}, Lacks: map[PlaneName]string{PlaneEBPF: "the kernel lacks tcx"}, NetworkPlanes: map[NetworkName]PlaneName{"blue": PlaneKernel}, TunnelModes: map[PlaneName][]string{PlaneKernel: {"gre", "gre6"}}, Instance: "i-1"},
 			Status: NodeStatus{Seen: at, Version: "0.1", Kernel: "6.18", Networks: []NetworkReport{{
 				Network: "blue", Plane: PlaneKernel, PlaneReason: "the only one", BetterPlane: PlaneEBPF, Wanted: 9, Present: 8, Since: at, Differs: []string{"no route to 10.8.2.0/24"},
+			}}, Tunnels: []TunnelReport{{
+				Network: "blue", Tunnel: "site", State: TunnelDown, Since: at, Why: "10.1.1.2 does not answer", Remote: netip.MustParseAddr("192.0.2.9"),
+				RoundTripMicroseconds: 412, Plane: PlaneKernel, PlaneReason: "the only one", MTU: 1476, Wanted: 4, Present: 3, Differs: []string{"no address 10.1.1.1/24"},
 			}}},
 		},
 		"network": &Network{Meta: meta(KindNetwork, "", "green"), Spec: NetworkSpec{
@@ -43,6 +46,8 @@ func full() map[string]Resource {
 		"station": &Endpoint{Meta: meta(KindEndpoint, "blue", "station-020000000009"), Spec: EndpointSpec{
 			Node: "a", Port: PortStation, MAC: MAC{2, 0, 0, 0, 0, 9}, Via: "docker",
 		}},
+		"tunnel":     vxlanTunnel(meta(KindTunnel, "", "neta")),
+		"tunnel-gre": greTunnel(meta(KindTunnel, "green", "site")),
 		"revocation": &Revocation{Meta: meta(KindRevocation, "", "node-a"), Spec: RevocationSpec{
 			Of: HolderNode, Holder: "a", Epoch: "e-1", Since: at, Until: at.Add(31 * 24 * time.Hour),
 		}},
@@ -93,8 +98,9 @@ func TestJSON(t *testing.T) {
 func TestFullIsFull(t *testing.T) {
 	t.Parallel()
 	for name, r := range full() {
-		if name == "station" {
-			continue // the other half of endpoint
+		switch name {
+		case "station", "tunnel", "tunnel-gre":
+			continue // one half each: see TestFullTunnels for tunnels
 		}
 		spec := reflect.ValueOf(r).Elem().FieldByName("Spec")
 		for i := range spec.NumField() {
@@ -172,6 +178,8 @@ func TestClaimsAndNeeds(t *testing.T) {
 			[]string{"network green", "node a", "block green/10-8-1-0-24"},
 		},
 		{all["station"], []Claim{"mac/blue/02:00:00:00:00:09"}, []string{"network blue", "node a", "endpoint blue/docker"}},
+		{all["tunnel"], []Claim{"device/a/link/vx0", "outer/a/vxlan/7/4790"}, []string{"node a"}},
+		{all["tunnel-gre"], []Claim{"device/a/link/site", "outer/a/gre/172.16.17.18/peer.example/0.17.17.17"}, []string{"node a", "network green"}},
 		{endpoint(segment), []Claim{"device/a/bridge/docker0"}, []string{"network blue", "node a"}},
 		{all["token"], nil, nil},
 	} {
@@ -192,7 +200,7 @@ func TestClaimsAndNeeds(t *testing.T) {
 func TestNeedsCanBeMet(t *testing.T) {
 	t.Parallel()
 	order := map[Kind]int{}
-	for i, k := range Kinds() {
+	for i, k := range append(Kinds(), KindTunnel) {
 		order[k] = i
 	}
 	for _, r := range full() {

@@ -3,7 +3,7 @@ package overlay
 import "maps"
 
 // Snapshot is what a node knows of the store: all nodes, and the networks that
-// it takes part in with their blocks and endpoints. Readers share it: the maps
+// it takes part in with their blocks, endpoints and tunnels. Readers share it: the maps
 // and what they point to are never changed after it was handed out.
 type Snapshot struct {
 	Revision Revision
@@ -13,12 +13,16 @@ type Snapshot struct {
 	// or dropped as a whole.
 	Blocks    map[NetworkName]map[string]*Block
 	Endpoints map[NetworkName]map[EndpointName]*Endpoint
+	// Tunnels are those of the networks, and of network "" those of the node that stand alone.
+	Tunnels map[NetworkName]map[TunnelName]*Tunnel
 	// Held networks stay on the host as they are: the reason is that they have
 	// something this version does not understand.
 	Held map[NetworkName]string
 	// Chosen are the planes that the node has chosen before for networks which leave that
 	// to it. It stays with them.
 	Chosen map[NetworkName]PlaneName
+	// Paths are what the node has found out of its tunnels' peers.
+	Paths map[Key]TunnelPath
 }
 
 // NewSnapshot returns an empty snapshot that can be added to.
@@ -28,8 +32,10 @@ func NewSnapshot() *Snapshot {
 		Networks:  map[NetworkName]*Network{},
 		Blocks:    map[NetworkName]map[string]*Block{},
 		Endpoints: map[NetworkName]map[EndpointName]*Endpoint{},
+		Tunnels:   map[NetworkName]map[TunnelName]*Tunnel{},
 		Held:      map[NetworkName]string{},
 		Chosen:    map[NetworkName]PlaneName{},
+		Paths:     map[Key]TunnelPath{},
 	}
 }
 
@@ -44,6 +50,8 @@ func (s *Snapshot) Put(r Resource) {
 		in(s.Blocks, r.Network)[r.Name] = r
 	case *Endpoint:
 		in(s.Endpoints, r.Network)[EndpointName(r.Name)] = r
+	case *Tunnel:
+		in(s.Tunnels, r.Network)[TunnelName(r.Name)] = r
 	}
 }
 
@@ -58,25 +66,30 @@ func (s *Snapshot) Delete(k Key) {
 		remove(s.Blocks, k.Network, k.Name)
 	case KindEndpoint:
 		remove(s.Endpoints, k.Network, EndpointName(k.Name))
+	case KindTunnel:
+		remove(s.Tunnels, k.Network, TunnelName(k.Name))
 	}
 }
 
 // Clone copies the maps, not the resources.
 func (s *Snapshot) Clone() *Snapshot {
-	c := &Snapshot{
+	return &Snapshot{
 		Revision:  s.Revision,
 		Nodes:     maps.Clone(s.Nodes),
 		Networks:  maps.Clone(s.Networks),
-		Blocks:    make(map[NetworkName]map[string]*Block, len(s.Blocks)),
-		Endpoints: make(map[NetworkName]map[EndpointName]*Endpoint, len(s.Endpoints)),
+		Blocks:    cloneEach(s.Blocks),
+		Endpoints: cloneEach(s.Endpoints),
+		Tunnels:   cloneEach(s.Tunnels),
 		Held:      maps.Clone(s.Held),
 		Chosen:    maps.Clone(s.Chosen),
+		Paths:     maps.Clone(s.Paths),
 	}
-	for n, m := range s.Blocks {
-		c.Blocks[n] = maps.Clone(m)
-	}
-	for n, m := range s.Endpoints {
-		c.Endpoints[n] = maps.Clone(m)
+}
+
+func cloneEach[K comparable, V any](m map[NetworkName]map[K]V) map[NetworkName]map[K]V {
+	c := make(map[NetworkName]map[K]V, len(m))
+	for n, inner := range m {
+		c[n] = maps.Clone(inner)
 	}
 	return c
 }

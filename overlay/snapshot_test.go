@@ -12,7 +12,8 @@ func TestSnapshot(t *testing.T) {
 		s.Put(r)
 	}
 	if s.Nodes["a"] != all["node"] || s.Networks["green"] != all["network"] || s.Blocks["green"]["10-8-1-0-24"] != all["block"] ||
-		s.Endpoints["green"]["web"] != all["endpoint"] || s.Endpoints["blue"]["station-020000000009"] != all["station"] {
+		s.Endpoints["green"]["web"] != all["endpoint"] || s.Endpoints["blue"]["station-020000000009"] != all["station"] ||
+		s.Tunnels[""]["neta"] != all["tunnel"] || s.Tunnels["green"]["site"] != all["tunnel-gre"] {
 		t.Errorf("something is not where it belongs: %+v", s)
 	}
 	s.Held["red"] = "why"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -296,10 +297,35 @@ func refusesFamily(m TunnelMode, what string, p netip.Prefix) error {
 	return fmt.Errorf("%s %s: mode %s carries %s alone; want mode gre for both", what, p, m, inside)
 }
 
-// Claims implements Resource: on a node, an interface has one owner.
+// Claims implements Resource: on a node an interface has one owner, and so has what tells a
+// tunnel's packets from those of others.
 func (t *Tunnel) Claims() []Claim {
 	s := t.Spec.Complete(TunnelName(t.Name))
-	return []Claim{Claim("device/" + string(s.Node) + "/link/" + s.Device)}
+	return []Claim{
+		Claim("device/" + string(s.Node) + "/link/" + s.Device),
+		Claim("outer/" + string(s.Node) + "/" + s.Outer()),
+	}
+}
+
+// Outer is what tells the tunnel's packets from those of the node's others. It is what the
+// kernel goes by (ip_tunnel_find in net/ipv4/ip_tunnel.c, vxlan_vni_in_use in
+// drivers/net/vxlan/vxlan_core.c): of GRE's keys the one of packets received, and of VXLAN neither
+// address. Geneve is held to the same, for the planes that look up the VNI alone.
+func (s TunnelSpec) Outer() string {
+	words := []string{string(s.Mode), "any", s.Remote}
+	if s.Local.IsValid() {
+		words[1] = s.Local.String()
+	}
+	port := strconv.Itoa(int(or(s.Port, s.Mode.DefaultPort())))
+	switch {
+	case s.Mode.HasVNI():
+		words = []string{string(s.Mode), s.VNI.String(), port}
+	case s.Mode == TunnelUDP:
+		words = append(words, port)
+	case s.InKey != nil:
+		words = append(words, s.InKey.String())
+	}
+	return strings.Join(words, "/")
 }
 
 // Needs implements Resource.
