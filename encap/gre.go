@@ -7,10 +7,12 @@ import (
 	"weft/packet"
 )
 
-// Lengths of a GRE header in bytes: the least, and with the key that networks have.
+// Lengths of a GRE header in bytes: the least, with the key that networks have, and with
+// all that there can be.
 const (
 	GRELen    = 4
 	GREKeyLen = GRELen + 4
+	GREMaxLen = GREKeyLen + 8
 )
 
 const (

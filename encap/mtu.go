@@ -45,6 +45,7 @@ func FramesInside(e overlay.Encapsulation, kind overlay.NetworkKind) bool {
 //	gre, bridged     42    62
 //	gre, routed      28    48
 //	ipip, sit        20    40
+//	udp              28    48
 //	none              0     0
 func Overhead(e overlay.Encapsulation, kind overlay.NetworkKind, underlay overlay.Family) (int, error) {
 	header, ok := headerLen(e)
@@ -54,15 +55,11 @@ func Overhead(e overlay.Encapsulation, kind overlay.NetworkKind, underlay overla
 	if FramesInside(e, kind) {
 		header += packet.EthernetLen
 	}
-	switch {
-	case underlay != overlay.V4 && underlay != overlay.V6:
-		return 0, fmt.Errorf("%w: family %q", ErrUnknown, underlay)
-	case e == overlay.EncapNone:
-		return 0, nil
-	case underlay == overlay.V4:
-		return packet.IPv4MinLen + header, nil
+	ip, err := ipLen(underlay)
+	if err != nil || e == overlay.EncapNone {
+		return 0, err
 	}
-	return packet.IPv6Len + header, nil
+	return ip + header, nil
 }
 
 // headerLen is how many bytes stand between the outer IP header and what is inside.
@@ -74,6 +71,8 @@ func headerLen(e overlay.Encapsulation) (n int, ok bool) {
 		return packet.UDPLen + GeneveLen, true
 	case overlay.EncapGRE:
 		return GREKeyLen, true
+	case overlay.EncapUDP:
+		return packet.UDPLen, true
 	case overlay.EncapIPIP, overlay.EncapSIT, overlay.EncapNone:
 		return 0, true
 	}

@@ -25,9 +25,11 @@ func TestOverhead(t *testing.T) {
 		{overlay.EncapGRE, routed, 28, 48},
 		{overlay.EncapIPIP, routed, 20, 40},
 		{overlay.EncapSIT, routed, 20, 40},
+		{overlay.EncapUDP, routed, 28, 48},
 		{overlay.EncapNone, routed, 0, 0},
 		{overlay.EncapIPIP, bridged, -1, -1},
 		{overlay.EncapSIT, bridged, -1, -1},
+		{overlay.EncapUDP, bridged, -1, -1},
 		{overlay.EncapNone, bridged, -1, -1},
 		{overlay.EncapVXLAN, "switched", -1, -1},
 		{"carrier-pigeon", routed, -1, -1}, // RFC 1149

@@ -1,31 +1,35 @@
 package encap
 
 import (
-	"errors"
-	"fmt"
+	"encoding/binary"
 	"net/netip"
 
 	"weft/overlay"
 	"weft/packet"
 )
 
-// ErrNotTunnel: an IP packet of another protocol than the encapsulation's, not to the
-// tunnel's UDP port, or a fragment.
-var ErrNotTunnel = errors.New("not a tunnel packet")
-
 // Outer is what surrounds an inner frame or packet on the underlay.
 type Outer struct {
 	Encapsulation overlay.Encapsulation // empty in Wrap: vxlan
 	Src, Dst      netip.Addr            // VTEPs, of one family
-	// Of VXLAN and Geneve.
+	// Of VXLAN, Geneve and UDP.
 	SrcPort uint16 // 0 in Wrap: a hash of the flow inside, see SourcePort
 	DstPort uint16
-	// VNI is 0 in packets of IPIP and SIT, which cannot say what network they belong to.
-	// GRE's key has 32 bits: of one that is no VNI, all of them are here.
+	// VNI is 0 in packets of IPIP, SIT and UDP, which cannot say what network they belong
+	// to. GRE's key has 32 bits: of one that is no VNI, all of them are here.
 	VNI overlay.VNI
 	// Inner is what is inside: an Ethernet frame (TypeTEB) or an IP packet (TypeIPv4,
-	// TypeIPv6). Zero in Wrap: the first of these that the encapsulation carries.
+	// TypeIPv6). Zero in Wrap: the first of these that the encapsulation carries, and in
+	// UDP, whose packets have to say it themselves, what the packet says.
 	Inner packet.EtherType
+
+	// What packets of Weft's networks do not have, and those of others may.
+	NoKey       bool // GRE without a key; its VNI is 0
+	Checksum    bool // GRE with a checksum, which Wrap computes
+	HasSequence bool // GRE with a sequence number
+	Sequence    uint32
+	HasLimit    bool // a tunnel encapsulation limit behind an outer IPv6 header
+	Limit       uint8
 }
 
 // complete fills in what Wrap lets its callers leave out.
@@ -34,14 +38,7 @@ func (o Outer) complete(inner []byte) Outer {
 		o.Encapsulation = overlay.EncapVXLAN
 	}
 	if o.Inner == 0 {
-		switch o.Encapsulation {
-		case overlay.EncapIPIP:
-			o.Inner = packet.TypeIPv4
-		case overlay.EncapSIT:
-			o.Inner = packet.TypeIPv6
-		default:
-			o.Inner = packet.TypeTEB
-		}
+		o.Inner = innerOf(o.Encapsulation, inner)
 	}
 	if o.SrcPort == 0 && o.protocol() == packet.ProtoUDP {
 		o.SrcPort = sourcePort(o.Inner, inner)
@@ -49,7 +46,20 @@ func (o Outer) complete(inner []byte) Outer {
 	return o
 }
 
-// protocol is the outer header's.
+// innerOf is the type of what an encapsulation has inside, if nobody says it.
+func innerOf(e overlay.Encapsulation, inner []byte) packet.EtherType {
+	switch e {
+	case overlay.EncapIPIP:
+		return packet.TypeIPv4
+	case overlay.EncapSIT:
+		return packet.TypeIPv6
+	case overlay.EncapUDP:
+		return typeOf(inner)
+	}
+	return packet.TypeTEB
+}
+
+// protocol is the number of what stands behind the outer IP header and its options.
 func (o Outer) protocol() packet.Protocol {
 	switch o.Encapsulation {
 	case overlay.EncapGRE:
@@ -61,22 +71,51 @@ func (o Outer) protocol() packet.Protocol {
 }
 
 // Wrap is the underlay IP packet that carries a frame or packet, without fragmentation
-// and without a checksum of its own (RFC 7348 sections 4.3 and 5, RFC 8926 sections 4.3
-// and 4.4.1). The caller owns the packet.
+// and without a UDP checksum (RFC 7348 sections 4.3 and 5, RFC 8926 sections 4.3 and
+// 4.4.1). The caller owns the packet.
 func Wrap(o Outer, inner []byte) []byte {
+	const most = packet.IPv6Len + TunnelLimitLen + GREMaxLen // and the longest of the headers
+	return Append(make([]byte, 0, most+len(inner)), o, inner)
+}
+
+// Append appends the packet that [Wrap] returns.
+func Append(b []byte, o Outer, inner []byte) []byte {
 	o = o.complete(inner)
-	header, _ := headerLen(o.Encapsulation)
+	header := o.gre().Len()
+	if o.Encapsulation != overlay.EncapGRE {
+		header, _ = headerLen(o.Encapsulation)
+	}
 	length := header + len(inner)
-	b := o.appendIP(make([]byte, 0, packet.IPv6Len+length), length)
+	b = o.appendIP(b, length)
 	switch o.Encapsulation {
 	case overlay.EncapVXLAN:
 		b = VXLAN{VNI: o.VNI}.Append(o.appendUDP(b, length))
 	case overlay.EncapGeneve:
 		b = Geneve{Protocol: o.Inner, VNI: o.VNI}.Append(o.appendUDP(b, length))
+	case overlay.EncapUDP:
+		b = o.appendUDP(b, length)
 	case overlay.EncapGRE:
-		b = GRE{Protocol: o.Inner, HasKey: true, Key: uint32(o.VNI)}.Append(b)
+		return o.gre().seal(b, inner)
 	}
 	return append(b, inner...)
+}
+
+// gre is the header without its checksum.
+func (o Outer) gre() GRE {
+	return GRE{
+		Protocol: o.Inner, HasChecksum: o.Checksum, HasKey: !o.NoKey, Key: uint32(o.VNI),
+		HasSequence: o.HasSequence, Sequence: o.Sequence,
+	}
+}
+
+// seal appends the header and what it carries, with the checksum of both if it has one.
+func (h GRE) seal(b, inner []byte) []byte {
+	start := len(b)
+	b = append(h.Append(b), inner...)
+	if h.HasChecksum {
+		binary.BigEndian.PutUint16(b[start+GRELen:], packet.Checksum(b[start:]))
+	}
+	return b
 }
 
 // appendIP appends the outer IP header of a payload of so many bytes.
@@ -87,114 +126,17 @@ func (o Outer) appendIP(b []byte, length int) []byte {
 			TTL: packet.DefaultTTL, Protocol: o.protocol(), Src: o.Src, Dst: o.Dst,
 		}.Append(b)
 	}
-	return packet.IPv6{
+	ip := packet.IPv6{
 		PayloadLen: uint16(length), NextHeader: o.protocol(),
 		HopLimit: packet.DefaultTTL, Src: o.Src, Dst: o.Dst,
-	}.Append(b)
+	}
+	if !o.HasLimit {
+		return ip.Append(b)
+	}
+	ip.PayloadLen, ip.NextHeader = uint16(TunnelLimitLen+length), packet.ProtoDestOptions
+	return TunnelLimit{Next: o.protocol(), HasLimit: true, Limit: o.Limit}.Append(ip.Append(b))
 }
 
 func (o Outer) appendUDP(b []byte, length int) []byte {
 	return packet.UDP{SrcPort: o.SrcPort, DstPort: o.DstPort, Length: uint16(length)}.Append(b)
-}
-
-// Unwrap takes an underlay IP packet of an encapsulation apart; inner aliases it. VXLAN
-// and Geneve packets are those to UDP port dstPort. A UDP checksum is not verified: RFC
-// 7348 section 5 leaves it to the receiver, and a packet seen on the host that sent it
-// may not have one yet. A GRE packet without a key is [ErrNoVNI]. Behind an outer IPv6
-// header there may be a [TunnelLimit].
-//
-// Errors are [ErrNotTunnel] where the packet is something else, and those of the codecs
-// and package packet where it is broken; Outer holds what was read until then.
-func Unwrap(e overlay.Encapsulation, ip []byte, dstPort uint16) (o Outer, inner []byte, err error) {
-	o.Encapsulation = e
-	protocol, payload, err := o.unwrapIP(ip)
-	if err != nil {
-		return o, nil, err
-	}
-	switch e {
-	case overlay.EncapVXLAN, overlay.EncapGeneve:
-		o.Inner = packet.TypeTEB
-	case overlay.EncapGRE:
-	case overlay.EncapIPIP:
-		o.Inner = packet.TypeIPv4
-	case overlay.EncapSIT:
-		o.Inner = packet.TypeIPv6
-	default:
-		return o, nil, fmt.Errorf("%w: encapsulation %q", ErrUnknown, e)
-	}
-	if protocol != o.protocol() {
-		return o, nil, fmt.Errorf("%w: protocol %s", ErrNotTunnel, protocol)
-	}
-	switch e {
-	case overlay.EncapVXLAN, overlay.EncapGeneve:
-		inner, err = o.unwrapUDP(payload, dstPort)
-	case overlay.EncapGRE:
-		inner, err = o.unwrapGRE(payload)
-	default:
-		inner = payload
-	}
-	if err == nil && o.Inner != packet.TypeTEB {
-		err = checkInner(o.Inner, inner)
-	}
-	if err != nil {
-		return o, nil, err
-	}
-	return o, inner, nil
-}
-
-// unwrapIP reads the IP header into o and returns what follows, behind a tunnel limit if
-// there is one.
-func (o *Outer) unwrapIP(b []byte) (packet.Protocol, []byte, error) {
-	if len(b) > 0 && b[0]>>4 == 6 {
-		ip, payload, err := packet.ParseIPv6(b)
-		if err != nil {
-			return 0, nil, err
-		}
-		o.Src, o.Dst = ip.Src, ip.Dst
-		if ip.NextHeader != packet.ProtoDestOptions {
-			return ip.NextHeader, payload, nil
-		}
-		limit, payload, err := ParseTunnelLimit(payload)
-		if err != nil {
-			return 0, nil, fmt.Errorf("%w: %w", ErrNotTunnel, err)
-		}
-		return limit.Next, payload, nil
-	}
-	ip, payload, err := packet.ParseIPv4(b)
-	if err != nil {
-		return 0, nil, err
-	}
-	o.Src, o.Dst = ip.Src, ip.Dst
-	if ip.IsFragment() {
-		return 0, nil, fmt.Errorf("%w: a fragment", ErrNotTunnel)
-	}
-	return ip.Protocol, payload, nil
-}
-
-func (o *Outer) unwrapUDP(segment []byte, dstPort uint16) (inner []byte, err error) {
-	udp, payload, err := packet.ParseUDP(segment)
-	if err != nil {
-		return nil, err
-	}
-	o.SrcPort, o.DstPort = udp.SrcPort, udp.DstPort
-	if udp.DstPort != dstPort {
-		return nil, fmt.Errorf("%w: to UDP port %d, not %d", ErrNotTunnel, udp.DstPort, dstPort)
-	}
-	if o.Encapsulation == overlay.EncapVXLAN {
-		h, inner, err := ParseVXLAN(payload)
-		o.VNI = h.VNI
-		return inner, err
-	}
-	h, inner, err := ParseGeneve(payload)
-	o.VNI, o.Inner = h.VNI, h.Protocol
-	return inner, err
-}
-
-func (o *Outer) unwrapGRE(b []byte) (inner []byte, err error) {
-	h, inner, err := ParseGRE(b)
-	o.VNI, o.Inner = overlay.VNI(h.Key), h.Protocol
-	if err == nil && o.VNI == 0 {
-		return nil, fmt.Errorf("parse gre: %w: key %d", ErrNoVNI, h.Key)
-	}
-	return inner, err
 }

@@ -25,6 +25,12 @@ var goldenTunnels = []struct {
 	{"gre6-frame", Outer{Encapsulation: overlay.EncapGRE, VNI: goldenVNI, Inner: packet.TypeTEB}, 78},
 	{"gre4-ip4", Outer{Encapsulation: overlay.EncapGRE, VNI: goldenVNI, Inner: packet.TypeIPv4}, 44},
 	{"gre4-ip6", Outer{Encapsulation: overlay.EncapGRE, VNI: goldenVNI, Inner: packet.TypeIPv6}, 64},
+	{"gre4-all", Outer{
+		Encapsulation: overlay.EncapGRE, VNI: 0x111111, Inner: packet.TypeIPv4, Checksum: true, HasSequence: true, Sequence: 7,
+	}, 44},
+	{"gre6-ip6-limit", Outer{Encapsulation: overlay.EncapGRE, VNI: goldenVNI, Inner: packet.TypeIPv6, HasLimit: true, Limit: 4}, 64},
+	{"ipip6-limit", Outer{Encapsulation: overlay.EncapIPIP, Inner: packet.TypeIPv4, HasLimit: true, Limit: 4}, 44},
+	{"sit6-limit", Outer{Encapsulation: overlay.EncapSIT, Inner: packet.TypeIPv6, HasLimit: true, Limit: 4}, 64},
 	{"gre4-key32", Outer{Encapsulation: overlay.EncapGRE, VNI: 0xfffefdfc, Inner: packet.TypeIPv4}, 44},
 	{"ipip4", Outer{Encapsulation: overlay.EncapIPIP, Inner: packet.TypeIPv4}, 44},
 	{"ipip6", Outer{Encapsulation: overlay.EncapIPIP, Inner: packet.TypeIPv4}, 44},
@@ -53,24 +59,41 @@ func TestTunnelsAreScapys(t *testing.T) {
 	}
 }
 
-// What our packets never have, and others' may.
-func TestUnwrapTakesMore(t *testing.T) {
+// Options of Geneve's are taken, though nobody here reads them.
+func TestUnwrapTakesOptions(t *testing.T) {
+	t.Parallel()
+	o, inner, err := Unwrap(overlay.EncapGeneve, tunnel(t, "geneve4-option"), 6081)
+	if err != nil || o.VNI != goldenVNI || len(inner) != 58 {
+		t.Errorf("VNI %d, %d bytes, %v", o.VNI, len(inner), err)
+	}
+}
+
+// A network's packets have a key; of those of tunnels to strangers, mode and payload belong
+// together.
+func TestUnwrapTunnel(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name  string
-		e     overlay.Encapsulation
-		vni   overlay.VNI
-		inner int
+		name string
+		m    overlay.TunnelMode
+		want error
 	}{
-		{"geneve4-option", overlay.EncapGeneve, goldenVNI, 58},
-		{"gre6-ip6-limit", overlay.EncapGRE, goldenVNI, 64},
-		{"gre4-all", overlay.EncapGRE, 0x111111, 44},
-		{"ipip6-limit", overlay.EncapIPIP, 0, 44},
-		{"sit6-limit", overlay.EncapSIT, 0, 64},
+		{"gre4-bare", overlay.TunnelGRE, nil},
+		{"gre4-all", overlay.TunnelGRE, nil},
+		{"gre4-frame", overlay.TunnelGRETAP, nil},
+		{"gre4-frame", overlay.TunnelGRE, ErrNotTunnel},
+		{"gre4-bare", overlay.TunnelGRETAP, ErrNotTunnel},
+		{"ipip4", overlay.TunnelIPIP, nil},
+		{"sit6-limit", overlay.TunnelSIT, nil},
+		{"geneve4-frame", overlay.TunnelGeneve, nil},
+		{"ipip4", "l2tp", ErrUnknown},
 	} {
-		o, inner, err := Unwrap(c.e, tunnel(t, c.name), 6081)
-		if err != nil || o.VNI != c.vni || len(inner) != c.inner {
-			t.Errorf("%s: VNI %d, %d bytes, %v, want %d, %d", c.name, o.VNI, len(inner), err, c.vni, c.inner)
+		b := tunnel(t, c.name)
+		o, inner, err := UnwrapTunnel(c.m, b, 6081)
+		if !errors.Is(err, c.want) || (inner != nil) != (err == nil) {
+			t.Errorf("%s as %s: %+v, %v, want %v", c.name, c.m, o, err, c.want)
+		}
+		if err == nil && !bytes.Equal(Wrap(o, inner), b) {
+			t.Errorf("%s: Wrap gives\n%x, want\n%x", c.name, Wrap(o, inner), b)
 		}
 	}
 }
@@ -118,7 +141,7 @@ func FuzzUnwrap(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte, port uint16) {
 		for _, e := range []overlay.Encapsulation{
-			overlay.EncapVXLAN, overlay.EncapGeneve, overlay.EncapGRE, overlay.EncapIPIP, overlay.EncapSIT,
+			overlay.EncapVXLAN, overlay.EncapGeneve, overlay.EncapGRE, overlay.EncapIPIP, overlay.EncapSIT, overlay.EncapUDP,
 		} {
 			o, inner, err := Unwrap(e, b, port)
 			if err != nil || o.SrcPort == 0 && o.protocol() == packet.ProtoUDP {
@@ -159,9 +182,26 @@ func TestCodecsDoNotAllocate(t *testing.T) {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
-	frame := ends4.UDP(1, 2, nil)
-	wrap := func() { Wrap(Outer{Encapsulation: overlay.EncapGeneve, Src: vtepA4, Dst: vtepB4, VNI: 1}, frame) }
-	if n := testing.AllocsPerRun(100, wrap); n > 1 {
-		t.Errorf("Wrap allocates %v times, the result is one", n)
+}
+
+// Not parallel, either. Wrap allocates its result alone.
+func TestWrapDoesNotAllocate(t *testing.T) {
+	buf := make([]byte, 0, 512)
+	for _, e := range []overlay.Encapsulation{
+		overlay.EncapVXLAN, overlay.EncapGeneve, overlay.EncapGRE, overlay.EncapIPIP, overlay.EncapSIT, overlay.EncapUDP,
+	} {
+		for _, o := range []Outer{{Src: vtepA4, Dst: vtepB4}, {Src: vtepA6, Dst: vtepB6, HasLimit: true, Checksum: true, HasSequence: true}} {
+			o.Encapsulation, o.VNI = e, 1
+			frame := ends4.UDP(1, 2, nil)
+			if !FramesInside(e, overlay.Bridged) {
+				frame = frame[packet.EthernetLen:]
+			}
+			if n := testing.AllocsPerRun(100, func() { Append(buf, o, frame) }); n != 0 {
+				t.Errorf("%s: Append allocates %v times", e, n)
+			}
+			if n := testing.AllocsPerRun(100, func() { Wrap(o, frame) }); n > 1 {
+				t.Errorf("%s: Wrap allocates %v times", e, n)
+			}
+		}
 	}
 }
