@@ -214,7 +214,9 @@ func AddressClaim(n NetworkName, a netip.Addr) Claim {
 // Needs implements Resource.
 func (e *Endpoint) Needs() []Key {
 	needs := []Key{{Kind: KindNetwork, Name: string(e.Network)}, {Kind: KindNode, Name: string(e.Spec.Node)}}
-	if e.Spec.Via != "" {
+	if tunnel, ok := e.Spec.Via.Tunnel(); ok {
+		needs = append(needs, Key{Kind: KindTunnel, Network: e.Network, Name: string(tunnel)})
+	} else if e.Spec.Via != "" {
 		needs = append(needs, Key{Kind: KindEndpoint, Network: e.Network, Name: string(e.Spec.Via)})
 	}
 	for _, b := range e.Spec.Blocks {

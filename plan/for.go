@@ -20,6 +20,7 @@ func forNamed(self overlay.NodeName, s *overlay.Snapshot, name func(portKey, int
 		Held:     maps.Clone(s.Held),
 		Problems: map[overlay.NetworkName][]string{},
 	}
+	state.Tunnels, state.TunnelProblems = tunnels(s.Nodes[self], s.Tunnels[""], s.Paths)
 	everyone := make(map[overlay.NetworkName]places, len(s.Endpoints))
 	keys := map[portKey]struct{}{}
 	for network, endpoints := range s.Endpoints {
@@ -28,12 +29,25 @@ func forNamed(self overlay.NodeName, s *overlay.Snapshot, name func(portKey, int
 		for _, e := range at.on(self) {
 			// Also in networks that are held or cannot be built: their devices
 			// may still be on the host.
-			if isPort(e) {
+			if isPort(e) && e.Spec.Attach.Type != overlay.AttachTunnel {
 				keys[keyOf(e)] = struct{}{}
 			}
 		}
 	}
 	device := devices(keys, name)
+	for network, tunnels := range s.Tunnels {
+		if network == "" {
+			continue // they stand alone
+		}
+		at := everyone[network]
+		if at == nil {
+			at = places{}
+			everyone[network] = at
+		}
+		for _, t := range tunnels {
+			at.add(t.Port())
+		}
+	}
 	for network, at := range everyone {
 		resource, known := s.Networks[network]
 		if _, held := s.Held[network]; held || !known || !at.takesPart(self) {
@@ -41,6 +55,7 @@ func forNamed(self overlay.NodeName, s *overlay.Snapshot, name func(portKey, int
 		}
 		f, ok := settle(resource, self, s.Nodes, at, s.Chosen[network])
 		if ok {
+			f.tunnels = attached{s.Tunnels[network], s.Paths}
 			state.Networks[network] = f.build(at, s.Blocks[network], device)
 		}
 		if problems := f.allProblems(); len(problems) > 0 {

@@ -23,6 +23,8 @@ type frame struct {
 	inside []overlay.Family
 	// chosen is the plane that this node has chosen before; empty: none.
 	chosen overlay.PlaneName
+	// tunnels are those that are attached to the network, on any node.
+	tunnels attached
 	// tightest is the node whose underlay MTU decides.
 	tightest *overlay.Node
 	// problems are what is left out, and why; portProblems are apart, as ports

@@ -20,6 +20,8 @@ type Planner struct {
 	networks map[overlay.NetworkName]*network
 	held     map[overlay.NetworkName]string
 	chosen   map[overlay.NetworkName]overlay.PlaneName
+	tunnels  map[overlay.NetworkName]map[overlay.TunnelName]*overlay.Tunnel
+	paths    map[overlay.Key]overlay.TunnelPath
 
 	// ports are the endpoints of this node, device their devices' names.
 	ports  map[portKey]struct{}
@@ -30,6 +32,8 @@ type Planner struct {
 	// changed are the networks to look at.
 	changed      map[overlay.NetworkName]struct{}
 	portsChanged bool
+	// tunnelsChanged: those that stand alone are to be looked at.
+	tunnelsChanged bool
 }
 
 // NewPlanner returns a Planner that knows nothing yet.
@@ -40,6 +44,8 @@ func NewPlanner(self overlay.NodeName) *Planner {
 		networks: map[overlay.NetworkName]*network{},
 		held:     map[overlay.NetworkName]string{},
 		chosen:   map[overlay.NetworkName]overlay.PlaneName{},
+		tunnels:  map[overlay.NetworkName]map[overlay.TunnelName]*overlay.Tunnel{},
+		paths:    map[overlay.Key]overlay.TunnelPath{},
 		ports:    map[portKey]struct{}{},
 		name:     hashName,
 		state:    dataplane.State{Node: self, Networks: map[overlay.NetworkName]dataplane.Network{}},
@@ -68,6 +74,8 @@ func (p *Planner) Put(r overlay.Resource) {
 		p.touch(r.Network)
 		p.network(r.Network).putEndpoint(r, p.self)
 		p.countPort(r, true)
+	case *overlay.Tunnel:
+		p.putTunnel(r)
 	}
 }
 
@@ -81,6 +89,9 @@ func (p *Planner) Delete(k overlay.Key) {
 	switch {
 	case k.Kind == overlay.KindNode:
 		p.deleteNode(overlay.NodeName(k.Name))
+		return
+	case k.Kind == overlay.KindTunnel:
+		p.deleteTunnel(k)
 		return
 	case n == nil:
 		return
@@ -156,27 +167,30 @@ func (p *Planner) Plan() (dataplane.Delta, bool) {
 		}
 	}
 	clear(p.changed)
-	return p.publish(networks, problems)
+	d := dataplane.Delta{Networks: networks, Problems: problems}
+	d.Tunnels, d.TunnelProblems = p.planTunnels()
+	return p.publish(d)
 }
 
 // publish counts the generation up if there is anything new. Held and Problems
 // go out with the Delta, so they are replaced and not changed.
-func (p *Planner) publish(networks map[overlay.NetworkName]dataplane.NetworkDelta, problems map[overlay.NetworkName][]string) (dataplane.Delta, bool) {
-	from := p.state.Generation
-	changed := len(networks) > 0 || from == 0
+func (p *Planner) publish(d dataplane.Delta) (dataplane.Delta, bool) {
+	d.From = p.state.Generation
+	changed := len(d.Networks) > 0 || !d.Tunnels.Empty() || d.From == 0
 	if !maps.Equal(p.held, p.state.Held) {
 		p.state.Held, changed = maps.Clone(p.held), true
 	}
-	if !maps.EqualFunc(problems, p.state.Problems, slices.Equal) {
-		p.state.Problems, changed = problems, true
+	if !maps.EqualFunc(d.Problems, p.state.Problems, slices.Equal) {
+		p.state.Problems, changed = d.Problems, true
+	}
+	if !maps.EqualFunc(d.TunnelProblems, p.state.TunnelProblems, slices.Equal) {
+		p.state.TunnelProblems, changed = d.TunnelProblems, true
 	}
 	if changed {
 		p.state.Generation++
 	}
-	return dataplane.Delta{
-		From: from, To: p.state.Generation, Networks: networks,
-		Held: p.state.Held, Problems: p.state.Problems,
-	}, changed
+	d.To, d.Held, d.Problems, d.TunnelProblems = p.state.Generation, p.state.Held, p.state.Problems, p.state.TunnelProblems
+	return d, changed
 }
 
 // planNetwork brings one network up to date, and returns what changed in it
@@ -194,6 +208,7 @@ func (p *Planner) planNetwork(name overlay.NetworkName) (dataplane.NetworkDelta,
 		if !ok {
 			return p.drop(name), f.allProblems()
 		}
+		f.tunnels = attached{p.tunnels[name], p.paths}
 		var next dataplane.Network
 		if n.rebuild || !built {
 			next = f.build(n.places, n.blocks, p.device)
@@ -247,6 +262,7 @@ func (p *Planner) putNode(r *overlay.Node) {
 	p.nodes[name] = r
 	if had == nil || !reflect.DeepEqual(had.Spec, r.Spec) {
 		p.reframe(name)
+		p.tunnelsChanged = p.tunnelsChanged || name == p.self
 	}
 }
 
@@ -254,6 +270,7 @@ func (p *Planner) deleteNode(name overlay.NodeName) {
 	if _, known := p.nodes[name]; known {
 		delete(p.nodes, name)
 		p.reframe(name)
+		p.tunnelsChanged = p.tunnelsChanged || name == p.self
 	}
 }
 

@@ -31,6 +31,8 @@ type change struct {
 	reason        string
 	choose        overlay.NetworkName
 	plane         overlay.PlaneName
+	path          overlay.Key
+	found         overlay.TunnelPath
 }
 
 func (c change) toPlanner(p *Planner) {
@@ -43,6 +45,8 @@ func (c change) toPlanner(p *Planner) {
 		p.Release(c.release)
 	case c.choose != "":
 		p.Choose(c.choose, c.plane)
+	case c.path.Name != "":
+		p.SetPath(c.path, c.found)
 	default:
 		p.Delete(c.remove)
 	}
@@ -58,6 +62,8 @@ func (c change) toSnapshot(s *overlay.Snapshot) {
 		delete(s.Held, c.release)
 	case c.choose != "":
 		s.Chosen[c.choose] = c.plane
+	case c.path.Name != "":
+		s.Paths[c.path] = c.found
 	default:
 		s.Delete(c.remove)
 	}
@@ -72,13 +78,15 @@ var (
 	kinds         = rapid.SampledFrom([]overlay.Kind{
 		overlay.KindEndpoint, overlay.KindEndpoint, overlay.KindEndpoint, overlay.KindEndpoint, overlay.KindEndpoint,
 		overlay.KindEndpoint, overlay.KindBlock, overlay.KindBlock, overlay.KindNode, overlay.KindNetwork, overlay.KindToken,
+		overlay.KindTunnel, overlay.KindTunnel,
 	})
-	revisions = rapid.Int64Range(1, 4)
+	tunnelNames = rapid.SampledFrom([]string{"t1", "t2"})
+	revisions   = rapid.Int64Range(1, 4)
 )
 
 // anyChange draws what is frequent first: rapid likes small numbers.
 func anyChange(t *rapid.T) change {
-	switch odds := rapid.IntRange(0, 19).Draw(t, "change"); {
+	switch odds := rapid.IntRange(0, 20).Draw(t, "change"); {
 	case odds < 10:
 		return change{put: anyResource(t)}
 	case odds < 16:
@@ -87,6 +95,12 @@ func anyChange(t *rapid.T) change {
 		return change{release: networkNames.Draw(t, "release")}
 	case odds < 18:
 		return change{choose: networkNames.Draw(t, "choose"), plane: rapid.SampledFrom([]overlay.PlaneName{"", "other", overlay.PlaneKernel}).Draw(t, "plane")}
+	case odds < 19:
+		k := overlay.Key{Kind: overlay.KindTunnel, Network: anyAttachment(t), Name: tunnelNames.Draw(t, "tunnel")}
+		return change{path: k, found: overlay.TunnelPath{
+			Remote: rapid.SampledFrom([]netip.Addr{{}, netip.MustParseAddr("198.51.100.9"), netip.MustParseAddr("2001:db8:9::9")}).Draw(t, "remote"),
+			Down:   rapid.Bool().Draw(t, "down"),
+		}}
 	}
 	return change{hold: networkNames.Draw(t, "hold"), reason: rapid.SampledFrom([]string{"new field x", "new field y"}).Draw(t, "reason")}
 }
@@ -126,8 +140,23 @@ func anyResource(t *rapid.T) overlay.Resource {
 	case *overlay.Endpoint:
 		r.Network, r.Name = networkNames.Draw(t, "network"), endpointNames.Draw(t, "endpoint")
 		r.Spec = anyEndpointSpec(t)
+	case *overlay.Tunnel:
+		r.Network, r.Name = anyAttachment(t), tunnelNames.Draw(t, "tunnel")
+		r.Spec = overlay.TunnelSpec{
+			Node: nodeNames.Draw(t, "node"), VNI: 7,
+			Mode:   rapid.SampledFrom([]overlay.TunnelMode{overlay.TunnelVXLAN, overlay.TunnelGRE, overlay.TunnelIPIP}).Draw(t, "mode"),
+			Remote: rapid.SampledFrom([]string{"198.51.100.7", "2001:db8:9::7", "peer.example"}).Draw(t, "remote"),
+		}
+		for _, p := range rapid.SliceOfN(rapid.SampledFrom(prefixes("10.8.1.0/24", "10.9.0.0/24", "fd09::/64")), 0, 2).Draw(t, "routes") {
+			r.Spec.Routes = append(r.Spec.Routes, overlay.TunnelRoute{Prefix: p})
+		}
 	}
 	return r
+}
+
+// anyAttachment is a network, or none.
+func anyAttachment(t *rapid.T) overlay.NetworkName {
+	return rapid.SampledFrom([]overlay.NetworkName{"", "blue", "green"}).Draw(t, "attachment")
 }
 
 func prefixes(list ...string) []netip.Prefix {
@@ -326,7 +355,7 @@ func TestPlannerForgets(t *testing.T) {
 			p.Delete(k) // what is absent can be deleted
 		}
 		p.Plan()
-		if len(p.nodes)+len(p.networks)+len(p.ports)+len(p.device)+len(p.changed) != 0 {
+		if len(p.nodes)+len(p.networks)+len(p.ports)+len(p.device)+len(p.changed)+len(p.tunnels) != 0 {
 			t.Fatalf("left over: %+v", p)
 		}
 		if d := difference(p.State(), dataplane.State{Node: "a"}); d != "" {

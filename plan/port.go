@@ -50,6 +50,9 @@ func (f *frame) port(e *overlay.Endpoint, device map[portKey]string) (dataplane.
 	if !isPort(e) {
 		return dataplane.Port{}, false
 	}
+	if e.Spec.Attach.Type == overlay.AttachTunnel {
+		return f.tunnelPort(e)
+	}
 	if e.Spec.Port == overlay.PortSegment && f.Kind == overlay.Routed {
 		f.portProblems = append(f.portProblems, fmt.Sprintf("endpoint %s: a bridge cannot be attached to a routed network", e.Name))
 		return dataplane.Port{}, false

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,7 +60,8 @@ func TestTranscripts(t *testing.T) {
 
 // readSnapshot reads a list of resources as in `weft apply -f`, and held
 // networks as {kind: Held, name: ..., reason: ...}; {kind: Chosen, name: ..., plane: ...}
-// is a plane that the node has chosen before. Defaults are filled in.
+// is a plane that the node has chosen before, {kind: Path, network: ..., name: ..., remote: ..., down: ...}
+// what it has found out of a tunnel's peer. Defaults are filled in.
 func readSnapshot(t *testing.T, text []byte) *overlay.Snapshot {
 	t.Helper()
 	var list []map[string]any
@@ -76,6 +78,14 @@ func readSnapshot(t *testing.T, text []byte) *overlay.Snapshot {
 			s.Chosen[overlay.NetworkName(item["name"].(string))] = overlay.PlaneName(item["plane"].(string))
 			continue
 		}
+		if item["kind"] == "Path" {
+			k := overlay.Key{Kind: overlay.KindTunnel, Name: item["name"].(string)}
+			if network, ok := item["network"]; ok {
+				k.Network = overlay.NetworkName(network.(string))
+			}
+			s.Paths[k] = overlay.TunnelPath{Remote: netip.MustParseAddr(item["remote"].(string)), Down: item["down"] == true}
+			continue
+		}
 		s.Put(readResource(t, item))
 	}
 	return s
@@ -84,6 +94,9 @@ func readSnapshot(t *testing.T, text []byte) *overlay.Snapshot {
 func readResource(t *testing.T, item map[string]any) overlay.Resource {
 	t.Helper()
 	kind, err := overlay.ParseKind(fmt.Sprint(item["kind"]))
+	if item["kind"] == "tunnel" {
+		kind, err = overlay.KindTunnel, nil
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,6 +141,9 @@ func describe(s dataplane.State) string {
 			if !p.MAC.IsZero() {
 				add("%s: port %s has %s %v, allowed %v", name, p.Name, p.MAC, p.Addresses, p.Allowed)
 			}
+			if p.Tunnel != nil {
+				add("%s: port %s is %s", name, p.Name, describeTunnel(*p.Tunnel))
+			}
 			for _, m := range p.Stations {
 				add("%s: port %s has station %s behind it", name, p.Name, m)
 			}
@@ -145,6 +161,12 @@ func describe(s dataplane.State) string {
 			add("%s: route %s to %s%s", name, p, r.Node, map[bool]string{true: " direct via " + r.Via.String()}[r.Direct])
 		}
 	}
+	for name, t := range s.Tunnels {
+		add("tunnel %s: %s", name, describeTunnel(t))
+	}
+	for name, problems := range s.TunnelProblems {
+		add("tunnel %s: problem: %v", name, problems)
+	}
 	for name, reason := range s.Held {
 		add("%s: held: %s", name, reason)
 	}
@@ -155,6 +177,17 @@ func describe(s dataplane.State) string {
 	}
 	slices.SortFunc(lines, cmp.Compare)
 	return strings.Join(append(lines, ""), "\n")
+}
+
+func describeTunnel(t dataplane.Tunnel) string {
+	text := fmt.Sprintf("%s %s, %s to %s, ttl %s, MTU %d, plane %s", t.Spec.Device, t.Spec.Mode, t.Local, t.Remote, t.Spec.TTL, t.MTU, t.Spec.Plane)
+	for _, r := range t.Spec.Routes {
+		text += fmt.Sprintf(", route %s", r.Prefix)
+	}
+	if t.Down {
+		text += ", down"
+	}
+	return text
 }
 
 func unlessZero[T comparable](prefix string, v T) string {

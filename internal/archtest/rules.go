@@ -51,7 +51,7 @@ func arrowTable() map[string][]string {
 		"store/memstore":  {"overlay", "store"},
 		"store/etcdstore": {"overlay", "store", "internal/files"},
 		"store/storetest": {"overlay", "store"},
-		"control":         {"overlay", "store", "plan", "dataplane", "internal/files"},
+		"control":         {"overlay", "store", "plan", "dataplane", "reach", "internal/files"},
 
 		// api is the server's handlers and the client that is a Store; agentapi is the
 		// agent's socket, which shows a plane's views.
@@ -59,6 +59,7 @@ func arrowTable() map[string][]string {
 		"api/identity": {"overlay", "internal/files"},
 		"api/agentapi": {"overlay", "dataplane", "api"},
 
+		"reach": {"overlay", "packet", "internal/netns"},
 		"trace": {"overlay", "packet", "encap"},
 		"lab":   {"overlay", "internal/netns"},
 		// The demo decodes what it captures.
@@ -70,7 +71,7 @@ func arrowTable() map[string][]string {
 		"bench/course":  {"overlay", "plan", "dataplane/kernel", "dataplane/ebpf", "lab", "bench", "bench/probe"},
 		"bench/compare": {"bench/course"},
 		"agent": {
-			"overlay", "store", "store/memstore", "api", "api/identity", "api/agentapi", "plan", "control", "trace",
+			"overlay", "store", "store/memstore", "api", "api/identity", "api/agentapi", "plan", "control", "reach", "trace",
 			"dataplane", "dataplane/nft", "dataplane/kernel", "dataplane/ebpf", "dataplane/user", "internal/files", "internal/netns",
 		},
 		"server": {"overlay", "store", "store/memstore", "store/etcdstore", "api", "api/identity", "ipam", "internal/files"},

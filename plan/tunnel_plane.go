@@ -1,0 +1,121 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"weft/overlay"
+)
+
+// TunnelPlane is the plane with which a node forwards a tunnel over an underlay family, and why that
+// one, for the status; the error is to be read after "tunnel NAME: ".
+//
+// Left to itself, a tunnel is on the eBPF plane, the fastest; on the kernel plane if it
+// wants something that only the kernel's own device does; and without such a device, on
+// the eBPF plane's slow mode if there is one for what it wants.
+func TunnelPlane(n *overlay.Node, s overlay.TunnelSpec, underlay overlay.Family) (overlay.PlaneName, string, error) {
+	t := tunnelNeeds{n, s, underlay}
+	if s.Plane != "" && s.Plane != overlay.PlaneAuto {
+		return s.Plane, "the tunnel names it", t.refuse(s.Plane)
+	}
+	for _, p := range t.preference() {
+		if t.refuse(p) == nil {
+			return p, "auto: " + t.why(p), nil
+		}
+	}
+	var reasons []string
+	for _, p := range t.preference() {
+		reasons = append(reasons, t.refuse(p).Error())
+	}
+	return "", "", fmt.Errorf("node %s has no plane for mode %s: %s", n.Name, s.Mode, strings.Join(reasons, "; "))
+}
+
+type tunnelNeeds struct {
+	node     *overlay.Node
+	spec     overlay.TunnelSpec
+	underlay overlay.Family
+}
+
+// preference are the planes to try, best first.
+func (t tunnelNeeds) preference() []overlay.PlaneName {
+	switch {
+	case t.spec.Mode == overlay.TunnelUDP:
+		return []overlay.PlaneName{overlay.PlaneUser}
+	case t.device() != "":
+		return []overlay.PlaneName{overlay.PlaneKernel, overlay.PlaneEBPF}
+	}
+	return []overlay.PlaneName{overlay.PlaneEBPF, overlay.PlaneKernel}
+}
+
+// why says why a plane was taken of those that there are.
+func (t tunnelNeeds) why(p overlay.PlaneName) string {
+	lacks := t.refuse(t.preference()[0])
+	switch {
+	case p == overlay.PlaneUser:
+		return "the only plane that does mode udp"
+	case p == overlay.PlaneKernel && t.device() != "":
+		return t.device() + " is the kernel's device's to do"
+	case p == overlay.PlaneKernel:
+		return lacks.Error()
+	case t.slow():
+		return fmt.Sprintf("slow mode, without offloads, for %s: %v", t.device(), lacks)
+	}
+	return "this node has all that it needs"
+}
+
+// device says what of the tunnel the kernel's own device does best, or alone.
+func (t tunnelNeeds) device() string {
+	s := t.spec
+	switch {
+	case t.slow():
+		return "GRE with checksums or sequence numbers"
+	case s.Group():
+		return "learning by multicast"
+	case s.Proxy:
+		return "answering ARP and ND for others"
+	case len(s.FDB) > 0:
+		return "an FDB by hand"
+	case s.SourcePorts != nil:
+		return "a range of source ports"
+	case s.UDPChecksum != nil && *s.UDPChecksum:
+		return "computing outer UDP checksums"
+	}
+	return ""
+}
+
+// slow: the eBPF plane can do it, without offloads.
+func (t tunnelNeeds) slow() bool {
+	s := t.spec
+	return s.InChecksum || s.OutChecksum || s.InSequence || s.OutSequence
+}
+
+// refuse says why a plane cannot do it; nil: it can.
+func (t tunnelNeeds) refuse(p overlay.PlaneName) error {
+	mode := t.spec.Mode.Over(t.underlay)
+	switch {
+	case t.spec.Mode == overlay.TunnelUDP && p != overlay.PlaneUser:
+		return fmt.Errorf("plane %s does not do mode udp; want plane user", p)
+	case t.spec.Mode != overlay.TunnelUDP && p == overlay.PlaneUser:
+		return fmt.Errorf("plane user does mode udp alone")
+	case !slices.Contains(planesOf(t.node), p):
+		return fmt.Errorf("plane %s is not there%s", p, lacked(t.node, p))
+	case t.node.Spec.TunnelModes != nil && !slices.Contains(t.node.Spec.TunnelModes[p], mode):
+		return fmt.Errorf("plane %s: %s", p, t.lacking(p))
+	case p == overlay.PlaneEBPF && t.device() != "" && !t.slow():
+		return fmt.Errorf("plane ebpf does not do %s", t.device())
+	}
+	return nil
+}
+
+// lacking says of a mode that a plane does not have why it does not.
+func (t tunnelNeeds) lacking(p overlay.PlaneName) string {
+	over := ""
+	if t.underlay == overlay.V6 {
+		over = " over IPv6"
+	}
+	if p == overlay.PlaneKernel {
+		return fmt.Sprintf("this kernel has no %s device%s", t.spec.Mode, over)
+	}
+	return fmt.Sprintf("it does not do mode %s%s here", t.spec.Mode, over)
+}

@@ -1,0 +1,57 @@
+package plan
+
+import (
+	"testing"
+
+	"weft/overlay"
+)
+
+// A tunnel is on the plane that can do what it wants, and the reason is said.
+func TestTunnelPlane(t *testing.T) {
+	t.Parallel()
+	both := []overlay.PlaneName{overlay.PlaneEBPF, overlay.PlaneKernel}
+	all := []string{"vxlan", "geneve", "gre", "gretap", "ipip", "sit"}
+	stock := overlay.NodeSpec{Planes: both, TunnelModes: map[overlay.PlaneName][]string{overlay.PlaneEBPF: all, overlay.PlaneKernel: all}}
+	bare := overlay.NodeSpec{Planes: both, TunnelModes: map[overlay.PlaneName][]string{overlay.PlaneEBPF: all, overlay.PlaneKernel: {"vxlan"}}}
+	old := overlay.NodeSpec{Planes: both[1:], Lacks: map[overlay.PlaneName]string{overlay.PlaneEBPF: "no tcx"}, TunnelModes: map[overlay.PlaneName][]string{overlay.PlaneKernel: all}}
+	user := overlay.NodeSpec{Planes: append([]overlay.PlaneName{overlay.PlaneUser}, both...)}
+	yes := true
+	for name, tt := range map[string]struct {
+		node  overlay.NodeSpec
+		spec  overlay.TunnelSpec
+		plane overlay.PlaneName
+		why   string
+		err   string
+	}{
+		"the fastest":        {stock, overlay.TunnelSpec{Mode: overlay.TunnelGRE}, overlay.PlaneEBPF, "auto: this node has all that it needs", ""},
+		"checksums":          {stock, overlay.TunnelSpec{Mode: overlay.TunnelGRE, OutChecksum: true}, overlay.PlaneKernel, "auto: GRE with checksums or sequence numbers is the kernel's device's to do", ""},
+		"slow mode":          {bare, overlay.TunnelSpec{Mode: overlay.TunnelGRE, InSequence: true}, overlay.PlaneEBPF, "auto: slow mode, without offloads, for GRE with checksums or sequence numbers: plane kernel: this kernel has no gre device", ""},
+		"no programs":        {old, overlay.TunnelSpec{Mode: overlay.TunnelIPIP}, overlay.PlaneKernel, "auto: plane ebpf is not there (no tcx)", ""},
+		"a group":            {stock, overlay.TunnelSpec{Mode: overlay.TunnelVXLAN, Remote: "239.1.1.1"}, overlay.PlaneKernel, "auto: learning by multicast is the kernel's device's to do", ""},
+		"proxy":              {stock, overlay.TunnelSpec{Mode: overlay.TunnelVXLAN, Proxy: true}, overlay.PlaneKernel, "auto: answering ARP and ND for others is the kernel's device's to do", ""},
+		"checksum of UDP":    {stock, overlay.TunnelSpec{Mode: overlay.TunnelVXLAN, UDPChecksum: &yes}, overlay.PlaneKernel, "auto: computing outer UDP checksums is the kernel's device's to do", ""},
+		"datagrams":          {user, overlay.TunnelSpec{Mode: overlay.TunnelUDP}, overlay.PlaneUser, "auto: the only plane that does mode udp", ""},
+		"named":              {stock, overlay.TunnelSpec{Mode: overlay.TunnelGRE, Plane: overlay.PlaneKernel}, overlay.PlaneKernel, "the tunnel names it", ""},
+		"nobody knows modes": {overlay.NodeSpec{}, overlay.TunnelSpec{Mode: overlay.TunnelGRE}, overlay.PlaneKernel, "auto: plane ebpf is not there", ""},
+
+		"named, lacking":      {bare, overlay.TunnelSpec{Mode: overlay.TunnelGRE, Plane: overlay.PlaneKernel}, "", "", "plane kernel: this kernel has no gre device"},
+		"named, not its kind": {stock, overlay.TunnelSpec{Mode: overlay.TunnelVXLAN, Proxy: true, Plane: overlay.PlaneEBPF}, "", "", "plane ebpf does not do answering ARP and ND for others"},
+		"user for others":     {user, overlay.TunnelSpec{Mode: overlay.TunnelGRE, Plane: overlay.PlaneUser}, "", "", "plane user does mode udp alone"},
+		"udp for others":      {user, overlay.TunnelSpec{Mode: overlay.TunnelUDP, Plane: overlay.PlaneEBPF}, "", "", "plane ebpf does not do mode udp; want plane user"},
+		"nobody":              {bare, overlay.TunnelSpec{Mode: "other"}, "", "", "node a has no plane for mode other: plane ebpf: it does not do mode other here; plane kernel: this kernel has no other device"},
+	} {
+		n := &overlay.Node{Meta: overlay.Meta{Name: "a"}, Spec: tt.node}
+		plane, why, err := TunnelPlane(n, tt.spec, overlay.V4)
+		said := ""
+		if err != nil {
+			plane, why, said = "", "", err.Error()
+		}
+		if plane != tt.plane || why != tt.why || said != tt.err {
+			t.Errorf("%s: %q, %q, %q; want %q, %q, %q", name, plane, why, said, tt.plane, tt.why, tt.err)
+		}
+	}
+	n := &overlay.Node{Spec: stock}
+	if _, _, err := TunnelPlane(n, overlay.TunnelSpec{Mode: overlay.TunnelGRE}, overlay.V6); err == nil {
+		t.Error("gre over IPv6 is another device than gre")
+	}
+}

@@ -1,0 +1,9 @@
+package reach
+
+import (
+	"testing"
+
+	"weft/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
