@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path"
 	"strings"
 
 	"weft/dataplane"
@@ -18,7 +19,7 @@ import (
 func (p *Plane) Apply(ctx context.Context, want dataplane.State, since *dataplane.Delta) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h := newHand(p.Host)
+	h := p.newHand()
 	defer h.Close()
 	from := p.reached
 	p.reached = 0
@@ -269,5 +270,14 @@ func (p *Plane) present(h *hand) ([]overlay.NetworkName, error) {
 			names[overlay.NetworkName(name)] = struct{}{}
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
+	carried, err := h.allCarried()
+	for id := range carried {
+		if name, ok := strings.CutPrefix(path.Base(string(id.NS)), domainPrefix); ok {
+			names[overlay.NetworkName(name)] = struct{}{}
+		}
+	}
 	return sortedNames(names), err
 }

@@ -32,6 +32,7 @@ func (d *differ) changes() {
 	d.sysctls(true)
 	d.filters()
 	d.programs()
+	d.carried()
 	d.up()
 	d.addresses()
 	d.tunnels()
@@ -184,6 +185,14 @@ func (d *differ) programs() {
 	for _, name := range dataplane.SortedKeys(d.want.Programs, cmp.Compare[overlay.NetworkName]) {
 		if why, ok := d.have.Programs[name]; !ok || why != "" {
 			d.add(forward{name, cmp.Or(why, "none")})
+		}
+	}
+}
+
+func (d *differ) carried() {
+	for _, id := range dataplane.SortedKeys(d.want.Carried, compareLinkID) {
+		if want, have := d.want.Carried[id], d.have.Carried[id]; !have.Equal(want) {
+			d.add(setCarried{id, want, have.Broken})
 		}
 	}
 }

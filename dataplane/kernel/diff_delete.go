@@ -17,6 +17,10 @@ func (d *differ) leftovers() {
 		}
 	}
 	left := d.have.without(links)
+	// A forwarder that has a link open keeps its namespace alive.
+	for _, id := range unwanted(d.have.Carried, d.want.Carried, compareLinkID) {
+		d.add(dropCarried{id})
+	}
 	for _, k := range unwanted(left.Routes, d.want.Routes, compareRouteKey) {
 		d.add(deleteRoute{k, left.Routes[k]})
 	}
@@ -84,6 +88,7 @@ func (o Objects) without(links map[LinkID]struct{}) Objects {
 		return !isLink(k.Bridge) && !is(k.Bridge.NS, s.Port)
 	})
 	left.Routes = keep(o.Routes, func(k RouteKey, r Route) bool { return r.Device == "" || !is(k.NS, r.Device) })
+	left.Carried = filter(o.Carried, func(id LinkID) bool { return !isLink(id) })
 	left.Redirects = keep(o.Redirects, func(from LinkID, to string) bool { return !isLink(from) && !is(from.NS, to) })
 	return left
 }

@@ -43,7 +43,7 @@ func (o Objects) rank(id LinkID) int {
 		return 1
 	case l.Kind == KindVXLAN:
 		return 2
-	case l.Kind == KindTap:
+	case l.isTunTap():
 		return 3
 	case o.inDomain(id):
 		return 4
@@ -56,9 +56,12 @@ func (l Link) asMade() Link {
 	return Link{Kind: l.Kind, MAC: l.MAC, MTU: l.madeMTU(), VXLAN: l.VXLAN, Peer: l.Peer, Lent: l.Lent}
 }
 
+// isTunTap reports whether the link is made by /dev/net/tun.
+func (l Link) isTunTap() bool { return l.Kind == KindTap || l.Kind == KindTun }
+
 // madeMTU: a tap is made without.
 func (l Link) madeMTU() int {
-	if l.Kind == KindTap {
+	if l.isTunTap() {
 		return 0
 	}
 	return l.MTU

@@ -28,7 +28,7 @@ func (o deleteNamespace) do(h *hand) error {
 }
 
 func (o addLink) do(h *hand) error {
-	if o.Link.Kind == KindTap {
+	if o.Link.isTunTap() {
 		return o.doTap(h)
 	}
 	s, err := h.in(Host)

@@ -12,7 +12,7 @@ import (
 // its tag. What is gone already is not missed, so it may be repeated.
 func Down(ctx context.Context, o Options) (removed []string, err error) {
 	p := &Plane{Options: o.complete()}
-	h := newHand(p.Host)
+	h := p.newHand()
 	defer h.Close()
 	names, err := p.present(h)
 	if err != nil {

@@ -94,6 +94,9 @@ func parseLink(m []byte) hostLink {
 			l.parseFamilies(v)
 		}
 	})
+	if l.link.Kind == KindTun && h.Type == unix.ARPHRD_ETHER { // one kind for both
+		l.link.Kind = KindTap
+	}
 	return l
 }
 
@@ -138,8 +141,6 @@ func (l *hostLink) parseInfo(info []byte) {
 	})
 	l.link.Kind = LinkKind(kind)
 	switch l.link.Kind {
-	case "tun":
-		l.link.Kind = KindTap
 	case KindBridge:
 		l.parseBridge(data)
 	case KindVXLAN:

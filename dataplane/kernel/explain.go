@@ -51,12 +51,14 @@ func otherwise(s dataplane.State) []string {
 	return lines
 }
 
-// byHand is the State with every network on the kernel plane: what programs do, commands
-// can only do otherwise.
+// byHand is the State with every network on the kernel plane that this carries: what programs do,
+// commands can only do otherwise.
 func byHand(s dataplane.State) dataplane.State {
 	s.Networks = maps.Clone(s.Networks)
 	for name, n := range s.Networks {
-		n.Plane = overlay.PlaneKernel
+		if n.Plane != overlay.PlaneUser {
+			n.Plane = overlay.PlaneKernel
+		}
 		s.Networks[name] = n
 	}
 	return s

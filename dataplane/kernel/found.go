@@ -13,7 +13,7 @@ import (
 func (p *Plane) Found() (map[overlay.NetworkName]overlay.PlaneName, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h := newHand(p.Host)
+	h := p.newHand()
 	defer h.Close()
 	names, err := p.present(h)
 	if err != nil {
@@ -28,6 +28,8 @@ func (p *Plane) Found() (map[overlay.NetworkName]overlay.PlaneName, error) {
 			continue
 		}
 		switch {
+		case have.ofUserPlane(ns):
+			found[name] = overlay.PlaneUser
 		case have.ofKernelPlane(ns):
 			found[name] = overlay.PlaneKernel
 		case have.ofPrograms(ns):

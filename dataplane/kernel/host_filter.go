@@ -60,7 +60,7 @@ func (h *hand) devices(n dataplane.Network) (map[netip.Addr]string, error) {
 
 // Explain is the commands that would make the State on this host by hand.
 func (p *Plane) Explain(s dataplane.State) ([]string, error) {
-	h := newHand(p.Host)
+	h := p.newHand()
 	defer h.Close()
 	devices := map[netip.Addr]string{}
 	for _, n := range s.Networks {

@@ -37,6 +37,9 @@ func LowerChange(old, next dataplane.Network, d dataplane.NetworkDelta, dir stri
 			return l.Objects
 		}
 		l.changed(d, nodes)
+		if l.onUser() && !(d.Members.Empty() && d.Routes.Empty()) {
+			l.carried()
+		}
 		if !d.Ports.Empty() {
 			l.Filters[l.ns] = nft.Domain(n)
 		}

@@ -11,7 +11,10 @@ import (
 // addresses that nobody has.
 func (l lowering) routedDomain() {
 	l.forwardPackets()
-	if l.n.Encapsulation != overlay.EncapNone {
+	switch {
+	case l.onUser():
+		l.userDomain()
+	case l.n.Encapsulation != overlay.EncapNone:
 		vx := l.tunnel()
 		vx.MAC = l.n.VTEPMAC
 		l.Links[l.link(tunnelName)] = vx
@@ -47,6 +50,10 @@ func (l lowering) route(prefix netip.Prefix, r dataplane.Route) {
 	}
 	m, ok := l.n.Members[r.Node]
 	if !ok {
+		return
+	}
+	if l.onUser() {
+		l.userRoute(prefix)
 		return
 	}
 	vx, hop := l.link(tunnelName), hopFor(prefix, m)

@@ -83,7 +83,7 @@ func (m model) addLink(o addLink) error {
 		}
 	}
 	made := Link{Kind: o.Link.Kind, MAC: o.Link.MAC, MTU: o.Link.MTU, VXLAN: o.Link.VXLAN, Peer: o.Link.Peer}
-	if o.Link.Kind == KindTap {
+	if o.Link.isTunTap() {
 		made.MTU = 1500
 	}
 	m.Links[o.ID] = made

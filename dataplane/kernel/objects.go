@@ -41,6 +41,8 @@ type Objects struct {
 	// Programs forward for a network; the value is in what those that were found differ
 	// from what it needs.
 	Programs map[overlay.NetworkName]string
+	// Carried is what the user plane's forwarder does with TUN links.
+	Carried map[LinkID]Carried
 }
 
 // NewObjects returns Objects that can be added to.
@@ -58,13 +60,14 @@ func NewObjects() Objects {
 		Redirects:  map[LinkID]string{},
 		Filters:    map[NS]nft.Ruleset{},
 		Programs:   map[overlay.NetworkName]string{},
+		Carried:    map[LinkID]Carried{},
 	}
 }
 
 // Len counts the objects.
 func (o Objects) Len() int {
 	n := len(o.Namespaces) + len(o.Links) + len(o.Sysctls) + len(o.Addresses) +
-		len(o.Tunnels) + len(o.Stations) + len(o.Neighbors) + len(o.Routes) + len(o.Redirects) + len(o.Programs)
+		len(o.Tunnels) + len(o.Stations) + len(o.Neighbors) + len(o.Routes) + len(o.Redirects) + len(o.Programs) + len(o.Carried)
 	for _, r := range o.Filters {
 		n += r.Len()
 	}
@@ -100,6 +103,9 @@ func (o Objects) ofKernelPlane(ns NS) bool {
 	}
 	return false
 }
+
+// ofUserPlane reports whether there is anything of a network on the user plane.
+func (o Objects) ofUserPlane(ns NS) bool { return o.Links[LinkID{ns, userTunnelName}].Kind == KindTun }
 
 // LinkID says which link: a name in a namespace.
 type LinkID struct {

@@ -42,8 +42,11 @@ type addLink struct {
 }
 
 func (o addLink) String() string {
-	if o.Link.Kind == KindTap {
-		return line("ip", "tuntap", "add", "dev", o.ID.Name, "mode", "tap")
+	switch o.Link.Kind {
+	case KindTap:
+		return o.ID.NS.command("ip", "tuntap", "add", "dev", o.ID.Name, "mode", "tap")
+	case KindTun:
+		return o.ID.NS.command("ip", "tuntap", "add", "dev", o.ID.Name, "mode", "tun", "multi_queue")
 	}
 	words := append([]string{"link", "add"}, o.Link.identity(o.ID, Host)...)
 	words = append(words, "type", string(o.Link.Kind))

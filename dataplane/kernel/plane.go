@@ -26,6 +26,8 @@ type Options struct {
 	Host string
 	// Programs are the eBPF plane's [none: networks on that plane are refused].
 	Programs Programs
+	// Carrier is the user plane's [none: networks on that plane are refused].
+	Carrier Carrier
 	// Diverter keeps traffic up while a port goes from one plane to the other [none:
 	// it is interrupted].
 	Diverter Diverter

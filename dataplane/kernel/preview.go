@@ -11,7 +11,7 @@ import (
 func (p *Plane) Preview(ctx context.Context, want dataplane.State) ([]string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h := newHand(p.Host)
+	h := p.newHand()
 	defer h.Close()
 	var lines []string
 	var errs []error

@@ -74,6 +74,10 @@ type hand struct {
 	forward func() error
 	// pass is what was read of the programs; nil: nothing, or something has changed it.
 	pass ProgramPass
+	// carrier is the user plane's forwarder; nil: there is none. carried is what was read of
+	// it; nil: nothing, or something has changed it.
+	carrier Carrier
+	carried map[LinkID]Carried
 }
 
 func newHand(host string) *hand {

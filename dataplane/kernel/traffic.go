@@ -31,6 +31,7 @@ type traffic struct {
 	domain   NS
 	programs *ProgramTraffic
 	links    map[string]overlay.Traffic // in the domain
+	carried  CarriedCount               // by the user plane
 }
 
 // traffic reads what is counted of a network; programs is nil if it has none.
@@ -52,10 +53,14 @@ func (h *hand) counted(n dataplane.Network, domain NS, programs Programs) (traff
 	return t, err
 }
 
-// sum adds the sums to a view. The kernel has none of ports: those of ports that are gone
-// are gone.
+// sum adds the sums to a view. The kernel has none of ports, nor has the user plane: those of
+// ports that are gone are gone.
 func (t traffic) sum(v *dataplane.NetworkView) {
-	if t.programs == nil {
+	switch {
+	case t.net.Plane == overlay.PlaneUser:
+		v.Traffic.Nodes, v.Dropped = &t.carried.All, t.carried.Drops
+		return
+	case t.programs == nil:
 		v.Traffic.Nodes = trafficOf(t.links, nft.Uplink)
 		return
 	}
@@ -70,8 +75,11 @@ func (t traffic) parts(v *dataplane.NetworkView) {
 	}
 	for name, m := range t.net.Members {
 		p := dataplane.Peer{Node: name, VTEP: m.VTEP}
-		if t.programs != nil {
+		switch {
+		case t.programs != nil:
 			p.Traffic = trafficOf(t.programs.Nodes, name)
+		case t.net.Plane == overlay.PlaneUser:
+			p.Traffic = trafficOf(t.carried.Peers, m.VTEP)
 		}
 		v.Nodes = append(v.Nodes, p)
 	}

@@ -71,7 +71,7 @@ func (p *Plane) verify(ctx context.Context, name overlay.NetworkName) {
 	if _, failed := p.failed[name]; failed {
 		return
 	}
-	h := newHand(p.Host)
+	h := p.newHand()
 	defer h.Close()
 	if err := p.listen(h, name, left.Ports); err != nil {
 		p.Log.Error("a workload's namespace cannot be listened to", "err", err)
@@ -102,7 +102,7 @@ func (p *Plane) verifyHost(ctx context.Context) {
 	if ctx.Err() != nil || p.want.Generation == 0 && len(p.want.Networks) == 0 {
 		return // nothing was applied yet
 	}
-	h := newHand(p.Host)
+	h := p.newHand()
 	defer h.Close()
 	want, err := p.hostWant(h, p.want)
 	if err == nil {

@@ -27,7 +27,7 @@ func (p *Plane) Compare(ctx context.Context) (dataplane.Observation, error) {
 func (p *Plane) look(ctx context.Context, name overlay.NetworkName, entries bool) (dataplane.Observation, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h := newHand(p.Host)
+	h := p.newHand()
 	defer h.Close()
 	seen := dataplane.Observation{Networks: map[overlay.NetworkName]dataplane.NetworkView{}}
 	var errs []error
@@ -92,6 +92,10 @@ func (p *Plane) view(h *hand, net dataplane.Network, entries bool) (v dataplane.
 		return v, err
 	}
 	t, err := h.counted(there, w.ns, programs)
+	if err == nil && there.Plane == overlay.PlaneUser {
+		t.carried, err = p.carriedCount(there)
+		v.Drops, v.Untold = t.carried.drops(v.Drops)
+	}
 	if err != nil {
 		return v, err
 	}
@@ -182,7 +186,8 @@ func (o Objects) matching(have Objects) int {
 	}
 	return n + same(o.Namespaces, have.Namespaces) + sameLinks(o.Links, have.Links) + same(o.Sysctls, have.Sysctls) +
 		same(o.Addresses, have.Addresses) + same(o.Tunnels, have.Tunnels) + same(o.Stations, have.Stations) +
-		same(o.Programs, have.Programs) + same(o.Neighbors, have.Neighbors) + same(o.Routes, have.Routes) + same(o.Redirects, have.Redirects)
+		same(o.Programs, have.Programs) + same(o.Neighbors, have.Neighbors) + same(o.Routes, have.Routes) + same(o.Redirects, have.Redirects) +
+		sameBy(o.Carried, have.Carried, Carried.Equal)
 }
 
 func sameLinks(want, have map[LinkID]Link) int {
@@ -197,9 +202,13 @@ func sameLinks(want, have map[LinkID]Link) int {
 }
 
 func same[K, V comparable](want, have map[K]V) int {
+	return sameBy(want, have, func(v, w V) bool { return v == w })
+}
+
+func sameBy[K comparable, V any](want, have map[K]V, equal func(v, w V) bool) int {
 	n := 0
 	for k, v := range want {
-		if w, ok := have[k]; ok && v == w {
+		if w, ok := have[k]; ok && equal(v, w) {
 			n++
 		}
 	}

@@ -30,6 +30,10 @@ func (v *viewer) links(s *space, t linkTable) error {
 			}
 			link.Tunnel = &tunnel
 		}
+		if c, ok := v.have.Carried[LinkID{t.ns, l.name}]; ok && l.link.Kind == KindTun {
+			tunnel := carriedTunnel(c)
+			link.Tunnel = &tunnel
+		}
 		v.Links = append(v.Links, link)
 	}
 	for id, have := range v.have.Links {
@@ -73,6 +77,19 @@ func (v *viewer) tunnel(s *space, l hostLink) (dataplane.TunnelView, error) {
 	slices.SortFunc(t.Remotes, netip.Addr.Compare)
 	err := v.onHost(func() (err error) { t.Listening, err = listening(x.Port, x.Local.Is6()); return err })
 	return t, err
+}
+
+// carriedTunnel is what a TUN link adds that the forwarder carries for.
+func carriedTunnel(c Carried) dataplane.TunnelView {
+	port := c.Local.Port()
+	t := dataplane.TunnelView{
+		Local: c.Local.Addr(), Remotes: c.Peers, Port: port, SourcePorts: [2]uint16{port, port},
+		TTL: int(c.TTL.Hops), Checksum: !c.NoChecksum,
+	}
+	if c.Broken == "" {
+		t.Listening = c.Local.String()
+	}
+	return t
 }
 
 func (v *viewer) onHost(f func() error) error { return netns.Do(v.hand.path(Host), f) }

@@ -45,7 +45,7 @@ func inWords(h *hand, op Op, err error) error {
 func (o addLink) inWords(h *hand, err error) string {
 	exists := errors.Is(err, unix.EEXIST)
 	switch {
-	case o.Link.Kind == KindTap && (errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EINVAL) || exists):
+	case o.Link.isTunTap() && (errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EINVAL) || exists):
 		return fmt.Sprintf("this host has a device %s already: remove it, or choose another name", o.ID.Name)
 	case o.Link.Kind == KindVXLAN && exists:
 		return o.Link.VXLAN.taken(h, o.ID)
