@@ -29,7 +29,7 @@ func (p *Plane) compare(h *hand, w *wantedNetwork) (comparison, error) {
 func compared(w *wantedNetwork, have Objects, m *many) comparison {
 	for _, link := range []string{bridgeName, tunnelName} {
 		id := LinkID{w.ns, link}
-		if l, ok := have.Links[id]; !ok || !w.frame.Links[id].sameDevice(l) {
+		if l, ok := have.Links[id]; !ok || !w.frame.Links[id].sameDevice(l) && !w.frame.Links[id].changesFrom(l) {
 			m.lose(link)
 		}
 	}

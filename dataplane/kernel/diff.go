@@ -58,7 +58,7 @@ func (d *differ) replaceLinks() {
 	replaced := map[LinkID]struct{}{}
 	for id, have := range d.have.Links {
 		want, ok := d.want.Links[id]
-		if ok && !want.sameDevice(have) || !ok && d.want.hasTunnel(have.VXLAN) {
+		if ok && !want.sameDevice(have) && !want.changesFrom(have) || !ok && d.want.needsPlaceOf(have) {
 			replaced[id] = struct{}{}
 		}
 	}
@@ -66,10 +66,10 @@ func (d *differ) replaceLinks() {
 	d.have = d.have.without(replaced)
 }
 
-// hasTunnel reports whether a vxlan link has this VNI on this port: a host has only one.
-func (o Objects) hasTunnel(v VXLAN) bool {
+// needsPlaceOf reports whether a link cannot be there beside another one.
+func (o Objects) needsPlaceOf(have Link) bool {
 	for _, l := range o.Links {
-		if l.Kind == KindVXLAN && l.VXLAN.VNI == v.VNI && l.VXLAN.Port == v.Port {
+		if l.excludes(have) {
 			return true
 		}
 	}
@@ -78,7 +78,7 @@ func (o Objects) hasTunnel(v VXLAN) bool {
 
 // sameDevice reports whether have can be made want by setting attributes.
 func (l Link) sameDevice(have Link) bool {
-	return l.Kind == have.Kind && l.VXLAN == have.VXLAN && l.Peer == have.Peer
+	return l.Kind == have.Kind && l.Outer == have.Outer && l.Peer == have.Peer
 }
 
 // deleteLinks deletes each link, of a veth the end in Weft's own namespace, or at least

@@ -41,7 +41,7 @@ func (o Objects) rank(id LinkID) int {
 		return 0
 	case l.Kind == KindBridge:
 		return 1
-	case l.Kind == KindVXLAN:
+	case l.Kind.isTunnel():
 		return 2
 	case l.isTunTap():
 		return 3
@@ -53,7 +53,7 @@ func (o Objects) rank(id LinkID) int {
 
 // asMade is the link as addLink leaves it.
 func (l Link) asMade() Link {
-	return Link{Kind: l.Kind, MAC: l.MAC, MTU: l.madeMTU(), VXLAN: l.VXLAN, Peer: l.Peer, Lent: l.Lent}
+	return Link{Kind: l.Kind, MAC: l.MAC, MTU: l.madeMTU(), Outer: l.Outer, Peer: l.Peer, Lent: l.Lent}
 }
 
 // isTunTap reports whether the link is made by /dev/net/tun.
@@ -73,6 +73,12 @@ func (d *differ) setLink(id LinkID, want, have Link) {
 	if want.Lent {
 		return
 	}
+	if want.Outer != have.Outer {
+		d.add(changeTunnel{id, have, want})
+		if want.MTU != 0 {
+			have.MTU = want.MTU
+		}
+	}
 	if set := (setLink{id, have, want}); !set.empty() {
 		d.add(set)
 	}
@@ -88,7 +94,7 @@ func (d *differ) setLink(id LinkID, want, have Link) {
 		d.add(setBridgePort{id, want.Port})
 	}
 	if want.Up != have.Up {
-		d.ups = append(d.ups, setUp{id, want.Up, want.VXLAN})
+		d.ups = append(d.ups, setUp{id, want.Up, want})
 	}
 	if odd {
 		d.ups = append(d.ups, resetBridgePort{id})

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,8 +42,6 @@ func (o addLink) do(h *hand) error {
 	switch o.Link.Kind {
 	case KindBridge:
 		data.AddRtAttr(nl.IFLA_BR_MCAST_SNOOPING, nl.Uint8Attr(0))
-	case KindVXLAN:
-		o.Link.VXLAN.attributes(data)
 	case KindVeth:
 		peer := data.AddRtAttr(nl.VETH_INFO_PEER, nil)
 		nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
@@ -55,6 +52,9 @@ func (o addLink) do(h *hand) error {
 		for _, a := range attrs {
 			peer.AddChild(a)
 		}
+	}
+	if err := h.outerAttributes(data, o.Link, nil); err != nil {
+		return err
 	}
 	attrs, err := o.Link.identityAttributes(o.ID, Host, &files)
 	if err != nil {
@@ -102,20 +102,6 @@ func (l Link) identityAttributes(id LinkID, at NS, files *nsFiles) ([]*nl.RtAttr
 		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(l.MTU))))
 	}
 	return attrs, nil
-}
-
-func (v VXLAN) attributes(data *nl.RtAttr) {
-	data.AddRtAttr(nl.IFLA_VXLAN_ID, nl.Uint32Attr(uint32(v.VNI)))
-	local := nl.IFLA_VXLAN_LOCAL
-	if v.Local.Is6() {
-		local = nl.IFLA_VXLAN_LOCAL6
-	}
-	data.AddRtAttr(local, v.Local.AsSlice())
-	data.AddRtAttr(nl.IFLA_VXLAN_PORT, binary.BigEndian.AppendUint16(nil, v.Port))
-	data.AddRtAttr(nl.IFLA_VXLAN_LEARNING, boolean(v.Learning))
-	if v.ZeroChecksum6 {
-		data.AddRtAttr(nl.IFLA_VXLAN_UDP_ZERO_CSUM6_RX, boolean(true))
-	}
 }
 
 func boolean(v bool) []byte {

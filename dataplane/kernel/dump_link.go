@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"encoding/binary"
 	"slices"
 
 	"github.com/vishvananda/netlink/nl"
@@ -26,19 +25,15 @@ type hostLink struct {
 	// flags are those of a bridge's port, when only they were told.
 	flags  BridgePort
 	bridge bridgeDetail
-	vxlan  vxlanDetail
+	// outerDevice is the number of Outer.Device, in the namespace of the underlay.
+	outerDevice int
+	// group is the link's (IFLA_GROUP).
+	group int
 }
 
 // bridgeDetail is what Weft shows of its bridges but does not set.
 type bridgeDetail struct {
 	ageing int // in 1/100 s
-}
-
-// vxlanDetail is what Weft shows of its vxlan links but does not set.
-type vxlanDetail struct {
-	ttl, ageing int // ageing in seconds
-	low, high   uint16
-	checksum    bool
 }
 
 // links calls f with every link in the namespace.
@@ -86,6 +81,8 @@ func parseLink(m []byte) hostLink {
 			l.lower = number(v)
 		case unix.IFLA_LINK_NETNSID:
 			l.netnsid = number(v)
+		case unix.IFLA_GROUP:
+			l.group = number(v)
 		case unix.IFLA_LINKINFO:
 			l.parseInfo(v)
 		case unix.IFLA_PROTINFO:
@@ -143,8 +140,9 @@ func (l *hostLink) parseInfo(info []byte) {
 	switch l.link.Kind {
 	case KindBridge:
 		l.parseBridge(data)
-	case KindVXLAN:
-		l.parseVXLAN(data)
+	}
+	if k, ok := tunnelKinds[l.link.Kind]; ok {
+		l.link.Outer, l.outerDevice = k.parse(data)
 	}
 	if slave == string(KindBridge) {
 		l.link.Port = parseBridgePort(slaveData, l.running)
@@ -193,40 +191,4 @@ func parseBridgePort(data []byte, running bool) BridgePort {
 	// One without the other is neither: it must not look like wanted flags.
 	p.Owned = multicast == broadcast
 	return p
-}
-
-// vxlanGPE is IFLA_VXLAN_GPE (linux/if_link.h).
-const vxlanGPE = 27
-
-func (l *hostLink) parseVXLAN(data []byte) {
-	x, d := &l.link.VXLAN, &l.vxlan
-	nlmsg.Attributes(data, func(kind uint16, v []byte) {
-		switch kind {
-		case nl.IFLA_VXLAN_ID:
-			x.VNI = overlay.VNI(number(v))
-		case nl.IFLA_VXLAN_LOCAL, nl.IFLA_VXLAN_LOCAL6:
-			x.Local = address(v)
-		case nl.IFLA_VXLAN_PORT:
-			x.Port = binary.BigEndian.Uint16(v)
-		case nl.IFLA_VXLAN_LEARNING:
-			x.Learning = number(v) != 0
-		case nl.IFLA_VXLAN_UDP_ZERO_CSUM6_RX:
-			x.ZeroChecksum6 = number(v) != 0
-		case nl.IFLA_VXLAN_GROUP, nl.IFLA_VXLAN_GROUP6, nl.IFLA_VXLAN_FLOWBASED, nl.IFLA_VXLAN_LINK,
-			nl.IFLA_VXLAN_PROXY, nl.IFLA_VXLAN_RSC, nl.IFLA_VXLAN_L2MISS, nl.IFLA_VXLAN_L3MISS, nl.IFLA_VXLAN_TOS,
-			nl.IFLA_VXLAN_REMCSUM_RX:
-			x.Odd = x.Odd || slices.ContainsFunc(v, func(b byte) bool { return b != 0 })
-		case nl.IFLA_VXLAN_GBP, vxlanGPE: // flags, without a value
-			x.Odd = true
-		case nl.IFLA_VXLAN_TTL:
-			d.ttl = number(v)
-			x.Odd = x.Odd || d.ttl != 0
-		case nl.IFLA_VXLAN_AGEING:
-			d.ageing = number(v)
-		case nl.IFLA_VXLAN_PORT_RANGE:
-			d.low, d.high = binary.BigEndian.Uint16(v), binary.BigEndian.Uint16(v[2:])
-		case nl.IFLA_VXLAN_UDP_CSUM:
-			d.checksum = number(v) != 0
-		}
-	})
 }

@@ -13,48 +13,48 @@ import (
 	"weft/internal/netns"
 )
 
-// tunnelHolder finds the vxlan device that has what ours needs, in words: by name, and
+// tunnelHolder finds the tunnel device that has what ours needs, in words: by name, and
 // where it is. Its socket is in the host's namespace, and the device may have been
 // moved to any other. Empty: it is not to be seen from here.
-func (h *hand) tunnelHolder(ours LinkID, holds func(VXLAN) bool) (device, remove string) {
+func (h *hand) tunnelHolder(ours LinkID, holds func(Link) bool) (device, remove string) {
 	for _, at := range h.everywhere(path.Dir(string(ours.NS))) {
-		name := h.tunnelIn(at, ours, holds)
+		name, kind := h.tunnelIn(at, ours, holds)
 		switch {
 		case name == "":
 		case at.ns == Host:
-			return "vxlan device " + name, line("ip", "link", "delete", name)
+			return kind + " device " + name, line("ip", "link", "delete", name)
 		default:
-			return "vxlan device " + name + " in " + at.words, at.ns.command("ip", "link", "delete", name)
+			return kind + " device " + name + " in " + at.words, at.ns.command("ip", "link", "delete", name)
 		}
 	}
 	return "", ""
 }
 
-// tunnelIn is the vxlan link in a namespace whose socket is on the host, and that holds
-// what ours needs.
-func (h *hand) tunnelIn(at place, ours LinkID, holds func(VXLAN) bool) string {
+// tunnelIn is the tunnel link in a namespace whose underlay is the host, and that holds what
+// ours needs.
+func (h *hand) tunnelIn(at place, ours LinkID, holds func(Link) bool) (name, kind string) {
 	s, err := openSpace(at.ns, h.path(at.ns))
 	if err != nil {
-		return "" // gone meanwhile
+		return "", "" // gone meanwhile
 	}
 	defer s.Close()
-	host, found := ownNamespace, map[string]int{}
+	host, found := ownNamespace, map[string]hostLink{}
 	_ = s.links(func(l hostLink) { // what was read of a host that changes will do
-		if l.link.Kind == KindVXLAN && (LinkID{at.ns, l.name}) != ours && holds(l.link.VXLAN) {
-			found[l.name] = l.netnsid
+		if l.link.Kind.isTunnel() && (LinkID{at.ns, l.name}) != ours && holds(l.link) {
+			found[l.name] = l
 		}
 	})
 	if at.ns != Host && len(found) > 0 {
 		if host, err = s.numberOf(h.path(Host)); err != nil {
-			return ""
+			return "", ""
 		}
 	}
-	for name, namespace := range found {
-		if namespace == host {
-			return name
+	for name, l := range found {
+		if l.netnsid == host {
+			return name, string(l.link.Kind)
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // place is a namespace, and what a user knows it by.
@@ -150,32 +150,54 @@ func socketsOn(file string, port uint16) (inodes []string) {
 	return inodes
 }
 
-// portTaken says what holds a port that a tunnel needs.
-func (v VXLAN) portTaken(h *hand, ours LinkID) string {
-	const advice = "give the network another port"
-	port := "UDP port " + strconv.Itoa(int(v.Port)) + " of this host is held by "
-	if process := h.portHolder(v.Port); process != "" {
+// portTaken says what holds a port that a tunnel link needs.
+func (l Link) portTaken(h *hand, ours LinkID) string {
+	advice := "give the " + ours.owner() + " another port"
+	port := "UDP port " + strconv.Itoa(int(l.Outer.Port)) + " of this host is held by "
+	if process := h.portHolder(l.Outer.Port); process != "" {
 		return port + process + ": stop it, or " + advice
 	}
-	other, remove := h.tunnelHolder(ours, func(w VXLAN) bool { return w.Port == v.Port && !w.sharesSocket(v) })
+	other, remove := h.tunnelHolder(ours, func(o Link) bool { return o.Outer.Port == l.Outer.Port && !l.sharesSocket(o) })
 	if other == "" {
 		return port + "something else: stop what uses it, or " + advice
 	}
 	return port + other + ", whose settings do not go with Weft's: remove it (" + remove + "), or " + advice
 }
 
-// sharesSocket reports whether two vxlan links on a port have one socket: they must
-// treat what they receive alike (drivers/net/vxlan/vxlan_core.c, vxlan_find_sock).
-func (v VXLAN) sharesSocket(w VXLAN) bool {
-	return !v.Odd && !w.Odd && v.ZeroChecksum6 == w.ZeroChecksum6
+// owner is what a tunnel link is a part of: one on the host stands alone.
+func (id LinkID) owner() string {
+	if id.NS == Host {
+		return "tunnel"
+	}
+	return "network"
 }
 
-// taken says what holds a VNI that a tunnel needs.
-func (v VXLAN) taken(h *hand, ours LinkID) string {
-	what := fmt.Sprintf(" has VNI %s on port %d already", v.VNI, v.Port)
-	other, remove := h.tunnelHolder(ours, func(w VXLAN) bool { return w.VNI == v.VNI && w.Port == v.Port })
+// sharesSocket reports whether two links on a port have one socket: they must treat what
+// they receive alike (drivers/net/vxlan/vxlan_core.c, vxlan_find_sock).
+func (l Link) sharesSocket(o Link) bool {
+	return l.Kind == o.Kind && !l.Outer.Odd && !o.Outer.Odd && l.Outer.ZeroChecksum6 == o.Outer.ZeroChecksum6
+}
+
+// taken says what there is that a tunnel link cannot be there beside.
+func (l Link) taken(h *hand, ours LinkID) string {
+	what, advice := l.slot(ours)
+	other, remove := h.tunnelHolder(ours, l.excludes)
 	if other == "" {
-		return "another vxlan device of this host" + what + ": remove it, or give the network another VNI or port"
+		return "another " + string(l.Kind) + " device of this host" + what + ": remove it, or " + advice
 	}
-	return other + what + ": remove it (" + remove + "), or give the network another VNI or port"
+	return other + what + ": remove it (" + remove + "), or " + advice
+}
+
+// slot is what two tunnel links cannot both have, and what to do.
+func (l Link) slot(ours LinkID) (what, advice string) {
+	switch o := l.Outer; l.Kind {
+	case KindVXLAN:
+		return fmt.Sprintf(" has VNI %s on port %d already", o.VNI, o.Port), "give the " + ours.owner() + " another VNI or port"
+	case KindGeneve:
+		return fmt.Sprintf(" has VNI %s to %s on port %d already", o.VNI, o.Remote, o.Port), "give the " + ours.owner() + " another VNI or port"
+	case KindGRE, KindGRETAP, KindIP6GRE, KindIP6GRETAP:
+		return fmt.Sprintf(" goes from %s to %s with the same key already", o.Local, o.Remote), "give the tunnel another key"
+	default:
+		return fmt.Sprintf(" goes from %s to %s already", o.Local, o.Remote), "give the tunnel another local address"
+	}
 }

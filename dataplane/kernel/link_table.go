@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -67,7 +68,19 @@ func (t linkTable) link(l hostLink, want Link) Link {
 	if !want.Port.Owned {
 		have.Port = BridgePort{}
 	}
+	if l.outerDevice != 0 {
+		have.Outer.Device = t.underlay(l.outerDevice, want.Outer.Device)
+	}
 	return have
+}
+
+// underlay is the name of the device that a tunnel link is bound to. Of one that was made on
+// the host and is elsewhere now only the host's table can tell (observer.underlays).
+func (t linkTable) underlay(index int, want string) string {
+	if t.ns != Host {
+		return cmp.Or(want, "?")
+	}
+	return cmp.Or(t.links[index].name, "?")
 }
 
 // Entry states and flags (linux/neighbour.h).

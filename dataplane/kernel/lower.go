@@ -111,7 +111,7 @@ func (l lowering) tunnel() Link {
 	return Link{
 		Kind: KindVXLAN, Alias: aliasOf(l.n.Name, ""),
 		MTU: l.n.UnderlayMTU, Up: true, NoLinkLocal: true,
-		VXLAN: VXLAN{VNI: l.n.VNI, Local: l.n.Local, Port: l.n.Settings.Port, ZeroChecksum6: l.n.Local.Is6()},
+		Outer: Outer{VNI: l.n.VNI, Local: l.n.Local, Port: l.n.Settings.Port, ZeroChecksum6: l.n.Local.Is6(), Ageing: defaultAgeing},
 	}
 }
 

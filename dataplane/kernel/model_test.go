@@ -82,7 +82,7 @@ func (m model) addLink(o addLink) error {
 			return fmt.Errorf("there is no namespace %s", id.NS)
 		}
 	}
-	made := Link{Kind: o.Link.Kind, MAC: o.Link.MAC, MTU: o.Link.MTU, VXLAN: o.Link.VXLAN, Peer: o.Link.Peer}
+	made := Link{Kind: o.Link.Kind, MAC: o.Link.MAC, MTU: o.Link.MTU, Outer: o.Link.Outer, Peer: o.Link.Peer}
 	if o.Link.isTunTap() {
 		made.MTU = 1500
 	}

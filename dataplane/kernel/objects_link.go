@@ -1,17 +1,12 @@
 package kernel
 
-import (
-	"net/netip"
-
-	"weft/overlay"
-)
+import "weft/overlay"
 
 // LinkKind is a type of link, as ip link has it.
 type LinkKind string
 
 const (
 	KindBridge   LinkKind = "bridge"
-	KindVXLAN    LinkKind = "vxlan"
 	KindVeth     LinkKind = "veth"
 	KindTap      LinkKind = "tap"
 	KindLoopback LinkKind = "loopback"
@@ -35,8 +30,8 @@ type Link struct {
 	Master string
 	// Port is set on the ports of Weft's own bridges.
 	Port BridgePort
-	// VXLAN is set on vxlan links.
-	VXLAN VXLAN
+	// Outer is set on tunnel links.
+	Outer Outer
 	// Bridge is how a bridge works; Weft's have nothing of it.
 	Bridge BridgeMode
 	// Peer is the other end of a veth.
@@ -65,19 +60,6 @@ type BridgePort struct {
 	Suppress bool
 	// Odd: somebody gave the port what Weft's never have, such as isolation or a
 	// state other than forwarding.
-	Odd bool
-}
-
-// VXLAN is what a vxlan link cannot change in its life.
-type VXLAN struct {
-	VNI   overlay.VNI
-	Local netip.Addr
-	Port  uint16
-	// ZeroChecksum6 accepts IPv6 packets without UDP checksum (RFC 6935). All
-	// links on a port share a socket, so all have the same.
-	ZeroChecksum6 bool
-	Learning      bool
-	// Odd: somebody gave the link what Weft's never have, such as a default remote.
 	Odd bool
 }
 

@@ -67,7 +67,18 @@ func (o *observer) all() error {
 		}
 	}
 	o.peers()
+	o.underlays()
 	return nil
+}
+
+// underlays finds out which devices of the host tunnel links are bound to.
+func (o *observer) underlays() {
+	for id, l := range o.Links {
+		if device := o.tables[id.NS].named(id.Name).outerDevice; device != 0 {
+			l.Outer.Device = o.tables[Host].underlay(device, "")
+			o.Links[id] = l
+		}
+	}
 }
 
 // domain reads everything in the network's namespace: all of it is Weft's.

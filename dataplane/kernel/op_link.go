@@ -53,12 +53,11 @@ func (o addLink) String() string {
 	switch o.Link.Kind {
 	case KindBridge:
 		words = append(words, "mcast_snooping", "0")
-	case KindVXLAN:
-		words = append(words, o.Link.VXLAN.words()...)
 	case KindVeth:
 		words = append(words, "peer")
 		words = append(words, o.Peer.identity(o.Link.Peer, Host)...)
 	}
+	words = append(words, tunnelKinds[o.Link.Kind].words(o.Link.Outer, nil)...)
 	return Host.command("ip", words...)
 }
 
@@ -73,17 +72,6 @@ func (l Link) identity(id LinkID, at NS) []string {
 	}
 	if l.MTU != 0 {
 		words = append(words, "mtu", strconv.Itoa(l.MTU))
-	}
-	return words
-}
-
-func (v VXLAN) words() []string {
-	words := []string{"id", v.VNI.String(), "local", v.Local.String(), "dstport", strconv.Itoa(int(v.Port))}
-	if !v.Learning {
-		words = append(words, "nolearning")
-	}
-	if v.ZeroChecksum6 {
-		words = append(words, "udp6zerocsumrx")
 	}
 	return words
 }
@@ -197,8 +185,8 @@ func (o resetBridge) String() string {
 type setUp struct {
 	ID LinkID
 	Up bool
-	// VXLAN is set on vxlan links, which need their UDP port now.
-	VXLAN VXLAN
+	// Link is as it is to be: some kinds need their UDP port now.
+	Link Link
 }
 
 func (o setUp) String() string {

@@ -150,7 +150,7 @@ func tamper(t *rapid.T, m model) {
 			m.Links[id] = l
 		case 9:
 			l.MTU, l.Alias, l.NoLinkLocal = 1300, "", false
-			l.Bridge.STP, l.Port.Odd, l.VXLAN.Odd = l.Kind == KindBridge, l.Port.Owned, l.Kind == KindVXLAN
+			l.Bridge.STP, l.Port.Odd, l.Outer.Odd = l.Kind == KindBridge, l.Port.Owned, l.Kind == KindVXLAN
 			m.Links[id] = l
 		}
 		m.prune()

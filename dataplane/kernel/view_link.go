@@ -14,6 +14,7 @@ import (
 
 	"weft/dataplane"
 	"weft/internal/netns"
+	"weft/overlay"
 )
 
 // links adds the links of the domain, and those of the network that are elsewhere.
@@ -57,12 +58,12 @@ func asView(ns NS, l hostLink) dataplane.Link {
 
 // tunnel is what a vxlan link adds: its settings, its peers, and whether there is a socket.
 func (v *viewer) tunnel(s *space, l hostLink) (dataplane.TunnelView, error) {
-	x, d := l.link.VXLAN, l.vxlan
+	x := l.link.Outer
 	t := dataplane.TunnelView{
-		VNI: x.VNI, Local: x.Local, Port: x.Port, SourcePorts: [2]uint16{d.low, d.high}, TTL: d.ttl,
-		Learning: x.Learning, Ageing: time.Duration(d.ageing) * time.Second, Checksum: d.checksum,
+		VNI: x.VNI, Local: x.Local, Port: x.Port, SourcePorts: [2]uint16{x.SourcePorts.Low, x.SourcePorts.High}, TTL: int(x.TTL),
+		Learning: x.Learning, Ageing: time.Duration(x.Ageing) * time.Second, Checksum: !x.NoChecksum,
 	}
-	if d.low == 0 && d.high == 0 {
+	if x.SourcePorts == (overlay.PortRange{}) {
 		if err := v.onHost(func() (err error) { t.SourcePorts, err = localPorts(); return err }); err != nil {
 			return t, err
 		}

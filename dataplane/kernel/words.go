@@ -28,8 +28,8 @@ func inWords(h *hand, op Op, err error) error {
 	case addLink:
 		words = o.inWords(h, err)
 	case setUp:
-		if errors.Is(err, unix.EADDRINUSE) && o.VXLAN.VNI != 0 {
-			words = o.VXLAN.portTaken(h, o.ID)
+		if errors.Is(err, unix.EADDRINUSE) && o.Link.Kind.hasSocket() {
+			words = o.Link.portTaken(h, o.ID)
 		}
 	case setLink:
 		if errors.Is(err, fs.ErrNotExist) && o.Want.Master != o.Have.Master && o.ID.NS == Host {
@@ -48,7 +48,7 @@ func (o addLink) inWords(h *hand, err error) string {
 	case o.Link.isTunTap() && (errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EINVAL) || exists):
 		return fmt.Sprintf("this host has a device %s already: remove it, or choose another name", o.ID.Name)
 	case o.Link.Kind == KindVXLAN && exists:
-		return o.Link.VXLAN.taken(h, o.ID)
+		return o.Link.taken(h, o.ID)
 	case o.Link.Kind == KindVeth && exists:
 		far := o.Link.Peer
 		if s, e := h.in(far.NS); e == nil {
