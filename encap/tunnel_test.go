@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"weft/internal/testenv"
 	"weft/overlay"
 	"weft/packet"
 )
@@ -138,6 +139,9 @@ func FuzzUnwrap(f *testing.F) {
 	}
 	for _, name := range []string{"geneve4-option", "geneve4-critical", "gre6-frame", "gre6-ip6-limit", "gre4-all", "ipip6-limit", "sit4"} {
 		f.Add(tunnel(f, name), uint16(6081))
+	}
+	for _, c := range kernelPackets {
+		f.Add(testenv.Frames(f, "testdata/kernel.txt")[c.name][packet.EthernetLen:], c.DstPort)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, port uint16) {
 		for _, e := range []overlay.Encapsulation{

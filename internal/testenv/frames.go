@@ -3,7 +3,9 @@ package testenv
 import (
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -47,4 +49,21 @@ func parseFrames(text string) (map[string][]byte, error) {
 		}
 	}
 	return frames, nil
+}
+
+// FormatFrames is the text of a file that Frames reads: a head, whose lines begin with #,
+// and the packets in order of their names, each under what is said of it, if anything is.
+func FormatFrames(head string, frames map[string][]byte, said map[string]string) string {
+	var b strings.Builder
+	b.WriteString(head)
+	for _, name := range slices.Sorted(maps.Keys(frames)) {
+		if said[name] != "" {
+			fmt.Fprintf(&b, "# %s\n", said[name])
+		}
+		fmt.Fprintf(&b, "%s\n", name)
+		for line := range slices.Chunk(frames[name], 48) {
+			fmt.Fprintf(&b, "  %x\n", line)
+		}
+	}
+	return b.String()
 }

@@ -21,6 +21,20 @@ func TestFrames(t *testing.T) {
 	}
 }
 
+// What is written is read again, and looks as it should.
+func TestFormatFrames(t *testing.T) {
+	t.Parallel()
+	frames := map[string][]byte{"b": {0xff}, "a": make([]byte, 49)}
+	got := FormatFrames("# origin\n", frames, map[string]string{"b": "one"})
+	if want := "# origin\na\n  " + strings.Repeat("00", 48) + "\n  00\n# one\nb\n  ff\n"; got != want {
+		t.Errorf("got\n%s, want\n%s", got, want)
+	}
+	back, err := parseFrames(got)
+	if diff := cmp.Diff(frames, back); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
 func TestFramesRefuses(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -3,7 +3,9 @@
 //
 //   - The kernel's own devices are the peers of Weft's planes, in a virtual machine on the
 //     wire, as somebody makes them who types "ip link add" and knows nothing of Weft.
-//   - The same test runs in virtual machines, planes and all, on the oldest kernel that Weft
+//   - Their packets, header by header, are those of package encap, and their MTUs its
+//     arithmetic.
+//   - The first test runs in virtual machines, too, planes and all, on the oldest kernel that Weft
 //     is for, and on a newer one.
 //
 // Do not add here what the machine's own kernel can show: machines compute slowly.
