@@ -37,6 +37,9 @@ const (
 	DropLoop DropReason = "split-horizon"
 	// DropNotIP: a routed network carries IP only.
 	DropNotIP DropReason = "not-ip"
+	// DropStorm: more broadcast or multicast than a port may send to other nodes; those on
+	// this node have got it.
+	DropStorm DropReason = "storm-control"
 )
 
 // DropReasons lists the whole enumeration, in the order of the constants.
@@ -44,6 +47,7 @@ func DropReasons() []DropReason {
 	return []DropReason{
 		DropNotMember, DropUnknownVNI, DropMalformed, DropSpoofedMAC, DropSpoofedIP,
 		DropUnknownUnicast, DropBUM, DropNoRoute, DropTTL, DropTooBig, DropNoPort, DropLoop, DropNotIP,
+		DropStorm,
 	}
 }
 

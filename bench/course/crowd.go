@@ -47,12 +47,20 @@ func openNode(h *lab.Host) (*node, error) {
 		return nil, fmt.Errorf("open the eBPF plane: %w", err)
 	}
 	plane, err := kernel.New(kernel.Options{
-		NetnsDir: filepath.Join(h.Dir(), "netns"), StateDir: h.Dir(), Host: h.Path(), Programs: programs,
+		NetnsDir: domains(h), StateDir: h.Dir(), Host: h.Path(), Programs: programs,
 	})
 	if err != nil {
 		return nil, errors.Join(err, programs.Close())
 	}
 	return &node{h, plan.NewPlanner(overlay.NodeName(h.Name())), programs, plane}, nil
+}
+
+// domains is the folder of the networks' own namespaces on a host.
+func domains(h *lab.Host) string { return filepath.Join(h.Dir(), "netns") }
+
+// domain is a network's own namespace.
+func (n *node) domain(network string) string {
+	return string(kernel.DomainNS(domains(n.host), overlay.NetworkName(network)))
 }
 
 func (n *node) Close() error { return errors.Join(n.plane.Close(), n.programs.Close()) }

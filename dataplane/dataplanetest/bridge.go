@@ -109,6 +109,9 @@ func (b bridge) group(from origin, f frame) Result {
 	for _, m := range b.Members {
 		r = r.also(encapsulate(b.Network, m, f.bytes, from.freedom()))
 	}
+	if from.port != "" {
+		r.Flooded = len(b.Members)
+	}
 	return r
 }
 

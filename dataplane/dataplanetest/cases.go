@@ -72,7 +72,7 @@ func (c testCase) fits(w world) bool {
 
 func cases() []testCase {
 	return slices.Concat(
-		unicastCases(), gatewayCases(), resolutionCases(), groupCases(), filterCases(),
+		unicastCases(), gatewayCases(), resolutionCases(), groupCases(), stormCases(), filterCases(),
 		tunnelCases(), hostileCases(), routingCases(), sizeCases(), segmentCases(), changeCases(),
 	)
 }

@@ -64,6 +64,10 @@ type Result struct {
 	Drop overlay.DropReason
 	// Network is the one that the frame was in; empty when it was in none here.
 	Network overlay.NetworkName
+	// Flooded are how many of the deliveries, the last ones, are copies for the members of what
+	// a port says to all. Those storm control may hold back, which has to know the time, and so
+	// is [Memory]'s.
+	Flooded int
 	// Seen is the station that was learnt; zero for none.
 	Seen overlay.MAC
 }

@@ -8,5 +8,5 @@ import (
 
 // The oracle is held to itself: the ground is well laid.
 func FuzzMemory(f *testing.F) {
-	Fuzz(f, newMemoryHarness, append([]overlay.Encapsulation{overlay.EncapVXLAN}, encapsulations...)...)
+	Fuzz(f, newMemory, append([]overlay.Encapsulation{overlay.EncapVXLAN}, encapsulations...)...)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"sync"
+	"time"
 
 	"weft/dataplane"
 	"weft/overlay"
@@ -20,20 +21,26 @@ type Memory struct {
 	applied dataplane.State
 	state   dataplane.State // applied, with the networks that are held
 	learnt  Stations
+	storms  storms
 	drops   map[overlay.NetworkName]map[overlay.DropReason]uint64
 	unknown map[overlay.DropReason]uint64 // packets of no network here
 	closed  bool
 	events  *events
+	// mayFlood says whether a port may flood one frame more; that of storms.
+	mayFlood func(Place) bool
 }
 
 // NewMemory returns a plane with nothing on it. It has to be closed.
 func NewMemory() *Memory {
-	return &Memory{
+	m := &Memory{
 		learnt:  Stations{},
+		storms:  storms{},
 		drops:   map[overlay.NetworkName]map[overlay.DropReason]uint64{},
 		unknown: map[overlay.DropReason]uint64{},
 		events:  newEvents(),
 	}
+	m.mayFlood = m.storms.mayFlood
+	return m
 }
 
 // Apply implements dataplane.Plane.
@@ -74,7 +81,7 @@ func (m *Memory) withHeld(next dataplane.State) map[overlay.NetworkName]dataplan
 }
 
 // forget drops the stations whose port has gone, and those that the registry now
-// has on another node.
+// has on another node; and how much gone ports have flooded.
 func (m *Memory) forget(next dataplane.State) {
 	for name, stations := range m.learnt {
 		n := next.Networks[name]
@@ -86,6 +93,7 @@ func (m *Memory) forget(next dataplane.State) {
 			}
 		}
 	}
+	maps.DeleteFunc(m.storms, func(at Place, _ time.Time) bool { _, there := next.Networks[at.Network].Ports[at.Port]; return !there })
 	for name := range m.drops {
 		if _, ok := next.Networks[name]; !ok {
 			delete(m.drops, name)
@@ -125,6 +133,9 @@ func (m *Memory) Inject(at Place, frame []byte) []Delivery {
 	r := Forward(m.state, m.learnt, at, frame)
 	if !r.Seen.IsZero() {
 		m.learn(at, r.Seen)
+	}
+	if r.Flooded > 0 && !m.mayFlood(at) {
+		r = r.heldBack()
 	}
 	if r.Drop != "" {
 		m.count(r.Network, r.Drop)

@@ -14,7 +14,9 @@ type memoryHarness struct {
 	out   []Delivery
 }
 
-func newMemoryHarness(t testing.TB) Harness {
+func newMemory(t testing.TB) Harness { return newMemoryHarness(t) }
+
+func newMemoryHarness(t testing.TB) *memoryHarness {
 	h := &memoryHarness{plane: NewMemory()}
 	t.Cleanup(func() {
 		if err := h.plane.Close(); err != nil {
@@ -44,7 +46,7 @@ func (h *memoryHarness) Untold() []overlay.DropReason                  { return 
 
 func TestMemory(t *testing.T) {
 	t.Parallel()
-	Run(t, newMemoryHarness)
+	Run(t, newMemory)
 }
 
 // encapsulations are those beside VXLAN.
@@ -55,7 +57,7 @@ func TestMemoryEncapsulations(t *testing.T) {
 	for _, e := range encapsulations {
 		t.Run(string(e), func(t *testing.T) {
 			t.Parallel()
-			RunEncapsulation(t, e, newMemoryHarness)
+			RunEncapsulation(t, e, newMemory)
 		})
 	}
 }

@@ -21,6 +21,8 @@ type altered struct {
 	takes func([]byte) []byte
 	// delivers changes what comes out.
 	delivers func([]Delivery) []Delivery
+	// floods changes which ports may flood to other nodes, by the right answer.
+	floods func(right func(Place) bool) func(Place) bool
 	// counts changes the drop counters.
 	counts func(map[overlay.DropReason]uint64)
 }
@@ -71,7 +73,11 @@ func (h *altered) Drops() (map[overlay.DropReason]uint64, error) {
 // failing are the cases that a plane fails, in every world.
 func failing(t *testing.T, h altered, e overlay.Encapsulation) (failed []string, all int) {
 	for _, w := range worlds(e) {
-		h.Harness = newMemoryHarness(t)
+		m := newMemoryHarness(t)
+		if h.floods != nil {
+			m.plane.mayFlood = h.floods(m.plane.mayFlood)
+		}
+		h.Harness = m
 		b := &bench{h: &h}
 		for _, c := range cases() {
 			if c.fits(w) {
@@ -152,6 +158,13 @@ func mutants() map[string]altered {
 			if d != nil {
 				d.From = s.Generation - 1
 			}
+		}},
+		"lets storms through": {floods: func(func(Place) bool) func(Place) bool { return func(Place) bool { return true } }},
+		"has one bucket for all ports": {floods: func(right func(Place) bool) func(Place) bool {
+			return func(Place) bool { return right(Place{blue, "alice"}) }
+		}},
+		"lets half a burst through": {floods: func(right func(Place) bool) func(Place) bool {
+			return func(at Place) bool { right(at); return right(at) }
 		}},
 		"delivers twice": {delivers: func(d []Delivery) []Delivery { return append(d, d...) }},
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -65,6 +66,7 @@ func provocations() []provocation {
 		{overlay.DropNoPort, "blue", dataplanetest.Underlay, tunnel(carol, vniOf("blue"), inner), inner},
 		{overlay.DropLoop, "blue", dataplanetest.Underlay, tunnel(carol, vniOf("blue"), relayed), relayed},
 		{overlay.DropNotIP, "red", placeOf("red", alice), append(packet.Ethernet{Dst: gateway, Src: alice.mac, Type: 0x88b5}.Append(nil), make([]byte, 46)...), nil},
+		{overlay.DropStorm, "blue", placeOf("blue", alice), group.UDP(4000, 4001, data), nil},
 	}
 }
 
@@ -132,6 +134,9 @@ func TestDropReasons(t *testing.T) {
 			if p.why != overlay.DropReasons()[i] {
 				t.Fatalf("the reason in its place is %s", overlay.DropReasons()[i])
 			}
+			if p.why == overlay.DropStorm {
+				b.exhaust(t, p.network)
+			}
 			before, last := b.dropped(t, p.network), plane.Dropped(t.Context(), "", 0).Last
 			if err := b.Inject(p.at, p.frame); err != nil {
 				t.Fatal(err)
@@ -156,6 +161,16 @@ func TestDropReasons(t *testing.T) {
 			}
 			b.sees(t, last, p, shown)
 		})
+	}
+}
+
+// exhaust empties the buckets of a network's ports for as long as the test may take.
+func (b *bed) exhaust(t testing.TB, name overlay.NetworkName) {
+	t.Helper()
+	for index := range b.tables(t, name).ports {
+		if err := b.programs.objects.Storms.Put(index, uint64(math.MaxInt64)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -355,6 +355,7 @@ const (
 	programsMapScratches      = "scratches"
 	programsMapSightings      = "sightings"
 	programsMapStations       = "stations"
+	programsMapStorms         = "storms"
 	programsMapTunnels        = "tunnels"
 	programsProgFromGateway   = "from_gateway"
 	programsProgFromPort      = "from_port"
@@ -434,6 +435,7 @@ type programsMapSpecs struct {
 	Scratches      *ebpf.MapSpec `ebpf:"scratches"`
 	Sightings      *ebpf.MapSpec `ebpf:"sightings"`
 	Stations       *ebpf.MapSpec `ebpf:"stations"`
+	Storms         *ebpf.MapSpec `ebpf:"storms"`
 	Tunnels        *ebpf.MapSpec `ebpf:"tunnels"`
 }
 
@@ -483,6 +485,7 @@ type programsMaps struct {
 	Scratches      *ebpf.Map `ebpf:"scratches"`
 	Sightings      *ebpf.Map `ebpf:"sightings"`
 	Stations       *ebpf.Map `ebpf:"stations"`
+	Storms         *ebpf.Map `ebpf:"storms"`
 	Tunnels        *ebpf.Map `ebpf:"tunnels"`
 }
 
@@ -506,6 +509,7 @@ func (m *programsMaps) Close() error {
 		m.Scratches,
 		m.Sightings,
 		m.Stations,
+		m.Storms,
 		m.Tunnels,
 	)
 }

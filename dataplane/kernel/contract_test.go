@@ -14,7 +14,7 @@ import (
 // subject is the kernel plane, with ports attached so.
 func subject(attach overlay.AttachType) linux.Subject {
 	told := []overlay.DropReason{
-		overlay.DropNotMember, overlay.DropUnknownVNI, overlay.DropSpoofedMAC, overlay.DropSpoofedIP,
+		overlay.DropNotMember, overlay.DropUnknownVNI, overlay.DropSpoofedMAC, overlay.DropSpoofedIP, overlay.DropStorm,
 	}
 	return linux.Subject{
 		New: func(t testing.TB, on linux.Host) dataplane.Plane {

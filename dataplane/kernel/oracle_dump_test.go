@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -25,6 +26,8 @@ type tool struct {
 	links bool
 	// text: it answers with lines, not with JSON; ordered: and their order says something.
 	text, ordered bool
+	// passing matches what traffic puts there, and time takes away, behind what stays of it.
+	passing *regexp.Regexp
 }
 
 type question struct{ section, text string }
@@ -40,8 +43,9 @@ var (
 	tcTool = tool{name: "tc", command: []string{"tc", "-j", "-d", "-batch", "-"}, asks: []question{
 		{"qdisc", "qdisc show"},
 	}, links: true}
-	ruleTool   = tool{name: "rule6", command: []string{"ip", "-j", "-6", "rule", "show"}}
-	nftTool    = tool{name: "nft", command: []string{"nft", "-s", "list", "ruleset"}, text: true, ordered: true}
+	ruleTool = tool{name: "rule6", command: []string{"ip", "-j", "-6", "rule", "show"}}
+	nftTool  = tool{name: "nft", command: []string{"nft", "-s", "list", "ruleset"}, text: true, ordered: true,
+		passing: regexp.MustCompile(`(flags dynamic,timeout\n\s*timeout \w+\n)\s*elements = [^}]*}\n`)}
 	sysctlTool = tool{name: "sysctl", command: []string{"sysctl", "-a", "--pattern", `^net\.(ipv4|ipv6|bridge)\.`}, text: true}
 )
 
@@ -99,6 +103,9 @@ func (t tool) ask(path string, asks []question) (sections map[string][]any, err 
 }
 
 func (t tool) textLines(text string) []any {
+	if t.passing != nil {
+		text = t.passing.ReplaceAllString(text, "$1")
+	}
 	var lines []any
 	for l := range strings.Lines(text) {
 		l = strings.TrimSpace(l)

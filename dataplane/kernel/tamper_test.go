@@ -109,6 +109,8 @@ func tamperings() []tampering {
 		{"filter emptied", b, []string{"nft -n {D} flush chain bridge weft ports"}},
 		{"filter off", b, []string{"nft -n {D} add table bridge weft { flags dormant; }"}},
 		{"source allowed", b, []string{`nft -n {D} add element bridge weft sources4 { "we0" . 10.7.9.9 }`}},
+		{"storms let through", b, []string{"nft -n {D} flush chain bridge weft flood", "nft -n {D} add rule bridge weft flood meta pkttype other accept",
+			`nft -n {D} add rule bridge weft flood oifname "vx0" update @storms { iifname limit rate over 100000/second burst 1000 packets } counter name "storm-control" drop`}},
 		{"all rules flushed", b, []string{"nft -n {D} flush ruleset"}},
 		{"member check deleted", b, []string{"nft -n {H} delete table inet weft"}},
 		{"stranger allowed", b, []string{"nft -n {H} add element inet weft members4/blue { 198.51.100.1 }"}},

@@ -25,6 +25,10 @@ func (a *attributes) number(kind int, n uint32) {
 	a.bytes(kind, binary.BigEndian.AppendUint32(nil, n)...)
 }
 
+func (a *attributes) number64(kind int, n uint64) {
+	a.bytes(kind, binary.BigEndian.AppendUint64(nil, n)...)
+}
+
 func (a *attributes) nest(kind int, f func(*attributes)) {
 	var inner attributes
 	f(&inner)

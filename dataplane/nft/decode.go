@@ -36,7 +36,7 @@ var nested = map[string]map[uint16]string{
 
 // names says which hold names.
 var names = map[string]uint16{
-	"lookup": unix.NFTA_LOOKUP_SET, "objref": unix.NFTA_OBJREF_IMM_NAME, "verdict": unix.NFTA_VERDICT_CHAIN,
+	"lookup": unix.NFTA_LOOKUP_SET, "dynset": unix.NFTA_DYNSET_SET_NAME, "objref": unix.NFTA_OBJREF_IMM_NAME, "verdict": unix.NFTA_VERDICT_CHAIN,
 }
 
 func canonicalData(in string, b []byte) string {
@@ -47,14 +47,27 @@ func canonicalData(in string, b []byte) string {
 			parts = append(parts, fmt.Sprintf("%d:(%s)", kind, canonicalData(inner, v)))
 		case names[in] == kind:
 			parts = append(parts, fmt.Sprintf("%d:%q", kind, nlmsg.Text(v)))
-		case in == "lookup" && (kind == unix.NFTA_LOOKUP_SET_ID || kind == unix.NFTA_LOOKUP_FLAGS && number(v) == 0):
-			// the set has a name; no flags are none
+		case in == "dynset" && kind == unix.NFTA_DYNSET_EXPR:
+			parts = append(parts, fmt.Sprintf("%d:%s", kind, canonical(v)))
+		case meansNothing(in, kind, v):
 		default:
 			parts = append(parts, fmt.Sprintf("%d:%x", kind, v))
 		}
 	})
 	slices.Sort(parts)
 	return strings.Join(parts, " ")
+}
+
+// meansNothing: a set has a name beside its number; no flags are none, and no time is that
+// of the set; empty attributes are padding.
+func meansNothing(in string, kind uint16, v []byte) bool {
+	switch in {
+	case "lookup":
+		return kind == unix.NFTA_LOOKUP_SET_ID || kind == unix.NFTA_LOOKUP_FLAGS && number(v) == 0
+	case "dynset":
+		return kind == unix.NFTA_DYNSET_SET_ID || kind == unix.NFTA_DYNSET_TIMEOUT && number64(v) == 0 || len(v) == 0
+	}
+	return in == "limit" && len(v) == 0
 }
 
 // code is a rule's expressions in canonical words.

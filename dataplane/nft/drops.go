@@ -9,7 +9,7 @@ type Counts map[Family]map[string]uint64
 func (c Counts) Domain() map[overlay.DropReason]uint64 {
 	drops := map[overlay.DropReason]uint64{}
 	for _, f := range []Family{Bridge, Netdev} {
-		for _, why := range []overlay.DropReason{overlay.DropSpoofedMAC, overlay.DropSpoofedIP} {
+		for _, why := range []overlay.DropReason{overlay.DropSpoofedMAC, overlay.DropSpoofedIP, overlay.DropStorm} {
 			if n, ok := c[f][string(why)]; ok {
 				drops[why] += n
 			}
@@ -41,5 +41,6 @@ func (c Counts) Host() map[overlay.DropReason]uint64 {
 func Reasons() []overlay.DropReason {
 	return []overlay.DropReason{
 		overlay.DropNotMember, overlay.DropUnknownVNI, overlay.DropSpoofedMAC, overlay.DropSpoofedIP,
+		overlay.DropStorm,
 	}
 }

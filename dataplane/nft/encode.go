@@ -120,7 +120,7 @@ func (e *encoder) delete(m *message, c Command) error {
 // hooks are the numbers of the hooks, by family.
 var hooks = map[Family]map[string]uint32{
 	INet:   {"prerouting": unix.NF_INET_PRE_ROUTING, "input": unix.NF_INET_LOCAL_IN, "output": unix.NF_INET_LOCAL_OUT},
-	Bridge: {"prerouting": 0}, // NF_BR_PRE_ROUTING
+	Bridge: {"prerouting": 0, "forward": 2}, // NF_BR_PRE_ROUTING, NF_BR_FORWARD
 	Netdev: {"ingress": unix.NF_NETDEV_INGRESS},
 }
 

@@ -63,6 +63,13 @@ func (e *encoder) statement(s Statement) ([]any, error) {
 		return []any{&expr.Notrack{}}, nil
 	case Forward:
 		return e.forward(s)
+	case Limit:
+		return append(loadKey(s.Key), &expr.Dynset{
+			SrcRegKey: register(0), SetName: s.Set, Operation: unix.NFT_DYNSET_OP_UPDATE,
+			Exprs: []expr.Any{&expr.Limit{
+				Type: expr.LimitTypePkts, Rate: uint64(s.Rate), Unit: expr.LimitTimeSecond, Burst: uint32(s.Burst), Over: true,
+			}},
+		}), nil
 	}
 	return nil, fmt.Errorf("encode rule: %T is nothing that Weft writes", s)
 }

@@ -11,22 +11,33 @@ import (
 // set adds a set's definition.
 func (m *message) set(name string, s Set, id uint32) {
 	m.named(unix.NFTA_SET_TABLE, unix.NFTA_SET_NAME, name)
-	flags := uint32(0)
-	if s.Prefixes {
-		flags |= unix.NFT_SET_INTERVAL
-	}
-	if s.Value != noKind {
-		flags |= unix.NFT_SET_MAP
-	}
-	m.number(unix.NFTA_SET_FLAGS, flags)
+	m.number(unix.NFTA_SET_FLAGS, s.flags())
 	m.number(unix.NFTA_SET_KEY_TYPE, s.Key.number())
 	m.number(unix.NFTA_SET_KEY_LEN, uint32(s.Key.length()))
 	if s.Value != noKind {
 		m.number(unix.NFTA_SET_DATA_TYPE, kinds[s.Value].number)
 		m.number(unix.NFTA_SET_DATA_LEN, uint32(kinds[s.Value].length))
 	}
+	if s.Dynamic {
+		m.number64(unix.NFTA_SET_TIMEOUT, dynamicTimeout*1000)
+		m.nest(unix.NFTA_SET_DESC, func(a *attributes) { a.number(unix.NFTA_SET_DESC_SIZE, dynamicSize) })
+	}
 	m.number(unix.NFTA_SET_ID, id)
 	m.bytes(unix.NFTA_SET_USERDATA, s.notes()...)
+}
+
+// flags are the kernel's (enum nft_set_flags).
+func (s Set) flags() (flags uint32) {
+	if s.Prefixes {
+		flags |= unix.NFT_SET_INTERVAL
+	}
+	if s.Value != noKind {
+		flags |= unix.NFT_SET_MAP
+	}
+	if s.Dynamic {
+		flags |= unix.NFT_SET_EVAL | unix.NFT_SET_TIMEOUT
+	}
+	return flags
 }
 
 // number is nft's own number of the key's type: six bits for each part (nftables,

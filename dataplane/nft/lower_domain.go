@@ -19,7 +19,9 @@ const (
 	targets     = "targets"  // addresses that a port may advertise
 	segments    = "segments" // ports behind which anybody may be
 	guarded     = "guarded"  // MACs that are of nobody behind a segment
+	storms      = "storms"   // what ports flood, by port
 	portsChain  = "ports"
+	floodChain  = "flood"
 	singleChain = "single"
 )
 
@@ -36,6 +38,8 @@ const (
 //
 // Behind a segment port are stations of all kinds; they may not be the gateway or
 // the endpoint of a single port here, whose traffic that would take over.
+//
+// What a port floods to other nodes passes storm control.
 //
 // A bridged network's rules are on its bridge, and know ports by their names: they
 // are there before a port is and after it has gone. A device that none of the sets
@@ -55,6 +59,7 @@ func Domain(n dataplane.Network) Ruleset {
 
 func bridgedDomain(t Table, n dataplane.Network) {
 	singlePorts(t, notIn(stations, InputDevice, EtherSource))
+	stormControl(t)
 	t.Sets[segments] = newSet(InputDevice)
 	t.Sets[guarded] = newSet(EtherSource)
 	t.Sets[guarded].Elements[macBytes(n.GatewayMAC)] = ""
@@ -72,6 +77,18 @@ func bridgedDomain(t Table, n dataplane.Network) {
 		t.Sets[guarded].Elements[macBytes(p.MAC)] = ""
 		singlePort(t, p)
 	}
+}
+
+// stormControl holds what a port floods to other nodes to its rate. The bridge hands each
+// frame to the uplink's device once, which copies it for the members. What the network's own
+// host says does not pass here.
+func stormControl(t Table) {
+	t.Counters[string(overlay.DropStorm)] = struct{}{}
+	t.Sets[storms] = newSet(InputDevice).ofRules()
+	t.Chains[floodChain] = Chain{Hook: Hook{Name: "forward", Priority: priority}, Rules: []Rule{
+		{is(PacketType, toOther), accept},
+		{is(OutputDevice, deviceBytes(Uplink)), over(dataplane.StormRate, dataplane.StormBurst, storms, InputDevice), Count{string(overlay.DropStorm)}, drop},
+	}}
 }
 
 func routedDomain(t Table, n dataplane.Network) {

@@ -133,7 +133,7 @@ func (r Ruleset) Clone() Ruleset {
 // chains, which see what is sent to them. Base chains are of type filter, and
 // accept what no rule drops.
 type Hook struct {
-	// Name is prerouting, input, output or ingress.
+	// Name is prerouting, input, forward, output or ingress.
 	Name string
 	// Priority orders the chains of a hook; Weft's come before everybody's.
 	Priority int

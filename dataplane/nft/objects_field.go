@@ -17,9 +17,11 @@ type Field uint8
 const (
 	noField Field = iota
 	InputDevice
-	InputType // ARPHRD
-	Mark      // that something on this host has put on a packet
-	Protocol  // of a frame: EtherType
+	OutputDevice
+	InputType  // ARPHRD
+	PacketType // to whom a frame is addressed, as its receiver sees it (linux/if_packet.h)
+	Mark       // that something on this host has put on a packet
+	Protocol   // of a frame: EtherType
 	NetworkProtocol
 	TransportProtocol
 	EtherSource
@@ -102,7 +104,9 @@ type field struct {
 
 var fields = [...]field{
 	InputDevice:       {"iifname", ifname, meta, 6, 16},
+	OutputDevice:      {"oifname", ifname, meta, 7, 16},
 	InputType:         {"meta iiftype", integer, meta, 8, 2},
+	PacketType:        {"meta pkttype", integer, meta, 19, 1},
 	Mark:              {"meta mark", integer, meta, 3, 4},
 	Protocol:          {"meta protocol", etherType, meta, 1, 2},
 	NetworkProtocol:   {"meta nfproto", networkFamily, meta, 15, 1},
@@ -141,6 +145,8 @@ const (
 	protocolVLAN = "\x81\x00"
 	protocolQinQ = "\x88\xa8"
 
+	toOther = "\x03" // PACKET_OTHERHOST
+
 	familyIPv4 = "\x02" // NFPROTO_IPV4
 	familyIPv6 = "\x0a"
 
@@ -154,6 +160,7 @@ var words = map[Field]map[string]string{
 		protocolIP: "ip", protocolARP: "arp", protocolIPv6: "ip6", protocolVLAN: "8021q", protocolQinQ: "8021ad",
 	},
 	InputType:         {typeEthernet: "ether"},
+	PacketType:        {toOther: "other"},
 	Mark:              {ofMember: "0x77656d62"},
 	NetworkProtocol:   {familyIPv4: "ipv4", familyIPv6: "ipv6"},
 	TransportProtocol: {transportUDP: "udp", transportICMPv6: "ipv6-icmp"},

@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,7 +12,7 @@ import (
 type Rule []Statement
 
 // Statement is a part of a rule: Match, Lookup, Dispatch, Count, Verdict, Notrack,
-// Forward, or Odd.
+// Forward, Limit, or Odd.
 type Statement interface {
 	// String is the statement as nft(8) reads it.
 	String() string
@@ -77,6 +78,19 @@ type Count struct{ Counter string }
 
 func (s Count) String() string { return "counter name " + quoted(s.Counter) }
 
+// Limit goes on with packets over a rate: those with the same fields have a token bucket of
+// their own, in a Dynamic set.
+type Limit struct {
+	Key Key
+	Set string
+	// Rate is in packets a second, and Burst how many may come at once.
+	Rate, Burst int
+}
+
+func (s Limit) String() string {
+	return fmt.Sprintf("update @%s { %s limit rate over %d/second burst %d packets }", s.Set, s.Key, s.Rate, s.Burst)
+}
+
 // Verdict ends the rule: accept, drop, or "goto CHAIN".
 type Verdict string
 
@@ -139,6 +153,10 @@ func in(set string, fields ...Field) Statement { return Lookup{Key: keyOf(fields
 
 func notIn(set string, fields ...Field) Statement {
 	return Lookup{Key: keyOf(fields...), Set: set, Not: true}
+}
+
+func over(rate, burst int, set string, fields ...Field) Statement {
+	return Limit{Key: keyOf(fields...), Set: set, Rate: rate, Burst: burst}
 }
 
 const (

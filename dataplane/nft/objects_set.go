@@ -2,6 +2,7 @@ package nft
 
 import (
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -63,6 +64,9 @@ type Set struct {
 	Value kind
 	// Prefixes: keys are IP prefixes of one field.
 	Prefixes bool
+	// Dynamic: rules add the elements, which are nobody else's, and are not looked at.
+	// They end when nothing has come for a while.
+	Dynamic bool
 	// Elements by their key's bytes; of Prefixes, the address and a byte with
 	// the prefix length. Values are an address's bytes, or a verdict in words.
 	Elements map[string]string
@@ -86,9 +90,21 @@ func (s Set) ofPrefixes() Set {
 	return s
 }
 
+// ofRules makes it one of which rules add the elements.
+func (s Set) ofRules() Set {
+	s.Dynamic = true
+	return s
+}
+
+// Of a Dynamic set: how many elements there may be, and when unused ones end, in seconds.
+const (
+	dynamicSize    = 4096
+	dynamicTimeout = 60
+)
+
 // sameAs reports whether two sets are of one kind, whatever their elements.
 func (s Set) sameAs(o Set) bool {
-	return s.Key == o.Key && s.Value == o.Value && s.Prefixes == o.Prefixes && s.Odd == o.Odd
+	return s.Key == o.Key && s.Value == o.Value && s.Prefixes == o.Prefixes && s.Dynamic == o.Dynamic && s.Odd == o.Odd
 }
 
 // what is set or map.
@@ -110,6 +126,9 @@ func (s Set) definition() string {
 	}
 	if s.Prefixes {
 		typ += "; flags interval"
+	}
+	if s.Dynamic {
+		typ += fmt.Sprintf("; size %d; flags dynamic,timeout; timeout %ds", dynamicSize, dynamicTimeout)
 	}
 	return typ + ";"
 }

@@ -29,7 +29,7 @@ func (o *observer) sets() error {
 	}
 	for f, t := range o.have {
 		for name, s := range t.Sets {
-			if s.Odd {
+			if s.Odd || s.Dynamic {
 				continue
 			}
 			if err := o.elements(f, name, s); err != nil {
@@ -44,6 +44,8 @@ func (o *observer) sets() error {
 type definition struct {
 	name                                         string
 	flags, keyType, keyLen, valueType, valueSize uint32
+	size                                         uint32
+	timeout                                      uint64 // in ms
 }
 
 func (d *definition) attribute(kind uint16, v []byte) {
@@ -60,6 +62,14 @@ func (d *definition) attribute(kind uint16, v []byte) {
 		d.valueType = number(v)
 	case unix.NFTA_SET_DATA_LEN:
 		d.valueSize = number(v)
+	case unix.NFTA_SET_TIMEOUT:
+		d.timeout = number64(v)
+	case unix.NFTA_SET_DESC:
+		nlmsg.Attributes(v, func(kind uint16, v []byte) {
+			if kind == unix.NFTA_SET_DESC_SIZE {
+				d.size = number(v)
+			}
+		})
 	}
 }
 
@@ -77,19 +87,17 @@ func (d definition) set(want Set) Set {
 }
 
 func (d definition) equals(s Set) bool {
-	var flags uint32
 	var value struct{ number, length uint32 }
-	if s.Prefixes {
-		flags |= unix.NFT_SET_INTERVAL
+	if s.Dynamic && (d.size != dynamicSize || d.timeout != dynamicTimeout*1000) {
+		return false
 	}
 	if s.Value != noKind {
-		flags |= unix.NFT_SET_MAP
 		value.number, value.length = kinds[s.Value].number, uint32(kinds[s.Value].length)
 	}
 	if s.Value == verdict {
 		value.length = d.valueSize // the kernel's own
 	}
-	return d.flags&^setConcat == flags && d.keyType == s.Key.number() && d.keyLen == uint32(s.Key.length()) &&
+	return d.flags&^setConcat == s.flags() && d.keyType == s.Key.number() && d.keyLen == uint32(s.Key.length()) &&
 		d.valueType == value.number && d.valueSize == value.length
 }
 

@@ -168,6 +168,7 @@ enum drop_reason {
 	DROP_NO_PORT,
 	DROP_LOOP,
 	DROP_NOT_IP,
+	DROP_STORM,
 };
 
 /* vni is 0 where a packet belongs to no network of the node. */
@@ -259,6 +260,7 @@ MAP(counters, PERCPU_ARRAY, __u32, struct counter, 1 << 14, 0); /* the first is 
 MAP(retired, HASH, __u32, struct totals, 4096, BPF_F_NO_PREALLOC); /* by VNI */
 MAP(budgets, PERCPU_ARRAY, __u32, struct budget, 16, 0); /* by drop_reason */
 MAP(announced, LRU_HASH, struct said_key, __u64, 1 << 14, 0);
+MAP(storms, LRU_HASH, __u32, __u64, 1 << 12, 0); /* by port: see may_flood */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

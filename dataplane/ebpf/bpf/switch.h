@@ -5,6 +5,7 @@
 #pragma once
 
 #include "encap.h"
+#include "storm.h"
 
 enum origin {
 	FROM_PORT,
@@ -116,6 +117,8 @@ static __always_inline int flood(struct __sk_buff *skb, struct scratch *s, __u32
 		return TC_ACT_SHOT;
 	if (n->flags & NETWORK_BUM_NONE) /* the gateway's own are none that anybody misses */
 		return from == FROM_GATEWAY ? TC_ACT_SHOT : drop(skb, vni, DROP_BUM);
+	if (from == FROM_PORT && !may_flood(skb->ifindex))
+		return drop(skb, vni, DROP_STORM);
 	if (wrap(skb, s, vni, n, &n->local, &f->dst, &f->src, entropy(skb, f), &unknown))
 		return drop(skb, vni, DROP_MALFORMED);
 	skb->mark = MARK_WRAPPED;
