@@ -77,27 +77,36 @@ cat /sys/class/net/eth0/address /sys/class/net/eth1/address`)
 	return b
 }
 
-// set makes a tunnel device, has what is to go through it go there, and returns its MTU.
+// set makes a tunnel device, has what is to go through it go there, and returns its MTU. To
+// start a program takes the machine long, so there are few.
 func (b *box) set(t *testing.T, w wrapping) (mtu string) {
 	t.Helper()
-	route := "ip route add 10.2.0.0/24 dev t0; ip -6 route add fd02::/64 dev t0"
+	way := "route add 10.2.0.0/24 dev t0\nroute add fd02::/64 dev t0"
 	switch {
 	case w.spec.Mode.Ethernet():
-		route = "ip link set eth1 master br0; ip link set t0 master br0"
-	case len(w.inside) == 1 && w.inside[0] == v4: // packets of the kernel's own would be numbered, too
-		route = "ip route add 10.2.0.0/24 dev t0"
+		way = "link set eth1 master br0\nlink set t0 master br0"
+	case !slices.Contains(w.inside, v6):
+		way = "route add 10.2.0.0/24 dev t0"
 	}
-	quiet := "sysctl -qw net.ipv6.conf.t0.disable_ipv6=1"
+	quiet := "echo 1 >/proc/sys/net/ipv6/conf/t0/disable_ipv6" // what the kernel sends by itself would be numbered, too
 	if slices.Contains(w.inside, v6) {
-		quiet = "ip link set t0 addrgenmode none"
+		quiet = "echo 1 >/proc/sys/net/ipv6/conf/t0/addr_gen_mode"
 	}
-	script := []string{w.before, "ip link add t0 " + w.link, quiet, "ip link set t0 up", route, "cat /sys/class/net/t0/mtu"}
-	return strings.TrimSpace(b.run(t, strings.Join(script, "\n")))
+	return strings.TrimSpace(b.run(t, fmt.Sprintf(`
+%s
+ip link add t0 %s
+%s
+ip -batch - <<end
+link set t0 up
+%s
+end
+read mtu </sys/class/net/t0/mtu
+echo $mtu`, w.before, w.link, quiet, way)))
 }
 
 func (b *box) clear(t *testing.T, w wrapping) {
 	t.Helper()
-	b.run(t, "ip link delete t0; ip link set eth1 nomaster\n"+strings.Replace(w.before, "fou add", "fou del", 1))
+	b.run(t, strings.Replace(w.before, "fou add", "fou del", 1)+"\nip -batch - <<end\nlink delete t0\nlink set eth1 nomaster\nend")
 }
 
 // run runs a script for one of the tests.
