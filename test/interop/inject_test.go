@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"testing"
 
 	"golang.org/x/sys/unix"
 
@@ -13,8 +14,14 @@ import (
 // inject has a host's workload send frames as they are.
 func (h *host) inject(frames ...[]byte) {
 	h.Helper()
-	err := netns.Do(h.workload, func() (err error) {
-		link, err := net.InterfaceByName("eth0")
+	inject(h, h.workload, "eth0", frames...)
+}
+
+// inject sends frames as they are by a device in a namespace.
+func inject(t testing.TB, ns, device string, frames ...[]byte) {
+	t.Helper()
+	err := netns.Do(ns, func() (err error) {
+		link, err := net.InterfaceByName(device)
 		if err != nil {
 			return err
 		}
@@ -31,6 +38,6 @@ func (h *host) inject(frames ...[]byte) {
 		return nil
 	})
 	if err != nil {
-		h.Fatal(err)
+		t.Fatal(err)
 	}
 }

@@ -33,20 +33,25 @@ func openVSwitch(p *pair, h *host) {
 		fmt.Sprintf("options:key=%d", n.VNI), "options:local_ip="+n.Local.String(),
 		"options:remote_ip="+n.Members[p.hosts[0].name].VTEP.String(),
 	)
-	// The kernel is not to answer in Open vSwitch's place.
-	h.run("sysctl", "-qw", "net.ipv6.conf.eth0.disable_ipv6=1")
-	h.run("ip", "link", "set", "eth0", "up", "arp", "off")
-	h.connect("phy")
-	h.run("ip", "link", "set", "int", "up")
+	h.connectOpenVSwitch()
 	// Nobody fills in checksums behind this one either.
 	testenv.Run(p, h.workload, "ethtool", "-K", "eth0", "tx", "off")
 }
 
-// runOpenVSwitch runs it on a host, with a database, sockets and logs of its own, until the
-// test ends.
-func (h *host) runOpenVSwitch(configure ...string) {
+// connectOpenVSwitch has it answer for the host's underlay addresses, and the kernel not.
+func (h *host) connectOpenVSwitch() {
 	h.Helper()
-	dir := h.TempDir()
+	h.run("sysctl", "-qw", "net.ipv6.conf.eth0.disable_ipv6=1")
+	h.run("ip", "link", "set", "eth0", "up", "arp", "off")
+	h.connect("phy")
+	h.run("ip", "link", "set", "int", "up")
+}
+
+// runOpenVSwitch runs it on a host, with a database, sockets and logs of its own in a folder,
+// until the test ends.
+func (h *host) runOpenVSwitch(configure ...string) (dir string) {
+	h.Helper()
+	dir = h.TempDir()
 	db, socket := filepath.Join(dir, "conf.db"), filepath.Join(dir, "db.sock")
 	testenv.Run(h, "", "ovsdb-tool", "create", db, "/usr/share/openvswitch/vswitch.ovsschema")
 	h.start(dir, "ovsdb-server", db, "--remote=punix:"+socket, "--unixctl="+filepath.Join(dir, "db.ctl"))
@@ -58,6 +63,7 @@ func (h *host) runOpenVSwitch(configure ...string) {
 	testenv.Run(h, "", append(control, "--no-wait", "init")...)
 	h.start(dir, "ovs-vswitchd", "unix:"+socket, "--unixctl="+filepath.Join(dir, "switch.ctl"))
 	testenv.Run(h, "", append(append(control, "--"), configure...)...)
+	return dir
 }
 
 // start runs a program of Open vSwitch's, and ends it with the test.
