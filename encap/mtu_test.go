@@ -119,6 +119,9 @@ func TestPortMTU(t *testing.T) {
 		{overlay.EncapIPIP, overlay.V6, 615, both[:1], 0, ErrMTU, "family v4 with encapsulation ipip over v6 needs 616"},
 		{overlay.EncapSIT, overlay.V4, 1300, both[1:], 1280, nil, ""},
 		{overlay.EncapSIT, overlay.V4, 1299, both[1:], 0, ErrMTU, "family v6 with encapsulation sit over v4 needs 1300"},
+		{overlay.EncapUDP, overlay.V4, 1500, both, 1472, nil, ""},
+		{overlay.EncapUDP, overlay.V6, 1328, both, 1280, nil, ""},
+		{overlay.EncapUDP, overlay.V6, 1327, both, 0, ErrMTU, "family v6 with encapsulation udp over v6 needs 1328"},
 		{"l2tp", overlay.V4, 1500, nil, 0, ErrUnknown, `encapsulation "l2tp"`},
 	} {
 		got, err := PortMTU(c.e, overlay.Routed, c.f, c.mtu, c.inside...)

@@ -181,6 +181,11 @@ func TestCodecsDoNotAllocate(t *testing.T) {
 		b := tunnel(t, c.name)
 		codecs["unwrap "+c.name] = func() { _, _, err := Unwrap(c.Encapsulation, b, 6081); must(err) }
 	}
+	kernels := testenv.Frames(t, "testdata/kernel.txt")
+	for _, c := range kernelPackets {
+		b := kernels[c.name][packet.EthernetLen:]
+		codecs["unwrap the kernel's "+c.name] = func() { _, _, err := UnwrapTunnel(c.mode, b, c.DstPort); must(err) }
+	}
 	for name, run := range codecs {
 		if n := testing.AllocsPerRun(100, run); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)

@@ -77,9 +77,9 @@ cat /sys/class/net/eth0/address /sys/class/net/eth1/address`)
 	return b
 }
 
-// set makes a tunnel device, has what is to go through it go there, and returns its MTU. To
-// start a program takes the machine long, so there are few.
-func (b *box) set(t *testing.T, w wrapping) (mtu string) {
+// set makes a tunnel device over an underlay of some MTU, has what is to go through it go
+// there, and returns its own. To start a program takes the machine long, so there are few.
+func (b *box) set(t *testing.T, w wrapping, underlayMTU int) (mtu string) {
 	t.Helper()
 	way := "route add 10.2.0.0/24 dev t0\nroute add fd02::/64 dev t0"
 	switch {
@@ -94,14 +94,17 @@ func (b *box) set(t *testing.T, w wrapping) (mtu string) {
 	}
 	return strings.TrimSpace(b.run(t, fmt.Sprintf(`
 %s
-ip link add t0 %s
+ip -batch - <<end
+link set eth0 mtu %d
+link add t0 %s
+end
 %s
 ip -batch - <<end
 link set t0 up
 %s
 end
 read mtu </sys/class/net/t0/mtu
-echo $mtu`, w.before, w.link, quiet, way)))
+echo $mtu`, w.before, underlayMTU, w.link, quiet, way)))
 }
 
 func (b *box) clear(t *testing.T, w wrapping) {

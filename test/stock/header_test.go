@@ -22,11 +22,12 @@ func TestHeaders(t *testing.T) {
 	testenv.NeedRoot(t)
 	b := newBox(t)
 	golden := map[string][]byte{}
-	for _, w := range wrappings {
+	for i, w := range wrappings {
 		t.Run(w.name, func(t *testing.T) {
-			mtu := b.set(t, w)
+			underlay := underlayMTU - i
+			mtu := b.set(t, w, underlay)
 			defer b.clear(t, w)
-			w.checkMTU(t, mtu)
+			w.checkMTU(t, mtu, underlay)
 			for i, f := range w.inside {
 				name := w.name
 				if i > 0 {
@@ -41,14 +42,14 @@ func TestHeaders(t *testing.T) {
 }
 
 // checkMTU holds the device's own MTU to what is computed.
-func (w wrapping) checkMTU(t *testing.T, mtu string) {
+func (w wrapping) checkMTU(t *testing.T, mtu string, underlay int) {
 	t.Helper()
-	want, err := encap.TunnelMTU(w.spec, w.over, underlayMTU, w.inside...)
+	want, err := encap.TunnelMTU(w.spec, w.over, underlay, w.inside...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if w.network != "" {
-		if port, err := encap.PortMTU(w.encapsulation(), w.network, w.over, underlayMTU, w.inside...); err != nil || port != want {
+		if port, err := encap.PortMTU(w.encapsulation(), w.network, w.over, underlay, w.inside...); err != nil || port != want {
 			t.Errorf("networks have an MTU of %d, %v, and tunnels of %d", port, err, want)
 		}
 	}
