@@ -14,6 +14,32 @@ type Failure interface {
 	Concerns() (overlay.NetworkName, overlay.EndpointName)
 }
 
+// TunnelFailure is a Failure about a tunnel that stands alone, and thus about no network.
+type TunnelFailure interface {
+	Failure
+	// ConcernsTunnel names it.
+	ConcernsTunnel() overlay.TunnelName
+}
+
+// ConcerningTunnel is Concerning for a tunnel that stands alone.
+func ConcerningTunnel(err error, tunnel overlay.TunnelName) error {
+	switch e := err.(type) {
+	case TunnelFailure:
+		if e.ConcernsTunnel() != tunnel {
+			return nil
+		}
+	case Failure:
+		return nil
+	case interface{ Unwrap() []error }:
+		var some []error
+		for _, part := range e.Unwrap() {
+			some = append(some, ConcerningTunnel(part, tunnel))
+		}
+		return errors.Join(some...)
+	}
+	return err
+}
+
 // Concerning is what an error of Apply says of a port, or of a network when port
 // is empty; nil: nothing. What is no Failure concerns all of them.
 func Concerning(err error, network overlay.NetworkName, port overlay.EndpointName) error {

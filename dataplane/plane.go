@@ -131,6 +131,8 @@ type Link struct {
 	Up        bool        `json:"up"`
 	MTU       int         `json:"mtu"`
 	MAC       overlay.MAC `json:"mac,omitzero"`
+	// Addresses are those of a tunnel's interface.
+	Addresses []netip.Prefix `json:"addresses,omitempty"`
 	// Port is the endpoint whose port it is.
 	Port overlay.EndpointName `json:"port,omitempty"`
 	// Tunnel is set on tunnel devices.

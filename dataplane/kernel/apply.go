@@ -28,7 +28,7 @@ func (p *Plane) Apply(ctx context.Context, want dataplane.State, since *dataplan
 		p.changing.Lock()
 		p.want.Update(*since)
 		p.changing.Unlock()
-		p.wanted.Store(p.wanted.Load().onHost(LowerHost(p.want)))
+		p.wanted.Store(p.wanted.Load().onHost(p.want))
 		err := p.applyDelta(ctx, h, was, *since)
 		if err == nil {
 			p.reached = want.Generation
@@ -37,7 +37,7 @@ func (p *Plane) Apply(ctx context.Context, want dataplane.State, since *dataplan
 		p.Log.Info("comparing everything", "because", err)
 	}
 	p.want = want.Clone() // it was lent (dataplane.State)
-	p.wanted.Store(p.wanted.Load().onHost(LowerHost(p.want)))
+	p.wanted.Store(p.wanted.Load().onHost(p.want))
 	if err := p.applyAll(ctx, h, p.want); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (p *Plane) applyAll(ctx context.Context, h *hand, want dataplane.State) err
 			errs = append(errs, p.remove(ctx, h, name))
 		}
 	}
-	errs = append(errs, p.tidyPrograms(h), p.applyHost(ctx, h, want))
+	errs = append(errs, p.tidyPrograms(h), p.applyTunnels(ctx, h), p.applyHost(ctx, h, want))
 	return errors.Join(errs...)
 }
 
@@ -90,6 +90,11 @@ func (p *Plane) applyDelta(ctx context.Context, h *hand, was dataplane.State, d 
 			err = p.applyChange(ctx, h, old, next, nd)
 		}
 		if err != nil {
+			return err
+		}
+	}
+	if !d.Tunnels.Empty() {
+		if err := p.applyTunnels(ctx, h); err != nil {
 			return err
 		}
 	}
@@ -266,8 +271,9 @@ func (p *Plane) present(h *hand) ([]overlay.NetworkName, error) {
 	}
 	err = s.links(func(l hostLink) {
 		if tag, ok := strings.CutPrefix(l.link.Alias, aliasPrefix); ok {
-			name, _, _ := strings.Cut(tag, "/")
-			names[overlay.NetworkName(name)] = struct{}{}
+			if name, _, _ := strings.Cut(tag, "/"); name != "" { // of no network are tunnels that stand alone
+				names[overlay.NetworkName(name)] = struct{}{}
+			}
 		}
 	})
 	if err != nil {

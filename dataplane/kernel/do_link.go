@@ -56,15 +56,22 @@ func (o addLink) do(h *hand) error {
 	if err := h.outerAttributes(data, o.Link, nil); err != nil {
 		return err
 	}
-	attrs, err := o.Link.identityAttributes(o.ID, Host, &files)
+	made := o.madeAs()
+	attrs, err := o.Link.identityAttributes(made, Host, &files)
 	if err != nil {
 		return err
+	}
+	if made.NS == Host && o.Link.Kind.isTunnel() {
+		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(halfMade)))
 	}
 	message := []nl.NetlinkRequestData{nl.NewIfInfomsg(unix.AF_UNSPEC)}
 	for _, a := range append(attrs, info) {
 		message = append(message, a)
 	}
-	return s.send(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, message...)
+	if err := s.send(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, message...); err != nil || made == o.ID {
+		return err
+	}
+	return o.move(h, made)
 }
 
 // nsFiles are namespaces that a message refers to by descriptor.
@@ -152,6 +159,9 @@ func (o setLink) do(h *hand) error {
 	}
 	if o.Have.Alias != o.Want.Alias {
 		add(unix.IFLA_IFALIAS, []byte(o.Want.Alias))
+		if o.ID.NS == Host && o.Want.Kind.isTunnel() {
+			add(unix.IFLA_GROUP, nl.Uint32Attr(0)) // halfMade no more
+		}
 	}
 	if o.Have.Master != o.Want.Master {
 		master := 0

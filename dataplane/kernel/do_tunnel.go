@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"errors"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -14,15 +16,47 @@ func (h *hand) outerAttributes(data *nl.RtAttr, l Link, have *Outer) error {
 	}
 	device := 0
 	if l.Outer.Device != "" {
-		s, err := h.in(Host)
-		if err != nil {
-			return err
-		}
-		if device, err = s.link(l.Outer.Device); err != nil {
+		var err error
+		if device, err = h.underlay(l.Outer.Device); err != nil {
 			return err
 		}
 	}
 	k.attributes(data, l.Outer, have, device)
+	return nil
+}
+
+// underlay is the number of a device of the host.
+func (h *hand) underlay(name string) (int, error) {
+	s, err := h.in(Host)
+	if err != nil {
+		return 0, err
+	}
+	return s.link(name)
+}
+
+// halfMade is the group (IFLA_GROUP) of a tunnel link on the host that is not what it is to
+// be: a link can have one from the moment that it is made, and an alias only later. Whoever
+// is killed between the two leaves a link that is known as Weft's.
+const halfMade = 0x77656674
+
+// move takes a link that was made on the host to where it belongs. Its underlay stays.
+func (o addLink) move(h *hand, made LinkID) error {
+	var files nsFiles
+	defer files.Close()
+	s, i, err := h.at(made)
+	if err != nil {
+		return err
+	}
+	fd, err := files.open(o.ID.NS)
+	if err == nil {
+		err = s.send(unix.RTM_NEWLINK, 0, linkMessage(unix.AF_UNSPEC, i),
+			nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(fd)), nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(o.ID.Name)),
+			nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(0)))
+	}
+	delete(s.index, made.Name)
+	if err != nil {
+		return errors.Join(err, deleteLink{made}.do(h))
+	}
 	return nil
 }
 

@@ -30,6 +30,8 @@ func Down(ctx context.Context, o Options) (removed []string, err error) {
 		}
 		removed = append(removed, "network "+string(name))
 	}
+	gone, err := p.removeTunnels(h)
+	removed, errs = append(removed, gone...), append(errs, err)
 	ops, err := p.hostOps(h, NewObjects())
 	errs = append(errs, err)
 	for _, op := range ops {

@@ -27,7 +27,7 @@ func Explain(s dataplane.State, dir string, devices map[netip.Addr]string) []str
 	guard.Filters[Host] = nft.Host(s.Networks, nil)
 	host.Filters[Host] = nft.Host(s.Networks, direct)
 	for _, step := range []struct{ want, have Objects }{
-		{guard, NewObjects()}, {Lower(s, dir), NewObjects()}, {host, guard},
+		{guard, NewObjects()}, {Lower(s, dir), NewObjects()}, {LowerTunnels(s.Tunnels), NewObjects()}, {host, guard},
 	} {
 		for _, op := range Diff(step.want, step.have) {
 			if several, ok := op.(interface{ lines() []string }); ok {

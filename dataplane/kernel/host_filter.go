@@ -114,5 +114,5 @@ func (p *Plane) concernsHost(was dataplane.State, d dataplane.Delta) bool {
 			return true
 		}
 	}
-	return false
+	return !d.Tunnels.Empty()
 }

@@ -96,9 +96,17 @@ func (e fdbEntry) made() bool {
 	return e.state&(nudPermanent|nudNoARP) != 0 || e.flags&ntfExtLearned != 0
 }
 
+// isDefault reports whether an entry is the one that a vxlan link with a remote, or a group, is made
+// with (drivers/net/vxlan/vxlan_core.c, __vxlan_dev_create). It is a part of the link: nobody
+// could put it back.
+func (t linkTable) isDefault(e fdbEntry) bool {
+	l := t.links[e.link].link
+	return e.master == 0 && l.Kind == KindVXLAN && e.mac.IsZero() && l.Outer.Remote.IsValid() && e.ip == l.Outer.Remote
+}
+
 // tunnel is an entry as one of a vxlan link's FDB.
 func (t linkTable) tunnel(e fdbEntry) (k TunnelKey, vtep netip.Addr, ok bool) {
-	if e.master != 0 || t.links[e.link].link.Kind != KindVXLAN {
+	if e.master != 0 || t.links[e.link].link.Kind != KindVXLAN || t.isDefault(e) {
 		return k, vtep, false
 	}
 	k = TunnelKey{Link: t.id(e.link), MAC: e.mac}

@@ -94,31 +94,36 @@ func LowerHost(s dataplane.State) Objects {
 			lowerHostRoutes(o, n)
 		}
 	}
+	for _, t := range s.Tunnels {
+		lowerTunnelHost(o, t)
+	}
 	return o
+}
+
+// forwards has the host be a router of a prefix's family.
+func (o Objects) forwards(p netip.Prefix) {
+	if p.Addr().Is4() {
+		o.Sysctls[SysctlID{Host, "net/ipv4/ip_forward"}] = "1"
+	} else {
+		o.Sysctls[SysctlID{Host, "net/ipv6/conf/all/forwarding"}] = "1"
+	}
 }
 
 func lowerHostRoutes(o Objects, n dataplane.Network) {
 	link := directHostLink(n.VNI)
 	o.Addresses[Address{link, netip.PrefixFrom(directHost4, 32)}] = struct{}{}
 	o.Addresses[Address{link, netip.PrefixFrom(directHostMAC(n.VNI).LinkLocal(), 64)}] = struct{}{}
-	forward := func(p netip.Prefix) {
-		if p.Addr().Is4() {
-			o.Sysctls[SysctlID{Host, "net/ipv4/ip_forward"}] = "1"
-		} else {
-			o.Sysctls[SysctlID{Host, "net/ipv6/conf/all/forwarding"}] = "1"
-		}
-	}
 	for _, b := range n.Blocks {
 		o.Routes[RouteKey{NS: Host, Prefix: b}] = Route{
 			Device: link.Name, Via: directHop(b, directDomain4, n.GatewayMAC), OnLink: true, Protocol: Protocol,
 		}
-		forward(b)
+		o.forwards(b)
 	}
 	for prefix, r := range n.Routes {
 		if r.Direct {
 			// The device is whichever leads to the node.
 			o.Routes[RouteKey{NS: Host, Prefix: prefix}] = Route{Via: r.Via, Protocol: Protocol}
-			forward(prefix)
+			o.forwards(prefix)
 		}
 	}
 }

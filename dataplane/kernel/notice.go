@@ -146,6 +146,7 @@ func (s noticing) entry(e fdbEntry, gone bool) {
 
 // noticeOnHost looks at the links that are Weft's.
 func (p *Plane) noticeOnHost(w *watch, kind uint16, m []byte) {
+	p.noticeTunnels(w, kind, m)
 	switch kind {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
 		p.noticeHostLink(w, parseLink(m), m[0], kind == unix.RTM_DELLINK)

@@ -9,6 +9,10 @@ import (
 // rt_protos has no name for it.
 const Protocol = 119
 
+// Static is the number of routes that somebody has set by hand (RTPROT_STATIC): those of
+// tunnels that stand alone, which are known by the tunnel's device.
+const Static = 4
+
 // RouteKey is a route in a namespace's main table.
 type RouteKey struct {
 	NS     NS

@@ -128,11 +128,18 @@ func (k RouteKey) command(verb string, r Route) string {
 	if r.MTU != 0 {
 		words = append(words, "mtu", strconv.Itoa(r.MTU))
 	}
-	words = append(words, "proto", strconv.Itoa(r.Protocol))
+	words = append(words, "proto", protocolName(r.Protocol))
 	if k.Metric != 0 {
 		words = append(words, "metric", strconv.Itoa(k.Metric))
 	}
 	return k.NS.command("ip", words...)
+}
+
+func protocolName(p int) string {
+	if p == Static {
+		return "static"
+	}
+	return strconv.Itoa(p)
 }
 
 // addRedirect makes everything that a link receives leave by another link,

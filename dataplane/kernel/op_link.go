@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"fmt"
+	"hash/fnv"
 	"path"
 	"strconv"
 	"strings"
@@ -33,7 +35,8 @@ func (o deleteNamespace) String() string {
 
 // addLink makes a link, of a veth both ends. It is made where it belongs at
 // once: only like this does a vxlan link in another namespace keep its
-// underlay socket on the host, and nothing is left on the host by a kill.
+// underlay socket on the host, and nothing is left on the host by a kill. Kinds that
+// take the namespace for their underlay's are made on the host, and moved.
 type addLink struct {
 	ID   LinkID
 	Link Link
@@ -48,7 +51,8 @@ func (o addLink) String() string {
 	case KindTun:
 		return o.ID.NS.command("ip", "tuntap", "add", "dev", o.ID.Name, "mode", "tun", "multi_queue")
 	}
-	words := append([]string{"link", "add"}, o.Link.identity(o.ID, Host)...)
+	made := o.madeAs()
+	words := append([]string{"link", "add"}, o.Link.identity(made, Host)...)
 	words = append(words, "type", string(o.Link.Kind))
 	switch o.Link.Kind {
 	case KindBridge:
@@ -58,7 +62,21 @@ func (o addLink) String() string {
 		words = append(words, o.Peer.identity(o.Link.Peer, Host)...)
 	}
 	words = append(words, tunnelKinds[o.Link.Kind].words(o.Link.Outer, nil)...)
-	return Host.command("ip", words...)
+	command := Host.command("ip", words...)
+	if made != o.ID {
+		command += " && " + Host.command("ip", "link", "set", made.Name, "netns", o.ID.NS.reference(), "name", o.ID.Name)
+	}
+	return command
+}
+
+// madeAs is where a link is made, and its name there.
+func (o addLink) madeAs() LinkID {
+	if o.ID.NS == Host || !tunnelKinds[o.Link.Kind].inNamespace {
+		return o.ID
+	}
+	h := fnv.New32a()
+	h.Write([]byte(string(o.ID.NS) + "/" + o.ID.Name)) // never fails (hash.Hash)
+	return LinkID{Host, fmt.Sprintf("wfnew%08x", h.Sum32())}
 }
 
 // identity is the words with which a link is made from namespace at.

@@ -72,6 +72,10 @@ type Plane struct {
 	out, gone map[overlay.NetworkName]portSet
 	// failed are the networks that the last Apply could not make.
 	failed map[overlay.NetworkName]struct{}
+	// tunnelsOut are the tunnels that it could not make, tunnelLinks the numbers of the
+	// others' links.
+	tunnelsOut  tunnelSet
+	tunnelLinks map[LinkID]int
 }
 
 var _ dataplane.Plane = (*Plane)(nil)

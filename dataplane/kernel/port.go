@@ -12,6 +12,7 @@ import (
 // OpError says that a change could not be made, and how far the others before it
 // got.
 type OpError struct {
+	// Network is empty for what belongs to none.
 	Network overlay.NetworkName
 	Op      Op
 	// Done of Total changes were made before.
@@ -21,10 +22,14 @@ type OpError struct {
 
 func (e *OpError) Error() string {
 	var why *reason
-	if errors.As(e.Err, &why) {
-		return fmt.Sprintf("network %s: %v", e.Network, why)
+	of := ""
+	if e.Network != "" {
+		of = fmt.Sprintf("network %s: ", e.Network)
 	}
-	return fmt.Sprintf("network %s: %v (%q, after %d of %d changes)", e.Network, e.Err, e.Op, e.Done, e.Total)
+	if errors.As(e.Err, &why) {
+		return of + why.Error()
+	}
+	return fmt.Sprintf("%s%v (%q, after %d of %d changes)", of, e.Err, e.Op, e.Done, e.Total)
 }
 
 // Unwrap returns the cause.
@@ -118,6 +123,10 @@ func linksOf(op Op) []LinkID {
 		return []LinkID{o.ID, o.Link.Peer}
 	case setLink:
 		return []LinkID{o.ID}
+	case changeTunnel:
+		return []LinkID{o.ID}
+	case setTunnel:
+		return []LinkID{o.Link}
 	case setBridgePort:
 		return []LinkID{o.ID}
 	case setUp:

@@ -46,6 +46,12 @@ func (p *Plane) Preview(ctx context.Context, want dataplane.State) ([]string, er
 			add(gone, NewObjects())
 		}
 	}
+	tunnels := LowerTunnels(want.Tunnels)
+	there, err := p.observeTunnels(h, tunnels, nil)
+	errs = append(errs, err)
+	for _, op := range Diff(tunnels, there) {
+		lines = append(lines, op.String())
+	}
 	host, err := p.hostWant(h, want)
 	errs = append(errs, err)
 	ops, err := p.hostOps(h, host)

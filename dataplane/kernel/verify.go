@@ -99,7 +99,7 @@ func (p *Plane) verify(ctx context.Context, name overlay.NetworkName) {
 
 // verifyHost is verify for what belongs to no single network.
 func (p *Plane) verifyHost(ctx context.Context) {
-	if ctx.Err() != nil || p.want.Generation == 0 && len(p.want.Networks) == 0 {
+	if ctx.Err() != nil || p.want.Generation == 0 && len(p.want.Networks) == 0 && len(p.want.Tunnels) == 0 {
 		return // nothing was applied yet
 	}
 	h := p.newHand()
@@ -111,6 +111,9 @@ func (p *Plane) verifyHost(ctx context.Context) {
 			what, _ := describe(slices.Values([][]Op{ops}))
 			p.outbox.put(dataplane.Event{Kind: dataplane.EventChanged, What: what})
 		}
+	}
+	if err == nil {
+		err = p.verifyTunnels(h)
 	}
 	if err != nil {
 		p.Log.Error("a change on the host could not be looked into", "err", err)

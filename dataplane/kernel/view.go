@@ -48,6 +48,11 @@ func (p *Plane) look(ctx context.Context, name overlay.NetworkName, entries bool
 		}
 		seen.Networks[n] = v
 	}
+	if name == "" {
+		var err error
+		seen.Tunnels, err = p.viewTunnels(h, entries)
+		errs = append(errs, err)
+	}
 	counts, err := h.counts(Host)
 	errs = append(errs, err)
 	seen.Drops = counts.Host()

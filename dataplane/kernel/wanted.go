@@ -16,8 +16,8 @@ type wanted struct {
 	networks map[overlay.NetworkName]*wantedNetwork
 	// hosts says whose links those on the host are.
 	hosts map[LinkID]overlay.NetworkName
-	// host is what belongs to no single network.
-	host Objects
+	// host is what belongs to no single network, tunnels is that of tunnels that stand alone.
+	host, tunnels Objects
 }
 
 // wantedNetwork is one network: its State, and the objects of it that are few.
@@ -51,7 +51,7 @@ func (p *Plane) wantNetwork(n dataplane.Network) *wantedNetwork {
 
 // with is w with another network in its place; nil takes it away.
 func (w *wanted) with(name overlay.NetworkName, n *wantedNetwork) *wanted {
-	next := &wanted{networks: map[overlay.NetworkName]*wantedNetwork{}, hosts: map[LinkID]overlay.NetworkName{}, host: w.host}
+	next := &wanted{networks: map[overlay.NetworkName]*wantedNetwork{}, hosts: map[LinkID]overlay.NetworkName{}, host: w.host, tunnels: w.tunnels}
 	maps.Copy(next.networks, w.networks)
 	delete(next.networks, name)
 	if n != nil {
@@ -68,9 +68,9 @@ func (w *wanted) with(name overlay.NetworkName, n *wantedNetwork) *wanted {
 }
 
 // onHost is w with another part that belongs to no single network.
-func (w *wanted) onHost(o Objects) *wanted {
+func (w *wanted) onHost(s dataplane.State) *wanted {
 	next := *w
-	next.host = o
+	next.host, next.tunnels = LowerHost(s), LowerTunnels(s.Tunnels)
 	return &next
 }
 
