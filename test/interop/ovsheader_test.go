@@ -57,6 +57,9 @@ func TestHeaders(t *testing.T) {
 			}
 		})
 	}
+	if len(golden) < len(families)*len(ovsTunnels) {
+		return // some have failed, or were not asked for
+	}
 	testenv.Golden(t, "../../../encap/testdata/openvswitch.txt", testenv.FormatFrames(ovsHead, golden, nil))
 }
 

@@ -21,8 +21,9 @@ func TestHeaders(t *testing.T) {
 	t.Parallel()
 	testenv.NeedRoot(t)
 	b := newBox(t)
-	golden := map[string][]byte{}
+	golden, packets := map[string][]byte{}, 0
 	for i, w := range wrappings {
+		packets += len(w.inside)
 		t.Run(w.name, func(t *testing.T) {
 			underlay := underlayMTU - i
 			mtu := b.set(t, w, underlay)
@@ -37,6 +38,9 @@ func TestHeaders(t *testing.T) {
 				b.in(t, w, f)
 			}
 		})
+	}
+	if len(golden) < packets {
+		return // some have failed, or were not asked for
 	}
 	testenv.Golden(t, "../../../encap/testdata/kernel.txt", testenv.FormatFrames(goldenHead, golden, tsharkSays(t, golden)))
 }
@@ -125,6 +129,11 @@ func (b *box) in(t *testing.T, w wrapping, f overlay.Family) {
 	}
 	if good.Checksum {
 		send("wrong checksum", good, false, func(p []byte) { p[len(p)-1] ^= 1 })
+	}
+	if w.over == v6 { // who sends a tunnel limit takes packets without one, and the other way round
+		good.Sequence++
+		good.HasLimit, good.Limit = !good.HasLimit, limit
+		send("other limit", good, true, func([]byte) {})
 	}
 	good.Sequence += 7 // some are lost
 	send(last, good, true, func([]byte) {})
