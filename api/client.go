@@ -277,7 +277,7 @@ func checkKey(k overlay.Key) error {
 	switch {
 	case overlay.New(k.Kind) == nil:
 		return Invalid("", "%s: kind %q is unknown", k, k.Kind)
-	case k.Kind.Networked() == (k.Network == ""):
+	case k.Kind.Networked() == (k.Network == "") && !k.Kind.StandsAlone():
 		return Invalid("", "%s: want a network with blocks and endpoints, and none with others", k)
 	}
 	if err := overlay.CheckName(strings.ToLower(string(k.Kind)), k.Name); err != nil {
@@ -288,7 +288,7 @@ func checkKey(k overlay.Key) error {
 
 func pathOf(k overlay.Key) string {
 	path := "/v1/" + strings.ToLower(string(k.Kind)) + "/"
-	if k.Kind.Networked() {
+	if k.Network != "" {
 		path += url.PathEscape(string(k.Network)) + "/"
 	}
 	return path + url.PathEscape(k.Name)

@@ -15,6 +15,7 @@ func TestDoing(t *testing.T) {
 		{"DELETE", "/v1/endpoint/b/web"}: "delete endpoint b/web",
 		{"POST", "/v1/endpoint/blue"}:    "write endpoints in network blue",
 		{"POST", "/v1/store/recover"}:    "recover the store",
+		{"PUT", "/v1/tunnel/neta"}:       "write tunnel neta",
 		{"POST", "/v1/store/report"}:     "report the store",
 	} {
 		if got := doing(httptest.NewRequest(request[0], request[1], nil)); got != want {

@@ -25,6 +25,9 @@ func (s *Server) completeEndpoint(ctx context.Context, e overlay.Endpoint, old *
 	if err := fits(&e, old, n); err != nil {
 		return nil, err
 	}
+	if err := s.index.meets(n, e.Spec.Node); err != nil {
+		return nil, err
+	}
 	if e.Spec.Port == overlay.PortSegment {
 		return &e, nil
 	}
@@ -71,17 +74,24 @@ func endpointDefaults(e, old *overlay.Endpoint) {
 	}
 }
 
-// networkOf is the endpoint's network. One that was made a moment ago through
-// another server may still be on its way here.
+// networkOf is the network of an endpoint, block or tunnel.
 func (s *Server) networkOf(ctx context.Context, r overlay.Resource) (*overlay.Network, error) {
-	k := overlay.Key{Kind: overlay.KindNetwork, Name: string(r.Key().Network)}
+	return needed[overlay.Network](ctx, s, r, overlay.Key{Kind: overlay.KindNetwork, Name: string(r.Key().Network)})
+}
+
+// needed is what a resource needs. What was made a moment ago through another server may
+// still be on its way here.
+func needed[T any, P interface {
+	*T
+	overlay.Resource
+}](ctx context.Context, s *Server, by overlay.Resource, k overlay.Key) (P, error) {
 	if s.index.get(k) == nil {
 		s.index.changed(ctx, k, 0, s.patience)
 	}
-	if n := lookup[overlay.Network](s.index, k); n != nil {
-		return n, nil
+	if r := lookup[T, P](s.index, k); r != nil {
+		return r, nil
 	}
-	return nil, &store.MissingError{Key: r.Key(), Need: k}
+	return nil, &store.MissingError{Key: by.Key(), Need: k}
 }
 
 // fits reports why the network cannot have the endpoint, or old not become it.

@@ -186,9 +186,13 @@ func claimedError(e *store.ClaimedError) *Error {
 		what, hint = "address "+parts[2], "ask for another one, or for none to have one chosen"
 	case len(parts) == 3 && parts[0] == "mac":
 		what, hint = "MAC "+parts[2], "ask for another one, or for none to have one chosen"
+	case len(parts) == 3 && parts[0] == "device" && strings.HasPrefix(parts[2], "link/"):
+		what, hint = "interface "+strings.TrimPrefix(parts[2], "link/")+" on node "+parts[1], "give it an interface of another name (--device)"
 	case len(parts) == 3 && parts[0] == "device":
 		at := strings.SplitN(parts[2], "/", 2)
 		what, hint = strings.Join(at, " ")+" on node "+parts[1], "detach that first, or attach another interface"
+	case len(parts) == 3 && parts[0] == "outer":
+		what, hint = outerText(parts[2])+" on node "+parts[1], "want something to tell their packets apart: "+outerHint(parts[2])
 	case len(parts) == 3 && parts[0] == "prefix":
 		what = "prefix " + parts[2]
 	case len(parts) >= 2 && parts[0] == "vni":

@@ -22,7 +22,10 @@ func (s *Server) completeNetwork(n overlay.Network, old *overlay.Network, d *dra
 		}
 	}
 	if old != nil {
-		return &n, changeable(&n, old)
+		if err := changeable(&n, old); err != nil {
+			return nil, err
+		}
+		return &n, s.index.aside(&n)
 	}
 	if n.Spec.VNI == 0 {
 		v, err := s.index.chooseVNI(d)

@@ -29,6 +29,10 @@ func describe(t *testing.T) string {
 			reflect.TypeFor[overlay.MAC](): {"type": "string", "pattern": "^([0-9a-f]{2}(:[0-9a-f]{2}){5})?$"},
 			reflect.TypeFor[overlay.VNI](): {"type": "integer", "minimum": 1, "maximum": overlay.MaxVNI},
 			reflect.TypeFor[Duration]():    {"type": "string", "examples": []string{"90s", "24h"}},
+			// These are read from numbers, too.
+			reflect.TypeFor[overlay.TTL]():    {"type": []string{"string", "integer"}, "examples": []string{"255", "inherit"}},
+			reflect.TypeFor[overlay.TOS]():    {"type": []string{"string", "integer"}, "examples": []string{"0x10", "inherit"}},
+			reflect.TypeFor[overlay.GREKey](): {"type": []string{"string", "integer"}, "examples": []string{"0x111111", "0.17.17.17"}},
 		},
 	}
 	resource := reflect.TypeFor[overlay.Resource]()
@@ -131,7 +135,7 @@ func TestDocumentKnowsEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, admin := cluster(t)
-	for _, e := range []overlay.Resource{put(t, admin, endpoint("green", "web", "a")), put(t, admin, node("a", 1)), put(t, admin, network("blue", "", "10.7.0.0/24", "fd07::/64"))} {
+	for _, e := range []overlay.Resource{put(t, admin, endpoint("green", "web", "a")), put(t, admin, node("a", 1)), put(t, admin, network("blue", "", "10.7.0.0/24", "fd07::/64")), put(t, admin, tunnel("", "vx", overlay.TunnelVXLAN, func(s *overlay.TunnelSpec) { s.VNI = 7 }))} {
 		text, err := json.Marshal(e)
 		if err != nil {
 			t.Fatal(err)

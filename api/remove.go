@@ -78,12 +78,14 @@ func goesWith(k, by overlay.Key, force bool) bool {
 	case overlay.KindBlock:
 		return true // a share of a network, or of a node, without endpoints is nothing
 	case overlay.KindEndpoint:
-		return force || k.Kind == overlay.KindEndpoint // a station behind it
+		return force || k.Kind == overlay.KindEndpoint || k.Kind == overlay.KindTunnel // a station behind it
+	case overlay.KindTunnel:
+		return force
 	}
 	return false
 }
 
-// unused reports which endpoint still needs a network or node, before anything
+// unused reports which endpoint or tunnel still needs a network or node, before anything
 // that goes with them is removed in vain.
 func (x *index) unused(k overlay.Key) error {
 	if k.Kind != overlay.KindNetwork && k.Kind != overlay.KindNode {
@@ -92,14 +94,23 @@ func (x *index) unused(k overlay.Key) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var by overlay.Resource
+	uses := func(r overlay.Resource, network overlay.NetworkName, node overlay.NodeName) {
+		needed := k.Kind == overlay.KindNetwork && string(network) == k.Name || k.Kind == overlay.KindNode && string(node) == k.Name
+		if needed && (by == nil || byKey(r, by) < 0) {
+			by = r
+		}
+	}
 	for n, u := range x.used.networks {
 		if k.Kind == overlay.KindNetwork && string(n) != k.Name {
 			continue
 		}
 		for _, e := range u.endpoints {
-			if uses := k.Kind == overlay.KindNetwork || string(e.Spec.Node) == k.Name; uses && (by == nil || byKey(e, by) < 0) {
-				by = e
-			}
+			uses(e, n, e.Spec.Node)
+		}
+	}
+	for node, tunnels := range x.used.tunnels {
+		for _, t := range tunnels {
+			uses(t, t.Network, node)
 		}
 	}
 	if by == nil {

@@ -165,6 +165,7 @@ func (t *telling) resources() []overlay.Resource {
 	all = collect(all, overlay.KindNode, t.Nodes)
 	all = collect(all, overlay.KindNetwork, t.Networks)
 	all = collect(all, overlay.KindBlock, t.Blocks)
+	all = collect(all, overlay.KindTunnel, t.Tunnels)
 	all = collect(all, overlay.KindEndpoint, t.Endpoints)
 	slices.SortStableFunc(all, func(a, b overlay.Resource) int {
 		return cmp.Or(byKind(a, b), cmp.Compare(isStation(a), isStation(b)), byKey(a, b))
@@ -232,6 +233,8 @@ func ownerOf(r overlay.Resource) overlay.NodeName {
 	case *overlay.Block:
 		return r.Spec.Node
 	case *overlay.Endpoint:
+		return r.Spec.Node
+	case *overlay.Tunnel:
 		return r.Spec.Node
 	}
 	return ""

@@ -131,7 +131,7 @@ func serveDelete(kind overlay.Kind) serveFunc {
 // keyOf is the key in a request's path.
 func keyOf(kind overlay.Kind, r *http.Request) (overlay.Key, error) {
 	k := overlay.Key{Kind: kind, Network: overlay.NetworkName(r.PathValue("network")), Name: r.PathValue("name")}
-	if kind.Networked() {
+	if kind.Networked() && !(kind.StandsAlone() && k.Network == "") {
 		if err := overlay.CheckName("network", string(k.Network)); err != nil {
 			return k, Invalid("", "%v", err)
 		}

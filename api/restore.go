@@ -116,12 +116,15 @@ func same(have, told overlay.Resource) bool {
 	case *overlay.Endpoint:
 		e, ok := told.(*overlay.Endpoint)
 		return ok && text(e.Spec) == text(have.Spec)
+	case *overlay.Tunnel:
+		t, ok := told.(*overlay.Tunnel)
+		return ok && text(t.Spec) == text(have.Spec)
 	}
 	return false
 }
 
 // text tells specs apart: a list that is empty is one that is not there.
-func text(spec overlay.EndpointSpec) string {
+func text(spec any) string {
 	b, err := json.Marshal(spec)
 	if err != nil {
 		return err.Error() // which is equal to nothing
@@ -144,9 +147,9 @@ func (s *Server) forget(ctx context.Context, t *telling) error {
 		return nil
 	}
 	old, _ := s.index.list(store.Interest{
-		Kinds: []overlay.Kind{overlay.KindBlock, overlay.KindEndpoint}, Node: overlay.NodeName(t.id.Name),
+		Kinds: []overlay.Kind{overlay.KindBlock, overlay.KindTunnel, overlay.KindEndpoint}, Node: overlay.NodeName(t.id.Name),
 	})
-	slices.Reverse(old) // endpoints before blocks
+	slices.Reverse(old) // endpoints before tunnels and blocks
 	slices.SortStableFunc(old, func(a, b overlay.Resource) int { return isStation(b) - isStation(a) })
 	for _, r := range old {
 		k, revision := r.Key(), r.Header().Revision

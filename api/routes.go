@@ -58,7 +58,7 @@ var (
 	watchParameters = []parameter{
 		{"kinds", "kinds to watch, separated by commas [all but tokens and revocations]"},
 		{"networks", "networks to watch, with what belongs to them, separated by commas [all]"},
-		{"node", "only this node's endpoints and blocks [all]"},
+		{"node", "only this node's endpoints, blocks and tunnels [all]"},
 		{"incarnation", "the store's incarnation of the revision to go on from [from the beginning]"},
 		{"revision", "the revision to go on from [from the beginning]"},
 	}
@@ -102,36 +102,18 @@ func routes() []route {
 func resourceRoutes(kind overlay.Kind) []route {
 	noun := strings.ToLower(string(kind))
 	base := "/v1/" + noun
-	one := base + "/{name}"
-	if kind.Networked() {
-		one = base + "/{network}/{name}"
-	}
-	readers := members
-	if kind == overlay.KindToken {
-		readers = admins
-	}
 	empty := overlay.New(kind)
-	remove := route{
-		id: "delete" + string(kind), method: "DELETE", path: one, summary: "Delete a " + noun + "; deleting what is absent succeeds", roles: writers,
-		query: []parameter{expectParameter}, header: revisionAfter, serve: serveDelete(kind),
+	all := []route{{
+		id: "list" + string(kind) + "s", method: "GET", path: base, summary: "List " + noun + "s",
+		roles: readersOf(kind), query: listParameters, reply: List{Items: []overlay.Resource{empty}}, serve: serveList(kind),
+	}}
+	if kind.Networked() {
+		all = append(all, oneRoutes(kind, base+"/{network}/{name}", "", "")...)
+	} else {
+		all = append(all, oneRoutes(kind, base+"/{name}", "", "")...)
 	}
-	switch kind {
-	case overlay.KindToken:
-		remove.query = append(remove.query, parameter{"force", "1 revokes the certificates too that people got with it"})
-	case overlay.KindNode:
-		remove.query = append(remove.query, parameter{"force", "1 removes the node's endpoints and blocks too; for a node that is gone for good"})
-	}
-	all := []route{
-		{
-			id: "list" + string(kind) + "s", method: "GET", path: base, summary: "List " + noun + "s",
-			roles: readers, query: listParameters, reply: List{Items: []overlay.Resource{empty}}, serve: serveList(kind),
-		},
-		{id: "get" + string(kind), method: "GET", path: one, summary: "Get a " + noun, roles: readers, reply: empty, serve: serveGet(kind)},
-		{
-			id: "put" + string(kind), method: "PUT", path: one, summary: "Make or change a " + noun, roles: writers, body: empty, reply: empty, serve: servePut(kind),
-			query: []parameter{expectParameter, {"status", "1 writes the status alone"}}, header: revisionAfter,
-		},
-		remove,
+	if kind.StandsAlone() {
+		all = append(all, oneRoutes(kind, base+"/{name}", "Alone", " that stands alone")...)
 	}
 	if kind == overlay.KindEndpoint {
 		all = append(all, route{
@@ -140,4 +122,36 @@ func resourceRoutes(kind overlay.Kind) []route {
 		})
 	}
 	return all
+}
+
+func readersOf(kind overlay.Kind) []overlay.Role {
+	if kind == overlay.KindToken {
+		return admins
+	}
+	return members
+}
+
+// oneRoutes are for a single resource at a path; id and which tell its routes from those
+// of the kind's other path, if it has one.
+func oneRoutes(kind overlay.Kind, path, id, which string) []route {
+	noun := strings.ToLower(string(kind))
+	empty := overlay.New(kind)
+	remove := route{
+		id: "delete" + string(kind) + id, method: "DELETE", path: path, summary: "Delete a " + noun + which + "; deleting what is absent succeeds", roles: writers,
+		query: []parameter{expectParameter}, header: revisionAfter, serve: serveDelete(kind),
+	}
+	switch kind {
+	case overlay.KindToken:
+		remove.query = append(remove.query, parameter{"force", "1 revokes the certificates too that people got with it"})
+	case overlay.KindNode:
+		remove.query = append(remove.query, parameter{"force", "1 removes the node's endpoints, blocks and tunnels too; for a node that is gone for good"})
+	}
+	return []route{
+		{id: "get" + string(kind) + id, method: "GET", path: path, summary: "Get a " + noun + which, roles: readersOf(kind), reply: empty, serve: serveGet(kind)},
+		{
+			id: "put" + string(kind) + id, method: "PUT", path: path, summary: "Make or change a " + noun + which, roles: writers, body: empty, reply: empty, serve: servePut(kind),
+			query: []parameter{expectParameter, {"status", "1 writes the status alone"}}, header: revisionAfter,
+		},
+		remove,
+	}
 }

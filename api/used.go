@@ -12,6 +12,8 @@ import (
 type used struct {
 	networks map[overlay.NetworkName]*usage
 	vnis     counts[overlay.VNI]
+	// tunnels of each node.
+	tunnels map[overlay.NodeName]map[overlay.Key]*overlay.Tunnel
 }
 
 // usage is what is in use in one network. It counts, because a thing has two
@@ -22,13 +24,17 @@ type usage struct {
 	macs      counts[overlay.MAC]
 	blocks    map[string]*overlay.Block
 	endpoints map[string]*overlay.Endpoint
+	tunnels   map[string]*overlay.Tunnel
 	// last is the address chosen last in each range, last block likewise.
 	last      map[netip.Prefix]netip.Addr
 	lastBlock map[overlay.Family]netip.Prefix
 }
 
 func newUsed() used {
-	return used{networks: map[overlay.NetworkName]*usage{}, vnis: counts[overlay.VNI]{}}
+	return used{
+		networks: map[overlay.NetworkName]*usage{}, vnis: counts[overlay.VNI]{},
+		tunnels: map[overlay.NodeName]map[overlay.Key]*overlay.Tunnel{},
+	}
 }
 
 // in returns a network's usage.
@@ -39,6 +45,7 @@ func (u used) in(n overlay.NetworkName) *usage {
 			macs:      counts[overlay.MAC]{},
 			blocks:    map[string]*overlay.Block{},
 			endpoints: map[string]*overlay.Endpoint{},
+			tunnels:   map[string]*overlay.Tunnel{},
 			last:      map[netip.Prefix]netip.Addr{},
 			lastBlock: map[overlay.Family]netip.Prefix{},
 		}
@@ -56,6 +63,14 @@ func (u used) add(r overlay.Resource) {
 		n := u.in(r.Network)
 		n.endpoints[r.Name] = r
 		n.hold(r.Spec.MAC, r.Spec.Addresses)
+	case *overlay.Tunnel:
+		if u.tunnels[r.Spec.Node] == nil {
+			u.tunnels[r.Spec.Node] = map[overlay.Key]*overlay.Tunnel{}
+		}
+		u.tunnels[r.Spec.Node][r.Key()] = r
+		if r.Network != "" {
+			u.in(r.Network).tunnels[r.Name] = r
+		}
 	}
 }
 
@@ -63,7 +78,7 @@ func (u used) remove(r overlay.Resource) {
 	switch r := r.(type) {
 	case *overlay.Network:
 		u.vnis.drop(r.Spec.VNI)
-		if n := u.in(overlay.NetworkName(r.Name)); len(n.endpoints)+len(n.blocks) == 0 {
+		if n := u.in(overlay.NetworkName(r.Name)); len(n.endpoints)+len(n.blocks)+len(n.tunnels) == 0 {
 			delete(u.networks, overlay.NetworkName(r.Name))
 		}
 	case *overlay.Block:
@@ -72,6 +87,13 @@ func (u used) remove(r overlay.Resource) {
 		n := u.in(r.Network)
 		delete(n.endpoints, r.Name)
 		n.release(r.Spec.MAC, r.Spec.Addresses)
+	case *overlay.Tunnel:
+		if delete(u.tunnels[r.Spec.Node], r.Key()); len(u.tunnels[r.Spec.Node]) == 0 {
+			delete(u.tunnels, r.Spec.Node)
+		}
+		if r.Network != "" {
+			delete(u.in(r.Network).tunnels, r.Name)
+		}
 	}
 }
 

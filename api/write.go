@@ -165,6 +165,8 @@ func (s *Server) complete(ctx context.Context, id identity.Identity, put, old ov
 	case *overlay.Endpoint:
 		was, _ := old.(*overlay.Endpoint)
 		return s.completeEndpoint(ctx, *r, was, d)
+	case *overlay.Tunnel:
+		return s.completeTunnel(ctx, *r)
 	}
 	return put, check(put)
 }

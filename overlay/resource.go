@@ -24,7 +24,7 @@ const (
 
 // Kinds lists all kinds, in the order in which they can be created.
 func Kinds() []Kind {
-	return []Kind{KindNode, KindToken, KindRevocation, KindNetwork, KindBlock, KindEndpoint}
+	return []Kind{KindNode, KindToken, KindRevocation, KindNetwork, KindBlock, KindTunnel, KindEndpoint}
 }
 
 // ParseKind reads a kind's name in any case, singular or plural.
@@ -34,15 +34,18 @@ func ParseKind(s string) (Kind, error) {
 			return k, nil
 		}
 	}
-	return "", fmt.Errorf("kind %q is unknown: want node, network, block, endpoint, token or revocation", s)
+	return "", fmt.Errorf("kind %q is unknown: want node, network, block, endpoint, tunnel, token or revocation", s)
 }
 
 // OnlyNamed reports whether the kind concerns only those who ask for it by name:
 // it is about who may do what, and no network.
 func (k Kind) OnlyNamed() bool { return k == KindToken || k == KindRevocation }
 
-// Networked reports whether resources of the kind belong to a network.
-func (k Kind) Networked() bool { return k == KindBlock || k == KindEndpoint }
+// Networked reports whether resources of the kind belong to a network, or may.
+func (k Kind) Networked() bool { return k == KindBlock || k == KindEndpoint || k == KindTunnel }
+
+// StandsAlone reports whether resources of a networked kind may belong to none.
+func (k Kind) StandsAlone() bool { return k == KindTunnel }
 
 // Key identifies a resource. Network is empty for kinds that belong to none.
 type Key struct {

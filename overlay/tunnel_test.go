@@ -239,6 +239,12 @@ func TestTunnelValuesInJSON(t *testing.T) {
 	if ttl.Hops != 255 || tos != (TOS{true, 16}) || key != 0x111111 {
 		t.Errorf("%v %v %v", ttl, tos, key)
 	}
+	for in, into := range map[string]interface{ UnmarshalText([]byte) error }{"inherit": &ttl, "0xff": &tos, "0.0.0.9": &key} {
+		check(t, into.UnmarshalText([]byte(in)), "")
+	}
+	if !ttl.Inherit || tos != (TOS{true, 255}) || key != 9 {
+		t.Errorf("%v %v %v", ttl, tos, key)
+	}
 	check(t, ttl.UnmarshalJSON([]byte(`"long"`)), `ttl "long": want 1 to 255, or inherit`)
 	check(t, tos.UnmarshalJSON([]byte(`-1`)), `tos "-1": want 0 to 255 (0xff), or inherit`)
 	check(t, key.UnmarshalJSON([]byte(`"0x"`)), `key "0x": want 0 to 4294967295, such as 0x111111, or four numbers in dots`)

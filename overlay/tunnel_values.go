@@ -51,6 +51,12 @@ func ParseTTL(s string) (TTL, error) {
 // MarshalText implements encoding.TextMarshaler.
 func (t TTL) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
+// UnmarshalText reads what String writes.
+func (t *TTL) UnmarshalText(b []byte) (err error) {
+	*t, err = ParseTTL(string(b))
+	return err
+}
+
 // UnmarshalJSON takes a number and a word.
 func (t *TTL) UnmarshalJSON(b []byte) (err error) {
 	*t, err = fromJSON(b, ParseTTL)
@@ -90,6 +96,12 @@ func ParseTOS(s string) (TOS, error) {
 // MarshalText implements encoding.TextMarshaler.
 func (t TOS) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
+// UnmarshalText reads what String writes.
+func (t *TOS) UnmarshalText(b []byte) (err error) {
+	*t, err = ParseTOS(string(b))
+	return err
+}
+
 // UnmarshalJSON takes a number and a word.
 func (t *TOS) UnmarshalJSON(b []byte) (err error) {
 	*t, err = fromJSON(b, ParseTOS)
@@ -119,6 +131,12 @@ func ParseGREKey(s string) (GREKey, error) {
 
 // MarshalText implements encoding.TextMarshaler.
 func (k GREKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads what String writes.
+func (k *GREKey) UnmarshalText(b []byte) (err error) {
+	*k, err = ParseGREKey(string(b))
+	return err
+}
 
 // UnmarshalJSON takes a number and a word.
 func (k *GREKey) UnmarshalJSON(b []byte) (err error) {

@@ -97,11 +97,12 @@ type Report struct {
 	Node *overlay.Node `json:"node"`
 	// Phase says what it tells: nothing, its own, or what it knows of others.
 	Phase Phase `json:"phase,omitempty"`
-	// Nodes, Networks, Blocks and Endpoints are what it tells: of what is its own,
+	// Nodes, Networks, Blocks, Tunnels and Endpoints are what it tells: of what is its own,
 	// all there is.
 	Nodes     []*overlay.Node     `json:"nodes,omitempty"`
 	Networks  []*overlay.Network  `json:"networks,omitempty"`
 	Blocks    []*overlay.Block    `json:"blocks,omitempty"`
+	Tunnels   []*overlay.Tunnel   `json:"tunnels,omitempty"`
 	Endpoints []*overlay.Endpoint `json:"endpoints,omitempty"`
 }
 

@@ -43,10 +43,10 @@ type Interest struct {
 	// Kinds; empty means every kind but those that are only given when named
 	// (overlay.Kind.OnlyNamed), tokens and revocations.
 	Kinds []overlay.Kind `json:"kinds,omitempty"`
-	// Networks limits networks (by name) and what belongs to them; empty means all.
-	// It does not limit nodes and tokens.
+	// Networks limits networks (by name) and what belongs to them; empty means all, and
+	// tunnels that stand alone. It does not limit nodes and tokens.
 	Networks []overlay.NetworkName `json:"networks,omitempty"`
-	// Node limits endpoints and blocks to those of a node; empty means all.
+	// Node limits endpoints, blocks and tunnels to those of a node; empty means all.
 	Node overlay.NodeName `json:"node,omitempty"`
 }
 
@@ -104,6 +104,8 @@ func (in Interest) Covers(r overlay.Resource) bool {
 	case *overlay.Endpoint:
 		return r.Spec.Node == in.Node
 	case *overlay.Block:
+		return r.Spec.Node == in.Node
+	case *overlay.Tunnel:
 		return r.Spec.Node == in.Node
 	}
 	return true

@@ -45,17 +45,26 @@ func TestCovers(t *testing.T) {
 		Meta: overlay.Meta{Kind: overlay.KindBlock, Network: "green", Name: "b"},
 		Spec: overlay.BlockSpec{Node: "b"},
 	}
-	all := []overlay.Resource{node, token, blue, web, block}
+	alone := &overlay.Tunnel{
+		Meta: overlay.Meta{Kind: overlay.KindTunnel, Name: "neta"},
+		Spec: overlay.TunnelSpec{Node: "a"},
+	}
+	site := &overlay.Tunnel{
+		Meta: overlay.Meta{Kind: overlay.KindTunnel, Network: "blue", Name: "site"},
+		Spec: overlay.TunnelSpec{Node: "b"},
+	}
+	all := []overlay.Resource{node, token, blue, web, block, alone, site}
 	for _, tt := range []struct {
 		name string
 		in   Interest
 		want []overlay.Resource
 	}{
-		{"everything", Interest{}, []overlay.Resource{node, blue, web, block}},
+		{"everything", Interest{}, []overlay.Resource{node, blue, web, block, alone, site}},
 		{"tokens", Interest{Kinds: []overlay.Kind{overlay.KindToken, overlay.KindNode}}, []overlay.Resource{node, token}},
-		{"network blue", Interest{Networks: []overlay.NetworkName{"blue"}}, []overlay.Resource{node, blue, web}},
-		{"node b", Interest{Node: "b"}, []overlay.Resource{node, blue, block}},
-		{"node b in blue", Interest{Node: "b", Networks: []overlay.NetworkName{"blue"}}, []overlay.Resource{node, blue}},
+		{"network blue", Interest{Networks: []overlay.NetworkName{"blue"}}, []overlay.Resource{node, blue, web, site}},
+		{"node b", Interest{Node: "b"}, []overlay.Resource{node, blue, block, site}},
+		{"node b in blue", Interest{Node: "b", Networks: []overlay.NetworkName{"blue"}}, []overlay.Resource{node, blue, site}},
+		{"node a's tunnels", Interest{Node: "a", Kinds: []overlay.Kind{overlay.KindTunnel}}, []overlay.Resource{alone}},
 	} {
 		wanted := map[overlay.Resource]bool{}
 		for _, r := range tt.want {

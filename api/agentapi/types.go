@@ -103,6 +103,8 @@ type NodeReport struct {
 	Held map[overlay.NetworkName]string `json:"held,omitempty"`
 	// Networks that this node takes part in, by name.
 	Networks []overlay.NetworkReport `json:"networks"`
+	// Tunnels of this node, by network and name.
+	Tunnels []overlay.TunnelReport `json:"tunnels,omitempty"`
 	// Drops counts tunnel packets that are of no network on this node.
 	Drops overlay.Drops `json:"drops,omitempty"`
 }

@@ -20,6 +20,10 @@ func set(v reflect.Value, n *yaml.Node, path string, l limits) *Error {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
 		return nil
 	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		return set(v.Elem(), n, path, l)
+	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		return setText(u, n, path)
 	}

@@ -55,7 +55,7 @@ func arrowTable() map[string][]string {
 
 		// api is the server's handlers and the client that is a Store; agentapi is the
 		// agent's socket, which shows a plane's views.
-		"api":          {"overlay", "store", "ipam", "encap", "api/identity"},
+		"api":          {"overlay", "store", "ipam", "encap", "plan", "api/identity"},
 		"api/identity": {"overlay", "internal/files"},
 		"api/agentapi": {"overlay", "dataplane", "api"},
 

@@ -122,7 +122,7 @@ func covers(in store.Interest, kind overlay.Kind) bool {
 // ofNode reports whether an interest in a node limits the kind. These kinds need
 // their node, and so are found under it.
 func ofNode(kind overlay.Kind) bool {
-	return kind == overlay.KindEndpoint || kind == overlay.KindBlock
+	return kind == overlay.KindEndpoint || kind == overlay.KindBlock || kind == overlay.KindTunnel
 }
 
 // owned lists the keys that the interest covers of its node's resources.

@@ -59,6 +59,18 @@ func block(network, node string, n byte) *overlay.Block {
 	}
 }
 
+// tunnel is one to a peer whose address ends in n; without a network it stands alone.
+func tunnel(network, name, node string, n byte) *overlay.Tunnel {
+	spec := overlay.TunnelSpec{
+		Node: overlay.NodeName(node), Mode: overlay.TunnelGRETAP,
+		Local: netip.MustParseAddr("192.0.2.1"), Remote: netip.AddrFrom4([4]byte{203, 0, 113, n}).String(),
+	}
+	return &overlay.Tunnel{
+		Meta: overlay.Meta{Kind: overlay.KindTunnel, Network: overlay.NetworkName(network), Name: name},
+		Spec: spec.Complete(overlay.TunnelName(name)),
+	}
+}
+
 func token(name string) *overlay.Token {
 	return &overlay.Token{
 		Meta: overlay.Meta{Kind: overlay.KindToken, Name: name},

@@ -102,6 +102,9 @@ func clone(r overlay.Resource) overlay.Resource {
 	case *overlay.Endpoint:
 		c := *r
 		return &c
+	case *overlay.Tunnel:
+		c := *r
+		return &c
 	}
 	panic(fmt.Sprintf("clone of a %T", r))
 }
@@ -119,13 +122,16 @@ func withStatus(r, from overlay.Resource) overlay.Resource {
 func drawChange(t *rapid.T, m model) store.Change {
 	var r overlay.Resource
 	n := rapid.ByteRange(10, 13)
-	switch rapid.IntRange(0, 6).Draw(t, "kind") {
+	switch rapid.IntRange(0, 7).Draw(t, "kind") {
 	case 0:
 		node := node(rapid.SampledFrom([]string{"a", "a-1"}).Draw(t, "node"), n.Draw(t, "underlay"))
 		node.Status.Version = rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "status")
 		r = node
 	case 1:
 		r = network(drawNetwork(t), overlay.VNI(4096+int(n.Draw(t, "vni"))))
+	case 2:
+		r = tunnel(rapid.SampledFrom([]string{"", "blue", "blue-1"}).Draw(t, "network"), rapid.SampledFrom([]string{"x", "y"}).Draw(t, "name"),
+			rapid.SampledFrom([]string{"a", "a-1"}).Draw(t, "node"), n.Draw(t, "remote"))
 	default:
 		e := endpoint(drawNetwork(t), rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "name"),
 			rapid.SampledFrom([]string{"a", "a-1"}).Draw(t, "node"), n.Draw(t, "mac"))
@@ -242,7 +248,7 @@ func sameError(got, want error) bool {
 func drawInterest(t *rapid.T) store.Interest {
 	in := store.Interest{
 		Kinds: rapid.SliceOfDistinct(rapid.SampledFrom(
-			[]overlay.Kind{overlay.KindNode, overlay.KindNetwork, overlay.KindEndpoint}), rapid.ID).Draw(t, "kinds"),
+			[]overlay.Kind{overlay.KindNode, overlay.KindNetwork, overlay.KindEndpoint, overlay.KindTunnel}), rapid.ID).Draw(t, "kinds"),
 		Node: rapid.SampledFrom([]overlay.NodeName{"", "", "a", "a-1"}).Draw(t, "of node"),
 	}
 	for _, n := range rapid.SliceOfDistinct(rapid.SampledFrom([]string{"blue", "blue-1"}), rapid.ID).Draw(t, "networks") {

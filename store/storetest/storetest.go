@@ -35,7 +35,7 @@ func Now() time.Time { return time.Date(2001, 2, 3, 4, 5, 6, 7, time.UTC) }
 
 // Run runs the suite.
 func Run(t *testing.T, open Factory) {
-	for _, group := range [][]check{updates, claims, needs, watches, resumes, standings, races, models} {
+	for _, group := range [][]check{updates, claims, needs, watches, tunnels, resumes, standings, races, models} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
 		}

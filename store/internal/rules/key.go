@@ -23,10 +23,10 @@ func Key(c store.Change) (overlay.Key, error) {
 	if err := overlay.CheckName(strings.ToLower(string(k.Kind)), k.Name); err != nil {
 		return k, err
 	}
-	if k.Kind.Networked() {
+	if k.Kind.Networked() && !(k.Kind.StandsAlone() && k.Network == "") {
 		return k, overlay.CheckName("network", string(k.Network))
 	}
-	if k.Network != "" {
+	if k.Network != "" && !k.Kind.Networked() {
 		return k, fmt.Errorf("%s: a %s belongs to no network", k, strings.ToLower(string(k.Kind)))
 	}
 	return k, nil
