@@ -87,6 +87,10 @@ func (l *Loop) telling(wanted store.Answer) store.Report {
 			if of(e.Spec.Node) {
 				r.Blocks = append(r.Blocks, e)
 			}
+		case *overlay.Tunnel:
+			if of(e.Spec.Node) {
+				r.Tunnels = append(r.Tunnels, e)
+			}
 		case *overlay.Endpoint:
 			if of(e.Spec.Node) {
 				r.Endpoints = append(r.Endpoints, e)

@@ -137,7 +137,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		return fmt.Errorf("load the node's choices: %w", err)
 	}
 	l.nodes = l.watch(ctx, nodesSource, store.Interest{Kinds: []overlay.Kind{overlay.KindNode}}, l.known)
-	l.own = l.watch(ctx, ownSource, store.Interest{Kinds: []overlay.Kind{overlay.KindEndpoint}, Node: l.Node}, l.known)
+	l.own = l.watch(ctx, ownSource, ownInterest(l.Node), l.known)
 	for name := range l.table.own {
 		l.networks[name] = l.watch(ctx, networkSource, networkInterest(name), l.known)
 	}
@@ -229,19 +229,32 @@ func (l *Loop) remember() error {
 	l.known = b.Revision
 	defer l.hold(b)
 	for _, r := range b.Puts {
-		from := networkSource
-		switch e := r.(type) {
-		case *overlay.Node:
-			from = nodesSource
-		case *overlay.Endpoint:
-			if e.Spec.Node == l.Node {
-				from |= ownSource
-			}
+		l.table.put(l.sourcesOf(r), r)
+		if _, unknown := b.Unknown[r.Key()]; !unknown || !standsAlone(r) {
+			l.planner.Put(r)
 		}
-		l.table.put(from, r)
-		l.planner.Put(r)
 	}
 	return nil
+}
+
+// sourcesOf are the watches that cover what the cache has.
+func (l *Loop) sourcesOf(r overlay.Resource) source {
+	from := networkSource
+	var node overlay.NodeName
+	switch r := r.(type) {
+	case *overlay.Node:
+		return nodesSource
+	case *overlay.Endpoint:
+		node = r.Spec.Node
+	case *overlay.Tunnel:
+		if node = r.Spec.Node; r.Network == "" {
+			from = 0
+		}
+	}
+	if node == l.Node {
+		from |= ownSource
+	}
+	return from
 }
 
 // forgetCache sets a damaged cache aside. The servers say it all again; what is

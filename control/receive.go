@@ -48,7 +48,7 @@ func (l *Loop) receive(ctx context.Context, d delivery) {
 	}
 	d.watch.synced, d.watch.revision = true, d.batch.Revision
 	puts, deletes := l.table.merge(d.watch.source, d.watch.interest, d.batch)
-	l.change(puts, deletes)
+	l.change(l.understood(puts, d.batch.Unknown), deletes)
 	l.hold(d.batch)
 	l.watchNetworks(ctx)
 	if !l.started && l.synced() {
@@ -100,6 +100,23 @@ func (l *Loop) change(puts []overlay.Resource, deletes []overlay.Key) {
 	}
 }
 
+// understood leaves out the tunnels that stand alone of which something was written by a newer
+// version: they stay as this node has known them. Of a network all is held.
+func (l *Loop) understood(puts []overlay.Resource, unknown map[overlay.Key]string) []overlay.Resource {
+	return slices.DeleteFunc(puts, func(r overlay.Resource) bool {
+		what, ok := unknown[r.Key()]
+		if ok = ok && standsAlone(r); ok {
+			l.Log.Error("a tunnel has something that this version of Weft does not know, and stays as it was; update weftd here", "tunnel", r.Key().Name, "unknown", what)
+		}
+		return ok
+	})
+}
+
+func standsAlone(r overlay.Resource) bool {
+	k := r.Key()
+	return k.Kind.StandsAlone() && k.Network == ""
+}
+
 // hold keeps networks as they are of which something was written by a newer
 // version and is not understood here, and lets go of those that are understood again.
 func (l *Loop) hold(b store.Batch) {
@@ -133,7 +150,7 @@ func networkOf(k overlay.Key) (overlay.NetworkName, bool) {
 	switch {
 	case k.Kind == overlay.KindNetwork:
 		return overlay.NetworkName(k.Name), true
-	case k.Kind.Networked():
+	case k.Network != "":
 		return k.Network, true
 	}
 	return "", false
@@ -157,7 +174,7 @@ func (l *Loop) reached() overlay.Revision {
 	return lowest
 }
 
-// watchNetworks follows the networks in which this node has endpoints, and no
+// watchNetworks follows the networks in which this node has endpoints or tunnels, and no
 // others. A network that was left is forgotten.
 func (l *Loop) watchNetworks(ctx context.Context) {
 	for name := range l.table.own {
@@ -174,9 +191,14 @@ func (l *Loop) watchNetworks(ctx context.Context) {
 	}
 }
 
+// ownInterest is what a node has, in whatever network.
+func ownInterest(node overlay.NodeName) store.Interest {
+	return store.Interest{Kinds: []overlay.Kind{overlay.KindEndpoint, overlay.KindTunnel}, Node: node}
+}
+
 func networkInterest(name overlay.NetworkName) store.Interest {
 	return store.Interest{
-		Kinds:    []overlay.Kind{overlay.KindNetwork, overlay.KindBlock, overlay.KindEndpoint},
+		Kinds:    []overlay.Kind{overlay.KindNetwork, overlay.KindBlock, overlay.KindTunnel, overlay.KindEndpoint},
 		Networks: []overlay.NetworkName{name},
 	}
 }

@@ -25,7 +25,8 @@ const (
 type table struct {
 	node    overlay.NodeName
 	entries map[overlay.Key]entry
-	// own are this node's endpoints in each network where it has any, stations aside.
+	// own are this node's ports in each network where it has any: endpoints, stations aside, and
+	// tunnels that are attached to it.
 	own map[overlay.NetworkName]map[overlay.Key]*overlay.Endpoint
 	// dropped are keys that this node deleted itself, at the store's revision
 	// then: what a watch that lags still says of them is out of date.
@@ -48,14 +49,29 @@ func newTable(node overlay.NodeName) *table {
 func (t *table) set(k overlay.Key, e entry) {
 	t.remove(k)
 	t.entries[k] = e
-	ep, ok := e.resource.(*overlay.Endpoint)
-	if !ok || ep.Spec.Node != t.node || ep.Spec.Port == overlay.PortStation {
+	ep := portOf(e.resource)
+	if ep == nil || ep.Spec.Node != t.node {
 		return
 	}
 	if t.own[k.Network] == nil {
 		t.own[k.Network] = map[overlay.Key]*overlay.Endpoint{}
 	}
 	t.own[k.Network][k] = ep
+}
+
+// portOf is the endpoint that a resource is in its network, unless it is none or a station.
+func portOf(r overlay.Resource) *overlay.Endpoint {
+	switch r := r.(type) {
+	case *overlay.Endpoint:
+		if r.Spec.Port != overlay.PortStation {
+			return r
+		}
+	case *overlay.Tunnel:
+		if r.Network != "" {
+			return r.Port()
+		}
+	}
+	return nil
 }
 
 func (t *table) remove(k overlay.Key) {
@@ -156,6 +172,9 @@ func copyOf(r overlay.Resource) overlay.Resource {
 		c := *r
 		return &c
 	case *overlay.Endpoint:
+		c := *r
+		return &c
+	case *overlay.Tunnel:
 		c := *r
 		return &c
 	}

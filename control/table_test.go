@@ -16,7 +16,7 @@ func endpoint(network, name, node string, revision int64) *overlay.Endpoint {
 }
 
 var (
-	ownInterest  = store.Interest{Kinds: []overlay.Kind{overlay.KindEndpoint}, Node: "a"}
+	aInterest    = ownInterest("a")
 	blueInterest = networkInterest("blue")
 )
 
@@ -36,10 +36,10 @@ func TestTableEndpointLeavesThisNode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			table := newTable("a")
-			table.merge(ownSource, ownInterest, puts(endpoint("blue", "web", "a", 5)))
+			table.merge(ownSource, aInterest, puts(endpoint("blue", "web", "a", 5)))
 			table.merge(networkSource, blueInterest, puts(endpoint("blue", "web", "a", 5)))
 			var deletes []overlay.Key
-			own := func() { _, d := table.merge(ownSource, ownInterest, left); deletes = append(deletes, d...) }
+			own := func() { _, d := table.merge(ownSource, aInterest, left); deletes = append(deletes, d...) }
 			if ownFirst {
 				own()
 			}
@@ -82,20 +82,20 @@ func TestTableLagging(t *testing.T) {
 	web := endpoint("blue", "web", "a", 7)
 	table.put(ownSource, web)
 
-	_, deletes := table.merge(ownSource, ownInterest, store.Batch{Revision: at(6), Deletes: []overlay.Key{web.Key()}})
+	_, deletes := table.merge(ownSource, aInterest, store.Batch{Revision: at(6), Deletes: []overlay.Key{web.Key()}})
 	if len(deletes) != 0 {
 		t.Errorf("the deletion of an earlier web took the new one away: %v", deletes)
 	}
-	_, deletes = table.merge(ownSource, ownInterest, store.Batch{Revision: at(6), Reset: true})
+	_, deletes = table.merge(ownSource, aInterest, store.Batch{Revision: at(6), Reset: true})
 	if len(deletes) != 0 {
 		t.Errorf("a list from before web was made took it away: %v", deletes)
 	}
 
 	table.drop(web.Key(), 8)
-	if news, _ := table.merge(ownSource, ownInterest, puts(web)); len(news) != 0 {
+	if news, _ := table.merge(ownSource, aInterest, puts(web)); len(news) != 0 {
 		t.Errorf("an old event brought a deleted endpoint back: %v", news)
 	}
-	if news, _ := table.merge(ownSource, ownInterest, puts(endpoint("blue", "web", "a", 9))); len(news) != 1 {
+	if news, _ := table.merge(ownSource, aInterest, puts(endpoint("blue", "web", "a", 9))); len(news) != 1 {
 		t.Errorf("a new endpoint of the same name was ignored")
 	}
 }
@@ -141,7 +141,7 @@ func TestTableStatus(t *testing.T) {
 func TestTableUnwatchKeepsOwn(t *testing.T) {
 	t.Parallel()
 	table := newTable("a")
-	table.merge(ownSource, ownInterest, puts(endpoint("blue", "web", "a", 1)))
+	table.merge(ownSource, aInterest, puts(endpoint("blue", "web", "a", 1)))
 	table.merge(networkSource, blueInterest, puts(endpoint("blue", "web", "a", 1), endpoint("blue", "db", "b", 2)))
 	deletes := table.unwatch(networkSource, blueInterest)
 	if len(deletes) != 1 || deletes[0].Name != "db" {
