@@ -2,6 +2,7 @@ package vm
 
 import (
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -32,6 +33,7 @@ func Here() (Kernel, bool) {
 func Each(t *testing.T, kernels []Kernel, o Options, test func(t *testing.T)) {
 	t.Helper()
 	if _, ok := Here(); ok {
+		t.Log(begun)
 		test(t)
 		return
 	}
@@ -42,6 +44,10 @@ func Each(t *testing.T, kernels []Kernel, o Options, test func(t *testing.T)) {
 		})
 	}
 }
+
+// begun is what a test in a machine says when it has come to its call of Each. One that
+// returns before would pass without a word.
+const begun = "This is the machine."
 
 // again runs the test above t in a machine.
 func again(t *testing.T, k Kernel, o Options) {
@@ -62,6 +68,9 @@ func again(t *testing.T, k Kernel, o Options) {
 	outside := filepath.Dir(t.Name())
 	out, err := Start(t, k, o).runTests("-test.run="+pattern(outside), "-test.timeout=5m")
 	t.Logf("on Linux %s:\n%s", k, strings.TrimSpace(out))
+	if err == nil && !strings.Contains(out, begun) {
+		err = fmt.Errorf("%s returns in the machine before it calls Each", outside)
+	}
 	for _, r := range resultsOf(out, outside) {
 		t.Run(r.name, func(t *testing.T) {
 			switch r.what {
