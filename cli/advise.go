@@ -47,6 +47,8 @@ func showing(k overlay.Key) string {
 		return "weft " + noun(k.Kind) + " show " + k.Name
 	case overlay.KindEndpoint:
 		return "weft endpoint show " + string(k.Network) + "/" + k.Name
+	case overlay.KindTunnel:
+		return "weft tunnel show " + nameOf(k)
 	}
 	return listing{kinds: []overlay.Kind{k.Kind}}.command()
 }
@@ -81,6 +83,8 @@ func (l listing) command() string {
 		return "weft " + noun(kind) + " ls"
 	case overlay.KindEndpoint:
 		return strings.TrimSpace("weft endpoint ls " + string(l.network))
+	case overlay.KindTunnel:
+		return strings.TrimSpace("weft tunnel ls " + string(l.network))
 	}
 	return "weft get " + noun(kind)
 }

@@ -12,9 +12,9 @@ func newApply(a *app) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE",
-		Short: "Create or change the networks and endpoints that a file declares",
-		Long: `Create or change the networks and endpoints that a YAML file declares, and say for
-each whether it was created, configured or unchanged. FILE may hold several
+		Short: "Create or change what a file declares: networks, tunnels, endpoints",
+		Long: `Create or change the networks, tunnels and endpoints that a YAML file declares, and
+say for each whether it was created, configured or unchanged. FILE may hold several
 documents; "-" is standard input. Applying it again changes nothing.
 
 Everything is checked before the first resource is written. Unknown fields, fields

@@ -36,6 +36,17 @@ func (a *app) completeEndpoint(cmd *cobra.Command, args []string, _ string) ([]s
 	return a.names(cmd.Context(), overlay.KindEndpoint, nil), noFiles
 }
 
+func (a *app) completeTunnel(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, noFiles
+	}
+	return a.names(cmd.Context(), overlay.KindTunnel, nil), noFiles
+}
+
+func (a *app) completeTunnels(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.names(cmd.Context(), overlay.KindTunnel, args), noFiles
+}
+
 func (a *app) completeNode(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, noFiles

@@ -16,8 +16,8 @@ func newDelete(a *app) *cobra.Command {
 		Use:   "delete [KIND] [NAME...]",
 		Short: "Delete resources by name, or those that a file declares",
 		Long: `Delete resources by name, or those that a file declares. By name they have to exist;
-of a file those that are absent are passed over. Endpoints and blocks are named
-NETWORK/NAME. What other resources need is refused.`,
+of a file those that are absent are passed over. Endpoints, blocks and tunnels of a
+network are named NETWORK/NAME. What other resources need is refused.`,
 		Example: `  weft delete endpoint blue/web
   weft delete network blue green
   weft delete -f examples/bridged.yaml`,

@@ -19,6 +19,10 @@ func desired(declared, current overlay.Resource) overlay.Resource {
 	case *overlay.Endpoint:
 		was, _ := current.(*overlay.Endpoint)
 		return desiredEndpoint(*d, was)
+	case *overlay.Tunnel:
+		t := *d
+		t.Spec = t.Spec.Complete(overlay.TunnelName(t.Name))
+		return &t
 	}
 	return declared
 }

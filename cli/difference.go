@@ -99,6 +99,13 @@ func flatten(path string, v any, into map[string]string) {
 }
 
 func inline(v any) string {
+	if object, ok := v.(map[string]any); ok {
+		var texts []string
+		for _, name := range slices.Sorted(maps.Keys(object)) {
+			texts = append(texts, name+": "+inline(object[name]))
+		}
+		return "{" + strings.Join(texts, ", ") + "}"
+	}
 	items, ok := v.([]any)
 	if !ok {
 		return fmt.Sprint(v)

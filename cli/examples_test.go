@@ -51,17 +51,21 @@ func TestExampleFiles(t *testing.T) {
 	}
 }
 
-// TestEveryFieldIsExplained holds that the example with every field has them all.
+// TestEveryFieldIsExplained holds that the examples with every field have them all.
 func TestEveryFieldIsExplained(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../examples/every-field.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for f := range reflect.TypeFor[overlay.NetworkSpec]().Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !strings.Contains(string(text), "\n  "+name+": ") {
-			t.Errorf("examples/every-field.yaml does not have %s", name)
+	for file, spec := range map[string]reflect.Type{
+		"every-field.yaml": reflect.TypeFor[overlay.NetworkSpec](), "every-field-tunnel.yaml": reflect.TypeFor[overlay.TunnelSpec](),
+	} {
+		text, err := os.ReadFile("../examples/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for f := range spec.Fields() {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if !strings.Contains(string(text), "\n  "+name+":") {
+				t.Errorf("examples/%s does not have %s", file, name)
+			}
 		}
 	}
 }

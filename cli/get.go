@@ -14,8 +14,9 @@ func newGet(a *app) *cobra.Command {
 		Use:   "get KIND [NAME...]",
 		Short: "Print resources as the store has them",
 		Long: `Print resources as the store has them: all of some kinds, or those with the given
-names. KIND is node, network, block, endpoint, token or revocation; blocks and
-endpoints are named NETWORK/NAME. What is printed as yaml or json can be applied again.`,
+names. KIND is node, network, block, endpoint, tunnel, token or revocation; blocks,
+endpoints and tunnels of a network are named NETWORK/NAME. What is printed as yaml or
+json can be applied again.`,
 		Example: `  weft get network,endpoint -o yaml > weft.yaml
   weft get endpoint --network blue --node a
   weft get endpoint blue/web -o json`,
@@ -76,6 +77,9 @@ func parseKeys(cmd *cobra.Command, kinds []overlay.Kind, names []string) ([]over
 	}
 	if !kinds[0].Networked() {
 		return keysOf(kinds[0], names), nil
+	}
+	if kinds[0].StandsAlone() {
+		return tunnelKeys(cmd, names)
 	}
 	keys, err := endpointKeys(cmd, names)
 	for i := range keys {

@@ -10,7 +10,8 @@ func newNetworkRm(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rm NAME...",
 		Short: "Remove networks",
-		Long: `Remove networks. One that still has endpoints is refused: detach those first.
+		Long: `Remove networks. One that still has endpoints or tunnels is refused: detach and
+remove those first.
 All names are looked up before the first network is removed.`,
 		Example:           "  weft network rm blue\n  weft network rm blue green",
 		SuggestFor:        []string{"remove", "delete"},

@@ -14,7 +14,7 @@ import (
 func newNetworkShow(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "show NAME",
-		Short:             "Show a network with its endpoints and blocks",
+		Short:             "Show a network with its endpoints, blocks and tunnels",
 		Example:           "  weft network show blue\n  weft network show blue -o yaml",
 		ValidArgsFunction: a.completeNetwork,
 	}
@@ -33,7 +33,7 @@ func newNetworkShow(a *app) *cobra.Command {
 			return output.One(a.stdout, *format, r, nil)
 		}
 		parts, err := list(cmd.Context(), server, listing{
-			kinds: []overlay.Kind{overlay.KindBlock, overlay.KindEndpoint}, network: overlay.NetworkName(key.Name),
+			kinds: []overlay.Kind{overlay.KindBlock, overlay.KindTunnel, overlay.KindEndpoint}, network: overlay.NetworkName(key.Name),
 		})
 		if err != nil {
 			return err
@@ -47,7 +47,7 @@ func newNetworkShow(a *app) *cobra.Command {
 	return cmd
 }
 
-// networkDetails are a network's properties; parts are its blocks and endpoints, and all nodes.
+// networkDetails are a network's properties; parts are its blocks, tunnels and endpoints, and all nodes.
 func networkDetails(parts []overlay.Resource) []output.Column[*overlay.Network] {
 	type n = *overlay.Network
 	return []output.Column[n]{
@@ -67,6 +67,7 @@ func networkDetails(parts []overlay.Resource) []output.Column[*overlay.Network] 
 		{Title: "Direct routing", Cell: directText},
 		{Title: "Block size", Cell: blockBitsText},
 		{Title: "Blocks", Cell: func(n) string { return blocksText(parts) }},
+		{Title: "Tunnels", Cell: func(n) string { return tunnelsText(parts) }},
 		{Title: "Endpoints", Cell: func(n) string { return endpointsText(parts) }},
 		{Title: "Created", Cell: func(n n) string { return timeText(n.Created) }},
 		{Title: "UID", Wide: true, Cell: func(n n) string { return n.UID }},
@@ -93,6 +94,17 @@ func blocksText(parts []overlay.Resource) string {
 	for _, r := range parts {
 		if b, ok := r.(*overlay.Block); ok {
 			lines = append(lines, fmt.Sprintf("%s on %s", b.Spec.Prefix, b.Spec.Node))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// tunnelsText is a line for each tunnel that is attached to the network.
+func tunnelsText(parts []overlay.Resource) string {
+	var lines []string
+	for _, r := range parts {
+		if t, ok := r.(*overlay.Tunnel); ok {
+			lines = append(lines, fmt.Sprintf("%s on %s: %s to %s", t.Name, t.Spec.Node, t.Spec.Mode, t.Spec.Remote))
 		}
 	}
 	return strings.Join(lines, "\n")

@@ -43,10 +43,12 @@ func (a *app) nodeDetails() []output.Column[*overlay.Node] {
 		{Title: "VTEP MAC", Cell: func(n n) string { return macText(n.Spec.VTEPMAC) }},
 		{Title: "Planes", Cell: func(n n) string { return output.Join(n.Spec.Planes) }},
 		{Title: "Lacks", Cell: lackLines},
+		{Title: "Tunnel modes", Cell: tunnelModeLines},
 		{Title: "Version", Cell: func(n n) string { return n.Status.Version }},
 		{Title: "Kernel", Cell: func(n n) string { return n.Status.Kernel }},
 		{Title: "Seen", Cell: func(n n) string { return agoText(output.Since(a.now(), n.Status.Seen)) }},
 		{Title: "Networks", Cell: a.reportLines},
+		{Title: "Tunnels", Cell: a.tunnelReportLines},
 		{Title: "Drops", Cell: func(n n) string { return n.Status.Drops.String() }},
 		{Title: "Created", Cell: func(n n) string { return timeText(n.Created) }},
 		{Title: "UID", Wide: true, Cell: func(n n) string { return n.UID }},
@@ -60,6 +62,30 @@ func lackLines(n *overlay.Node) string {
 	var lines []string
 	for _, p := range slices.Sorted(maps.Keys(n.Spec.Lacks)) {
 		lines = append(lines, fmt.Sprintf("%s: %s", p, n.Spec.Lacks[p]))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// tunnelModeLines is a line for each plane that can do tunnels to strangers: which modes.
+func tunnelModeLines(n *overlay.Node) string {
+	var lines []string
+	for _, p := range slices.Sorted(maps.Keys(n.Spec.TunnelModes)) {
+		if modes := n.Spec.TunnelModes[p]; len(modes) > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %s", p, output.Join(modes)))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// tunnelReportLines is a line for each tunnel, and one for each thing that differs.
+func (a *app) tunnelReportLines(n *overlay.Node) string {
+	var lines []string
+	for _, r := range n.Status.Tunnels {
+		lines = append(lines, fmt.Sprintf("%s: on %s: %s", tunnelOf(r),
+			planeText(overlay.NetworkReport{Plane: r.Plane, PlaneReason: r.PlaneReason}), a.tunnelStateText(&r)))
+		for _, d := range r.Differs {
+			lines = append(lines, "  "+d)
+		}
 	}
 	return strings.Join(lines, "\n")
 }

@@ -126,10 +126,11 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// calls are the calls of weft in an example: what stands between pipes and the like.
+// calls are the calls of weft in an example: what stands between pipes and the like. A
+// backslash ends a line that goes on.
 func calls(example string) []string {
 	var all []string
-	for line := range strings.Lines(example) {
+	for line := range strings.Lines(strings.ReplaceAll(example, "\\\n", "")) {
 		separators := strings.NewReplacer("|", "\n", "&&", "\n", "$(", "\n", ")", "\n", "<(", "\n", ">", "\n")
 		for part := range strings.Lines(separators.Replace(line)) {
 			part, _, _ = strings.Cut(strings.TrimSpace(part), "  #")

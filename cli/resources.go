@@ -72,6 +72,8 @@ func (a *app) printKind(f output.Format, k overlay.Kind, all []overlay.Resource)
 		return table(a.stdout, f, all, a.blockColumns())
 	case overlay.KindEndpoint:
 		return table(a.stdout, f, all, a.endpointColumns())
+	case overlay.KindTunnel:
+		return table(a.stdout, f, all, a.tunnelColumns())
 	case overlay.KindToken:
 		return table(a.stdout, f, all, a.tokenColumns())
 	case overlay.KindRevocation:

@@ -110,7 +110,7 @@ type group struct {
 
 func (a *app) groups() []group {
 	return []group{
-		{"Networks and who is in them", []*cobra.Command{newNetwork(a), newEndpoint(a), newNode(a), newToken(a), newStore(a)}},
+		{"Networks and who is in them", []*cobra.Command{newNetwork(a), newEndpoint(a), newTunnel(a), newNode(a), newToken(a), newStore(a)}},
 		{"Resources as files", []*cobra.Command{newApply(a), newDiff(a), newGet(a), newDelete(a)}},
 		{"Looking at this host", []*cobra.Command{
 			newStatus(a), newLink(a), newFDB(a), newNeigh(a), newRoute(a), newTraffic(a), newDrops(a),

@@ -27,6 +27,7 @@ type nodeState struct {
 	Hold     string                         `json:"hold,omitempty"`
 	Held     map[overlay.NetworkName]string `json:"held,omitempty"`
 	Networks []overlay.NetworkReport        `json:"networks"`
+	Tunnels  []overlay.TunnelReport         `json:"tunnels,omitempty"`
 	// Drops counts tunnel packets that are of no network on the node.
 	Drops overlay.Drops `json:"drops,omitempty"`
 }
@@ -39,7 +40,8 @@ func newStatus(a *app) *cobra.Command {
 		Long: `Show, for each network on each node, how much was wanted and how much is there, since
 when, and what differs and why: on this host as its agent finds it now (marked *), on the
 others as they reported last. What cannot be asked, the agent or the servers, is
-left out, and said so.
+left out, and said so. Nodes with tunnels have a table of them, and below it which
+are not up, and why.
 
 DROPS counts packets by why they were dropped: beside a network what came from no
 member (not-member) or with a forged source (spoofed-mac, spoofed-ip), beside a node
@@ -70,7 +72,7 @@ func (a *app) nodeStates(ctx context.Context, local bool) (nodes []nodeState, ho
 	if agentErr == nil {
 		nodes = append(nodes, nodeState{
 			Node: report.Node, Local: true, Version: report.Version, Server: &report.Server,
-			Hold: report.Hold, Held: report.Held, Networks: report.Networks, Drops: report.Drops,
+			Hold: report.Hold, Held: report.Held, Networks: report.Networks, Tunnels: report.Tunnels, Drops: report.Drops,
 		})
 	}
 	if local {
@@ -112,7 +114,10 @@ func (a *app) reported(ctx context.Context, without overlay.NodeName) (nodes []n
 		if !ok || n.Name == string(without) {
 			continue
 		}
-		nodes = append(nodes, nodeState{Node: overlay.NodeName(n.Name), Version: n.Status.Version, Seen: n.Status.Seen, Networks: n.Status.Networks, Drops: n.Status.Drops})
+		nodes = append(nodes, nodeState{
+			Node: overlay.NodeName(n.Name), Version: n.Status.Version, Seen: n.Status.Seen,
+			Networks: n.Status.Networks, Tunnels: n.Status.Tunnels, Drops: n.Status.Drops,
+		})
 	}
 	status, err := server.Status(ctx)
 	return nodes, status.Hold, err

@@ -14,7 +14,11 @@ import (
 // printStatus prints the nodes, their networks, and what is wrong.
 func (a *app) printStatus(f output.Format, nodes []nodeState, hold string) error {
 	var networks []networkState
+	var tunnels []tunnelOnNode
 	for _, n := range nodes {
+		for _, r := range n.Tunnels {
+			tunnels = append(tunnels, tunnelOnNode{n.label(), r})
+		}
 		for _, r := range n.Networks {
 			networks = append(networks, networkState{n.label(), r})
 		}
@@ -22,7 +26,8 @@ func (a *app) printStatus(f output.Format, nodes []nodeState, hold string) error
 	return errors.Join(
 		output.List(a.stdout, f, nodes, a.nodeStateColumns()),
 		a.printNetworks(f, networks),
-		a.printTroubles(append(holdLines(hold), troubles(nodes)...)),
+		a.printTunnels(f, tunnels),
+		a.printTroubles(append(holdLines(hold), a.troubles(nodes)...)),
 	)
 }
 
@@ -46,7 +51,7 @@ func (a *app) printTroubles(lines []string) error {
 }
 
 // troubles is a line for each thing that is not as wanted.
-func troubles(nodes []nodeState) []string {
+func (a *app) troubles(nodes []nodeState) []string {
 	var lines []string
 	for _, n := range nodes {
 		if n.Hold != "" {
@@ -66,6 +71,7 @@ func troubles(nodes []nodeState) []string {
 				lines = append(lines, fmt.Sprintf("%s: %s: %s", n.Node, r.Network, better))
 			}
 		}
+		lines = append(lines, a.tunnelTroubles(n)...)
 	}
 	return lines
 }
@@ -85,8 +91,11 @@ func (n nodeState) starting() bool {
 
 // stateText says how far the node is.
 func stateText(n nodeState) string {
-	if n.starting() && len(n.Networks) == 0 {
+	switch {
+	case n.starting() && len(n.Networks) == 0:
 		return "starting"
+	case len(n.Networks) == 0 && len(n.Tunnels) > 0, matchText(n.Networks) == "matches":
+		return tunnelsMatch(n.Tunnels)
 	}
 	return matchText(n.Networks)
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -148,6 +149,37 @@ func parseLength(low, high int) func(string) (int, error) {
 
 func parseEndpointName(s string) (overlay.EndpointName, error) {
 	return overlay.EndpointName(s), overlay.CheckName("endpoint", s)
+}
+
+func parseAgeing(s string) (int, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < time.Second || d > 24*time.Hour || d%time.Second != 0 {
+		return 0, fmt.Errorf("want whole seconds up to a day, such as 30s or 5m")
+	}
+	return int(d / time.Second), nil
+}
+
+func parseDevice(s string) (string, error) {
+	if err := overlay.CheckInterfaceName("device", s); err != nil {
+		return "", fmt.Errorf("want the name of an interface, of at most %d characters", overlay.MaxInterfaceName)
+	}
+	return s, nil
+}
+
+func parsePorts(s string) (*overlay.PortRange, error) {
+	r, err := overlay.ParsePortRange(s)
+	if err != nil {
+		return nil, fmt.Errorf("want a range such as 32768-60999")
+	}
+	return &r, nil
+}
+
+func parseOnOff(s string) (*bool, error) {
+	on := s == "on"
+	if !on && s != "off" {
+		return nil, fmt.Errorf("want on or off")
+	}
+	return &on, nil
 }
 
 // checkFamilies refuses two addresses of one family.

@@ -155,6 +155,7 @@ func (w *world) register(ctx context.Context, name string, octet int) error {
 	}
 	if name == "b" {
 		n.Spec.Lacks = map[overlay.PlaneName]string{overlay.PlaneEBPF: "the kernel lacks tcx"}
+		n.Spec.TunnelModes = map[overlay.PlaneName][]string{overlay.PlaneKernel: {"vxlan", "vxlan6", "gretap"}}
 	}
 	if _, _, err := w.store.Update(ctx, store.Change{Put: n, Expect: store.Absent}); err != nil {
 		return err
@@ -165,6 +166,13 @@ func (w *world) register(ctx context.Context, name string, octet int) error {
 			Network: "blue", Plane: overlay.PlaneKernel, PlaneReason: "auto: the only plane here",
 			Wanted: 14, Present: 13, Since: time.Now().Add(-4 * time.Second), Differs: []string{"route 10.8.1.0/24: missing"},
 		}},
+	}
+	if name == "b" {
+		n.Status.Tunnels = []overlay.TunnelReport{{
+			Network: "blue", Tunnel: "site", State: overlay.TunnelDown, Since: time.Now().Add(-9 * time.Second), Why: "10.7.0.9 does not answer",
+			Remote: netip.MustParseAddr("203.0.113.9"), Plane: overlay.PlaneKernel, PlaneReason: "the tunnel names it", MTU: 1462,
+			Drops: overlay.Drops{overlay.DropMalformed: 2},
+		}}
 	}
 	_, _, err := w.store.Update(ctx, store.Change{Put: n, Expect: store.Any, Status: true})
 	return err
