@@ -58,6 +58,10 @@ func (s *Server) blockFor(ctx context.Context, e *overlay.Endpoint, n *overlay.N
 	b := s.index.blockOf(e.Network, a)
 	if b == nil {
 		prefix := netip.PrefixFrom(a, n.Spec.BlockBits(overlay.FamilyOf(a))).Masked()
+		if peer, theirs, ok := peerWith(n.Spec.Peers, prefix); ok {
+			return nil, Invalid("ask for none to have one of this node's chosen",
+				"%s: address %s takes block %s, and peer %s has %s", e.Key(), a, prefix, peer.Address, theirs)
+		}
 		if k, err := s.putBlock(ctx, e, prefix); isTaken(err) {
 			s.index.changed(ctx, k, 0, s.patience)
 		} else if err != nil {
@@ -85,6 +89,29 @@ func (s *Server) putBlock(ctx context.Context, e *overlay.Endpoint, prefix netip
 		err = &store.MissingError{Key: e.Key(), Need: missing.Need}
 	}
 	return b.Key(), err
+}
+
+// peerWith is the peer that has a part of a prefix, and which part.
+func peerWith(peers []overlay.Peer, prefix netip.Prefix) (overlay.Peer, netip.Prefix, bool) {
+	for _, p := range peers {
+		if i := slices.IndexFunc(p.Blocks, prefix.Overlaps); i >= 0 {
+			return p, p.Blocks[i], true
+		}
+	}
+	return overlay.Peer{}, netip.Prefix{}, false
+}
+
+// checkPeers reports what of a network's peers its nodes have already.
+func (x *index) checkPeers(n *overlay.Network) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, b := range x.used.in(overlay.NetworkName(n.Name)).blocks {
+		if peer, theirs, ok := peerWith(n.Spec.Peers, b.Spec.Prefix); ok {
+			return Invalid("detach the endpoints there, or give the peer another block",
+				"%s: peer %s has block %s, and node %s has %s", n.Key(), peer.Address, theirs, b.Spec.Node, b.Spec.Prefix)
+		}
+	}
+	return nil
 }
 
 // isTaken reports whether somebody else has the block.
@@ -128,6 +155,9 @@ func (x *index) chooseBlock(n overlay.NetworkName, subnet netip.Prefix, bits int
 	taken := slices.Clone(lost)
 	for _, b := range u.blocks {
 		taken = append(taken, b.Spec.Prefix)
+	}
+	for _, p := range u.peers {
+		taken = append(taken, p.Blocks...)
 	}
 	f := overlay.FamilyOf(subnet.Addr())
 	p, err := ipam.NextBlock(subnet, bits, taken, u.lastBlock[f])

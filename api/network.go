@@ -22,6 +22,9 @@ func (s *Server) completeNetwork(n overlay.Network, old *overlay.Network, d *dra
 		}
 	}
 	if old != nil {
+		if err := s.index.checkPeers(&n); err != nil {
+			return nil, err
+		}
 		if err := changeable(&n, old); err != nil {
 			return nil, err
 		}

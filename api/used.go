@@ -1,6 +1,7 @@
 package api
 
 import (
+	"iter"
 	"net/netip"
 
 	"weft/ipam"
@@ -24,7 +25,9 @@ type usage struct {
 	macs      counts[overlay.MAC]
 	blocks    map[string]*overlay.Block
 	endpoints map[string]*overlay.Endpoint
-	tunnels   map[string]*overlay.Tunnel
+	// peers are the hosts that run no Weft, with what is behind them.
+	peers   []overlay.Peer
+	tunnels map[string]*overlay.Tunnel
 	// last is the address chosen last in each range, last block likewise.
 	last      map[netip.Prefix]netip.Addr
 	lastBlock map[overlay.Family]netip.Prefix
@@ -57,6 +60,11 @@ func (u used) add(r overlay.Resource) {
 	switch r := r.(type) {
 	case *overlay.Network:
 		u.vnis[r.Spec.VNI]++
+		n := u.in(overlay.NetworkName(r.Name))
+		n.peers = r.Spec.Peers
+		for s := range stationsOf(n.peers) {
+			n.hold(s.MAC, s.Addresses)
+		}
 	case *overlay.Block:
 		u.in(r.Network).blocks[r.Name] = r
 	case *overlay.Endpoint:
@@ -78,7 +86,11 @@ func (u used) remove(r overlay.Resource) {
 	switch r := r.(type) {
 	case *overlay.Network:
 		u.vnis.drop(r.Spec.VNI)
-		if n := u.in(overlay.NetworkName(r.Name)); len(n.endpoints)+len(n.blocks)+len(n.tunnels) == 0 {
+		n := u.in(overlay.NetworkName(r.Name))
+		for s := range stationsOf(r.Spec.Peers) {
+			n.release(s.MAC, s.Addresses)
+		}
+		if n.peers = nil; len(n.endpoints)+len(n.blocks)+len(n.tunnels) == 0 {
 			delete(u.networks, overlay.NetworkName(r.Name))
 		}
 	case *overlay.Block:
@@ -93,6 +105,18 @@ func (u used) remove(r overlay.Resource) {
 		}
 		if r.Network != "" {
 			delete(u.in(r.Network).tunnels, r.Name)
+		}
+	}
+}
+
+func stationsOf(peers []overlay.Peer) iter.Seq[overlay.PeerStation] {
+	return func(yield func(overlay.PeerStation) bool) {
+		for _, p := range peers {
+			for _, s := range p.Stations {
+				if !yield(s) {
+					return
+				}
+			}
 		}
 	}
 }

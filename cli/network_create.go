@@ -19,10 +19,20 @@ func newNetworkCreate(a *app) *cobra.Command {
 		Short: "Create a network, and print what was chosen for it",
 		Long: `Create a network, and print what was chosen for it. A bridged network is one
 Ethernet segment over all hosts; in a routed one each host owns a block of the
-subnet. It takes an IPv4 subnet, an IPv6 subnet, or both.`,
+subnet. It takes an IPv4 subnet, an IPv6 subnet, or both.
+
+Hosts find each other by the registry. Peers are hosts that run no Weft: in
+discovery registry they are there beside those that do, in discovery static
+alone. In discovery multicast whoever joins the group takes part.`,
 		Example: `  weft network create blue --subnet 10.7.0.0/24
   weft network create blue --subnet 10.7.0.0/24 --subnet6 fd00:7::/64 --vni 7000
-  weft network create green --kind routed --subnet 10.8.0.0/16 --direct-routing`,
+  weft network create green --kind routed --subnet 10.8.0.0/16 --direct-routing
+  weft network create lab --subnet 10.1.1.0/24 --discovery multicast \
+    --group 239.1.1.1 --underlay-device eth1
+  weft network create site --subnet 10.9.0.0/24 --discovery static \
+    --peer 192.0.2.9,station=02:00:5e:10:00:01@10.9.0.9
+  weft network create pods --kind routed --subnet 10.244.0.0/16 --vni 1 --port 8472 \
+    --peer 192.0.2.9,mac=02:00:5e:10:00:02,block=10.244.1.0/24`,
 		SuggestFor: []string{"add", "new"},
 	}
 	flags := cmd.Flags()
@@ -41,6 +51,7 @@ subnet. It takes an IPv4 subnet, an IPv6 subnet, or both.`,
 	flags.BoolVar(&n.Spec.DirectRouting, "direct-routing", false, "do not encapsulate between hosts on one segment; routed networks")
 	flags.Var(&value[int]{name: "LENGTH", into: &n.Spec.BlockBits4, parse: parseLength(8, 30)}, "block-bits4", "prefix length of a host's IPv4 block; routed networks [24, or longer]")
 	flags.Var(&value[int]{name: "LENGTH", into: &n.Spec.BlockBits6, parse: parseLength(16, 126)}, "block-bits6", "prefix length of a host's IPv6 block; routed networks [64, or longer]")
+	discoveryFlags(flags, &n.Spec)
 	format := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		n.Name = args[0]

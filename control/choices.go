@@ -89,7 +89,7 @@ func (l *Loop) choose() {
 		}
 		_, why := l.asked(name)
 		if self, ok := l.self(); ok && why == "" {
-			why = plan.Why(self, n.Plane)
+			why = plan.Why(self, n.Plane, l.specOf(name))
 		}
 		l.choices.of[name] = choice{n.Plane, why}
 		l.planner.Choose(name, n.Plane)
@@ -134,14 +134,23 @@ func (l *Loop) planeOf(name overlay.NetworkName) (plane overlay.PlaneName, why s
 	if !recorded {
 		return overlay.PlaneAuto, "none was chosen yet", ""
 	}
-	n, known := l.networkNamed(name)
+	_, known := l.networkNamed(name)
 	self, registered := l.self()
 	if known && registered {
-		if best, ok := plan.Best(self, n.Spec.Complete().Encapsulation); ok && best != chosen.Plane {
+		if best, ok := plan.Best(self, l.specOf(name)); ok && best != chosen.Plane {
 			better = best
 		}
 	}
 	return chosen.Plane, chosen.Reason, better
+}
+
+// specOf is a network's, completed; zero if the network is not known.
+func (l *Loop) specOf(name overlay.NetworkName) overlay.NetworkSpec {
+	n, known := l.networkNamed(name)
+	if !known {
+		return overlay.NetworkSpec{}
+	}
+	return n.Spec.Complete()
 }
 
 func (l *Loop) networkNamed(name overlay.NetworkName) (*overlay.Network, bool) {

@@ -37,8 +37,9 @@ type Network struct {
 	// and the others', link-local ones included, so that ARP and ND are
 	// answered on the spot.
 	Neighbors map[netip.Addr]overlay.MAC
-	// Members are the other nodes that take part: packets are accepted from
-	// these, and broadcast and multicast go to these.
+	// Members are the other nodes that take part, and peers that run no Weft, under the names
+	// of their addresses: packets are accepted from these, and broadcast and multicast go to
+	// these. With a Group, whoever is in that takes part: Members are those who should be.
 	Members map[overlay.NodeName]Member
 	// Routes lead to the other nodes' blocks of a routed network.
 	Routes map[netip.Prefix]Route
@@ -72,6 +73,20 @@ type Settings struct {
 	GatewayMAC overlay.MAC
 	// Blocks are this node's shares of a routed network.
 	Blocks []netip.Prefix
+	// Learning: what has no known place goes to all Members, or to the Group, and stations
+	// are learnt from what comes from there, for AgeingSeconds.
+	Learning      bool
+	AgeingSeconds int
+	// Group is the multicast group that stands for the Members; or invalid.
+	Group netip.Addr
+	// TTL of outer packets; 0: the host's default.
+	TTL int
+	// UnderlayDevice is what tunnel packets leave by; empty: as the host routes them.
+	UnderlayDevice string
+	// SourcePorts of outer packets; nil: the host's range.
+	SourcePorts *overlay.PortRange
+	// UDPChecksum says whether outer UDP checksums are computed; nil: as the plane does.
+	UDPChecksum *bool
 }
 
 // Port is a local interface on a network.

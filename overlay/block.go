@@ -44,7 +44,12 @@ func (b *Block) Validate() error {
 
 // Claims implements Resource.
 func (b *Block) Claims() []Claim {
-	return []Claim{Claim("prefix/" + string(b.Network) + "/" + b.Spec.Prefix.String())}
+	return []Claim{BlockClaim(b.Network, b.Spec.Prefix)}
+}
+
+// BlockClaim is the claim on a block of a network.
+func BlockClaim(n NetworkName, p netip.Prefix) Claim {
+	return Claim("prefix/" + string(n) + "/" + p.String())
 }
 
 // Needs implements Resource.

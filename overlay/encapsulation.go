@@ -151,8 +151,8 @@ func (p PlaneName) Carries(e Encapsulation) bool {
 	return true // one that this version does not know: who has it knows
 }
 
-// BUM says what becomes of broadcast, unknown unicast and multicast frames.
-// Unknown unicast is dropped either way: every station is in the registry.
+// BUM says what becomes of broadcast, unknown unicast and multicast frames. Unknown
+// unicast is dropped either way, unless stations are learnt: all are known.
 type BUM string
 
 const (
@@ -161,10 +161,3 @@ const (
 	// BUMNone keeps broadcast and multicast on the node.
 	BUMNone BUM = "none"
 )
-
-// Discovery says how nodes learn who is where.
-type Discovery string
-
-// DiscoveryRegistry takes nodes and endpoints from the store; nothing is learnt from traffic
-// but the stations behind segment ports, which are published there.
-const DiscoveryRegistry Discovery = "registry"

@@ -48,8 +48,26 @@ type NetworkSpec struct {
 	// members less the encapsulation's overhead]. A larger one than that is
 	// reported, and the computed one is used.
 	MTU int `json:"mtu,omitempty" minimum:"576" maximum:"65535"`
-	// Discovery is registry [registry].
+	// Discovery is registry, static or multicast [registry].
 	Discovery Discovery `json:"discovery,omitempty"`
+	// Peers are hosts that run no Weft; not in discovery multicast.
+	Peers []Peer `json:"peers,omitempty"`
+	// Learning has stations learnt from traffic in discovery static; multicast always does [false].
+	Learning bool `json:"learning,omitempty"`
+	// AgeingSeconds is how long a station that was learnt is remembered [300], 1 to 86400.
+	AgeingSeconds int `json:"ageingSeconds,omitempty" minimum:"1" maximum:"86400"`
+	// Group is the multicast group of discovery multicast, where it is required.
+	Group netip.Addr `json:"group,omitzero"`
+	// TTL of outer packets, 1 to 255 [the hosts' own; in discovery multicast 64].
+	TTL int `json:"ttl,omitempty" minimum:"1" maximum:"255"`
+	// UnderlayDevice is what the device is called by which the hosts send tunnel packets [as
+	// they route them]; a group needs one.
+	UnderlayDevice string `json:"underlayDevice,omitempty"`
+	// SourcePorts is the range of outer UDP source ports [the hosts'], low and high.
+	SourcePorts *PortRange `json:"sourcePorts,omitempty"`
+	// UDPChecksum says whether outer UDP checksums are computed [as the plane does]. Over IPv6,
+	// packets without one are accepted in any case (RFC 6935).
+	UDPChecksum *bool `json:"udpChecksum,omitempty"`
 	// BUM is replicate or none [replicate]; it has a meaning on bridged networks.
 	BUM BUM `json:"bum,omitempty"`
 	// DirectRouting sends packets between nodes on one underlay segment
@@ -75,8 +93,8 @@ func (s NetworkSpec) Complete() NetworkSpec {
 	s.Encapsulation = or(s.Encapsulation, EncapVXLAN)
 	s.Port = or(s.Port, s.defaultPort())
 	s.Plane = or(s.Plane, PlaneAuto)
+	s = s.completeDiscovery()
 	s.Underlay = or(s.Underlay, FamilyAuto)
-	s.Discovery = or(s.Discovery, DiscoveryRegistry)
 	s.BUM = or(s.BUM, BUMReplicate)
 	if len(s.Gateways) == 0 {
 		for _, p := range s.Subnets {
@@ -137,7 +155,7 @@ func (n *Network) Validate() error {
 	}
 	s := n.Spec.Complete()
 	for _, check := range []func(NetworkSpec) error{
-		checkIdentity, checkChoices, checkEncapsulation, checkSubnets, checkGateways, checkBlocks, checkMTU,
+		checkIdentity, checkChoices, checkEncapsulation, checkSubnets, checkGateways, checkBlocks, checkMTU, checkDiscovery,
 	} {
 		if err := check(s); err != nil {
 			return fmt.Errorf("network %s: %w", n.Name, err)
@@ -163,8 +181,6 @@ func checkChoices(s NetworkSpec) error {
 		return fmt.Errorf("plane %q: want auto, kernel or ebpf", s.Plane)
 	case s.Underlay != FamilyAuto && s.Underlay != V4 && s.Underlay != V6:
 		return fmt.Errorf("underlay %q: want auto, v4 or v6", s.Underlay)
-	case s.Discovery != DiscoveryRegistry:
-		return fmt.Errorf("discovery %q: want registry", s.Discovery)
 	case s.BUM != BUMReplicate && s.BUM != BUMNone:
 		return fmt.Errorf("bum %q: want replicate or none", s.BUM)
 	}
@@ -277,12 +293,16 @@ func LastAddr(p netip.Prefix) netip.Addr {
 }
 
 // Claims implements Resource: a VNI belongs to one network, on any port, so
-// that a capture is never ambiguous.
+// that a capture is never ambiguous. What peers have no endpoint can have.
 func (n *Network) Claims() []Claim {
-	if n.Spec.VNI == 0 {
-		return nil
+	var claims []Claim
+	for _, p := range n.Spec.Peers {
+		claims = append(claims, p.claims(NetworkName(n.Name))...)
 	}
-	claims := []Claim{VNIClaim(n.Spec.VNI)}
+	if n.Spec.VNI == 0 {
+		return claims
+	}
+	claims = append(claims, VNIClaim(n.Spec.VNI))
 	if e := n.Spec.Encapsulation; e != "" && e != EncapNone && !e.HasVNI() {
 		claims = append(claims, BareClaim(e, n.Spec.Complete().Port))
 	}

@@ -110,7 +110,6 @@ func TestNetworkValidate(t *testing.T) {
 			"network blue: directRouting routes packets and cannot carry a bridged network; want kind routed"},
 		{"plane", with(good, func(s *NetworkSpec) { s.Plane = "ovs" }), `network blue: plane "ovs": want auto, kernel or ebpf`},
 		{"underlay", with(good, func(s *NetworkSpec) { s.Underlay = "ipv4" }), `network blue: underlay "ipv4": want auto, v4 or v6`},
-		{"discovery", with(good, func(s *NetworkSpec) { s.Discovery = "multicast" }), `network blue: discovery "multicast": want registry`},
 		{"bum", with(good, func(s *NetworkSpec) { s.BUM = "flood" }), `network blue: bum "flood": want replicate or none`},
 		{"no subnet", with(good, func(s *NetworkSpec) { s.Subnets = nil }), "network blue: no subnet; give one with --subnet (IPv4) or --subnet6"},
 		{"empty subnet", with(good, func(s *NetworkSpec) { s.Subnets = []netip.Prefix{{}} }), "network blue: a subnet is missing or invalid; want a prefix such as 10.7.0.0/24"},

@@ -37,7 +37,9 @@ func full() map[string]Resource {
 			Encapsulation: EncapVXLAN, Port: 4789, Plane: PlaneAuto, Underlay: FamilyAuto, MTU: 1400, Discovery: DiscoveryRegistry, BUM: BUMReplicate,
 			DirectRouting: true, BlockBits4: 24, BlockBits6: 64,
 		}},
-		"block": &Block{Meta: meta(KindBlock, "green", "10-8-1-0-24"), Spec: BlockSpec{Node: "a", Prefix: netip.MustParsePrefix("10.8.1.0/24")}},
+		"network-static":    &Network{Meta: meta(KindNetwork, "", "blue"), Spec: fullStatic()},
+		"network-multicast": &Network{Meta: meta(KindNetwork, "", "red"), Spec: multicastSpec()},
+		"block":             &Block{Meta: meta(KindBlock, "green", "10-8-1-0-24"), Spec: BlockSpec{Node: "a", Prefix: netip.MustParsePrefix("10.8.1.0/24")}},
 		"endpoint": &Endpoint{Meta: meta(KindEndpoint, "green", "web"), Spec: EndpointSpec{
 			Node: "a", Port: PortSingle, MAC: MAC{2, 0, 0, 0, 0, 2}, Addresses: addresses("10.8.1.2", "fd08::2"),
 			Attach:   Attach{Type: AttachNetns, Target: "/run/netns/web", Identity: "4:4026532271", Interface: "eth0"},
@@ -99,8 +101,8 @@ func TestFullIsFull(t *testing.T) {
 	t.Parallel()
 	for name, r := range full() {
 		switch name {
-		case "station", "tunnel", "tunnel-gre":
-			continue // one half each: see TestFullTunnels for tunnels
+		case "station", "tunnel", "tunnel-gre", "network", "network-static", "network-multicast":
+			continue // a part each: see TestFullTunnels, TestFullNetworks
 		}
 		spec := reflect.ValueOf(r).Elem().FieldByName("Spec")
 		for i := range spec.NumField() {

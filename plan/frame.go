@@ -18,6 +18,8 @@ type frame struct {
 	self    *overlay.Node
 	nodes   map[overlay.NodeName]*overlay.Node
 	members map[overlay.NodeName]dataplane.Member
+	// strangers are what is behind the peers among the members.
+	strangers strangers
 	// family is the underlay's, inside are the subnets'.
 	family overlay.Family
 	inside []overlay.Family
@@ -42,7 +44,7 @@ func settle(network *overlay.Network, self overlay.NodeName, nodes map[overlay.N
 		f.refuse("this node, %s, is not registered: the network is not built here", self)
 		return f, false
 	}
-	others := participants(self, nodes, at)
+	others := participants(spec, self, nodes, at)
 	f.members = make(map[overlay.NodeName]dataplane.Member, len(others))
 	f.Settings = dataplane.Settings{
 		Name:          overlay.NetworkName(network.Name),
@@ -53,6 +55,9 @@ func settle(network *overlay.Network, self overlay.NodeName, nodes map[overlay.N
 		UnderlayMTU:   f.self.Spec.UnderlayMTU,
 		BUM:           spec.BUM,
 		GatewayMAC:    spec.VNI.GatewayMAC(),
+
+		Learning: spec.Learning, AgeingSeconds: spec.AgeingSeconds, Group: spec.Group,
+		TTL: spec.TTL, UnderlayDevice: spec.UnderlayDevice, SourcePorts: spec.SourcePorts, UDPChecksum: spec.UDPChecksum,
 	}
 	for _, g := range spec.Gateways {
 		if p, ok := spec.Subnet(overlay.FamilyOf(g)); ok {
@@ -72,12 +77,17 @@ func settle(network *overlay.Network, self overlay.NodeName, nodes map[overlay.N
 	for _, n := range others {
 		f.admit(n)
 	}
+	f.admitPeers()
 	f.capMTU()
 	return f, true
 }
 
-// participants are the other nodes that take part and are known.
-func participants(self overlay.NodeName, nodes map[overlay.NodeName]*overlay.Node, at places) []*overlay.Node {
+// participants are the other nodes that take part and are known. In discovery static it is
+// the network's peers alone.
+func participants(spec overlay.NetworkSpec, self overlay.NodeName, nodes map[overlay.NodeName]*overlay.Node, at places) []*overlay.Node {
+	if spec.Discovery == overlay.DiscoveryStatic {
+		return nil
+	}
 	others := make([]*overlay.Node, 0, len(at))
 	for name, p := range at {
 		if n := nodes[name]; n != nil && name != self && p.ports > 0 {

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"maps"
+
 	"weft/dataplane"
 	"weft/overlay"
 )
@@ -100,14 +102,19 @@ func (n *network) toggled(had map[overlay.NodeName]dataplane.Member, d dataplane
 			}
 		}
 	}
-	for node := range d.Gone {
-		list(node)
+	toggled := maps.Clone(d.Gone)
+	if toggled == nil {
+		toggled = map[overlay.NodeName]struct{}{}
 	}
 	for node := range d.Set {
 		if _, was := had[node]; !was {
-			list(node)
+			toggled[node] = struct{}{}
 		}
 	}
+	for node := range toggled {
+		list(node)
+	}
+	n.listPeers(toggled)
 }
 
 // restation brings the entries of the listed MACs and addresses up to date, in
@@ -121,6 +128,10 @@ func (n *network) restation(d *dataplane.NetworkDelta, out dataplane.Network) {
 		return known && n.frame.hasMAC(e)
 	}
 	for m := range n.changedMACs {
+		if peer, ok := n.frame.strangers.macs[m]; ok {
+			record(&d.Remotes, out.Remotes, m, peer, true)
+			continue
+		}
 		e := n.macs.holder(m, counts)
 		if e == nil || e.Spec.Node == overlay.NodeName(n.frame.self.Name) {
 			record(&d.Remotes, out.Remotes, m, "", false)
@@ -129,6 +140,10 @@ func (n *network) restation(d *dataplane.NetworkDelta, out dataplane.Network) {
 		}
 	}
 	for a := range n.changedAddresses {
+		if mac, ok := n.frame.strangers.addresses[a]; ok {
+			record(&d.Neighbors, out.Neighbors, a, mac, true)
+			continue
+		}
 		e := n.addresses.holder(a, counts)
 		if e == nil || n.frame.isGateway(a) {
 			record(&d.Neighbors, out.Neighbors, a, overlay.MAC{}, false)

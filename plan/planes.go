@@ -23,45 +23,58 @@ func planeOn(n *overlay.Node, name overlay.NetworkName, spec overlay.NetworkSpec
 		asked = fmt.Sprintf("which it chose before (weft node migrate-plane %s %s --to PLANE chooses another)", n.Name, name)
 	}
 	if want == "" {
-		best, ok := Best(n, spec.Encapsulation)
+		best, ok := Best(n, spec)
 		if !ok {
-			return "", fmt.Errorf("has no plane for encapsulation %s, but %s%s", spec.Encapsulation, planeNames(planesOf(n)), lacked(n, overlay.PlaneEBPF))
+			return "", fmt.Errorf("has no plane for %s, but %s%s", purpose(spec), planeNames(planesOf(n)), lacked(n, overlay.PlaneEBPF))
 		}
 		return best, nil
 	}
-	return want, Able(n, want, spec.Encapsulation, asked)
+	return want, Able(n, want, spec, asked)
 }
 
-// Able returns nil if a node can forward an encapsulation with a plane, and else what is
+// Able returns nil if a node can forward a network with a plane, and else what is
 // in the way, to be read after the node's name; asked says why it is that plane.
-func Able(n *overlay.Node, p overlay.PlaneName, e overlay.Encapsulation, asked string) error {
+func Able(n *overlay.Node, p overlay.PlaneName, spec overlay.NetworkSpec, asked string) error {
 	if asked != "" {
 		asked = ", " + asked + ","
 	}
 	switch {
 	case !slices.Contains(planesOf(n), p):
 		return fmt.Errorf("does not have plane %s%s but %s%s", p, asked, planeNames(planesOf(n)), lacked(n, p))
-	case !p.Carries(e):
-		return fmt.Errorf("has plane %s%s but that does not do encapsulation %s", p, asked, e)
+	case !p.Carries(spec.Encapsulation):
+		return fmt.Errorf("has plane %s%s but that does not do encapsulation %s", p, asked, spec.Encapsulation)
+	case spec.Beyond(p) != "":
+		return fmt.Errorf("has plane %s%s but that does not do %s", p, asked, spec.Beyond(p))
 	}
 	return nil
 }
 
-// Best is the best of a node's planes that does an encapsulation; false if none does.
-func Best(n *overlay.Node, e overlay.Encapsulation) (overlay.PlaneName, bool) {
+// purpose is what a plane is wanted for.
+func purpose(spec overlay.NetworkSpec) string {
+	text := "encapsulation " + string(spec.Encapsulation)
+	if what := spec.Beyond(overlay.PlaneEBPF); what != "" {
+		text += " with " + what
+	}
+	return text
+}
+
+// Best is the best of a node's planes that does a network; false if none does.
+func Best(n *overlay.Node, spec overlay.NetworkSpec) (overlay.PlaneName, bool) {
 	has := planesOf(n)
-	able := slices.IndexFunc(has, func(p overlay.PlaneName) bool { return p.Carries(e) })
+	able := slices.IndexFunc(has, func(p overlay.PlaneName) bool { return p.Carries(spec.Encapsulation) && spec.Beyond(p) == "" })
 	if able < 0 {
 		return "", false
 	}
 	return has[able], true
 }
 
-// Why says why a plane is a node's best.
-func Why(n *overlay.Node, p overlay.PlaneName) string {
+// Why says why a plane is a node's best for a network.
+func Why(n *overlay.Node, p overlay.PlaneName, spec overlay.NetworkSpec) string {
 	switch why := n.Spec.Lacks[overlay.PlaneEBPF]; {
 	case p == overlay.PlaneEBPF:
 		return "auto: this node has all that it needs"
+	case spec.Beyond(overlay.PlaneEBPF) != "":
+		return "auto: plane ebpf does not do " + spec.Beyond(overlay.PlaneEBPF)
 	case why != "":
 		return "auto: " + why
 	case len(planesOf(n)) == 1:

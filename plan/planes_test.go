@@ -38,6 +38,40 @@ func TestPlaneForEncapsulation(t *testing.T) {
 	}
 }
 
+// What the eBPF plane cannot do is left to the kernel's, and refused where somebody has named the former.
+func TestPlaneForDiscovery(t *testing.T) {
+	t.Parallel()
+	const ebpf, kernel = overlay.PlaneEBPF, overlay.PlaneKernel
+	group := overlay.NetworkSpec{Discovery: overlay.DiscoveryMulticast}.Complete()
+	learning := overlay.NetworkSpec{Discovery: overlay.DiscoveryStatic, Learning: true}.Complete()
+	static := overlay.NetworkSpec{Discovery: overlay.DiscoveryStatic}.Complete()
+	for _, tt := range []struct {
+		spec       overlay.NetworkSpec
+		has        []overlay.PlaneName
+		chosen     overlay.PlaneName
+		plane      overlay.PlaneName
+		why, error string
+	}{
+		{group, []overlay.PlaneName{ebpf, kernel}, "", kernel, "auto: plane ebpf does not do discovery multicast", ""},
+		{learning, []overlay.PlaneName{ebpf, kernel}, "", kernel, "auto: plane ebpf does not do learning", ""},
+		{static, []overlay.PlaneName{ebpf, kernel}, "", ebpf, "auto: this node has all that it needs", ""},
+		{group, []overlay.PlaneName{ebpf}, "", "", "", "has no plane for encapsulation vxlan with discovery multicast, but ebpf"},
+		{group, []overlay.PlaneName{ebpf, kernel}, ebpf, "", "", "has plane ebpf, which it chose before (weft node migrate-plane a blue --to PLANE chooses another), but that does not do discovery multicast"},
+	} {
+		n := &overlay.Node{Meta: overlay.Meta{Name: "a"}, Spec: overlay.NodeSpec{Planes: tt.has}}
+		plane, err := planeOn(n, "blue", tt.spec, tt.chosen)
+		said, why := "", ""
+		if err != nil {
+			plane, said = "", err.Error()
+		} else {
+			why = Why(n, plane, tt.spec)
+		}
+		if plane != tt.plane || said != tt.error || why != tt.why {
+			t.Errorf("%s of %v: %q (%s), %q\nwant %q (%s), %q", tt.spec.Discovery, tt.has, plane, why, said, tt.plane, tt.why, tt.error)
+		}
+	}
+}
+
 // What was said counts before what was chosen, and that before what is best now.
 func TestPlaneStays(t *testing.T) {
 	t.Parallel()

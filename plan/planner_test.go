@@ -210,6 +210,7 @@ func anyNetworkSpec(t *rapid.T) overlay.NetworkSpec {
 	}
 	s.Plane = rapid.SampledFrom([]overlay.PlaneName{"", "", "", overlay.PlaneAuto, overlay.PlaneKernel, "other"}).Draw(t, "plane")
 	s.Underlay = rapid.SampledFrom([]overlay.Family{overlay.FamilyAuto, overlay.FamilyAuto, overlay.V4, overlay.V6}).Draw(t, "underlay")
+	anyDiscovery(t, &s)
 	return s
 }
 

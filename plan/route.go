@@ -30,6 +30,7 @@ func (f *frame) routes(blocks map[string]*overlay.Block) map[netip.Prefix]datapl
 		}
 	}
 	f.tunnelRoutes(routes)
+	f.routePeers(routes)
 	slices.SortFunc(f.Blocks, func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})

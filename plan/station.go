@@ -2,6 +2,7 @@ package plan
 
 import (
 	"iter"
+	"maps"
 
 	"weft/overlay"
 )
@@ -38,6 +39,7 @@ func (f *frame) standing(node overlay.NodeName) (known, remote bool) {
 		return true, false
 	}
 	_, remote = f.members[node]
+	remote = remote && !f.Group.IsValid() // what is behind a group's members is learnt
 	return remote, remote
 }
 
@@ -76,6 +78,8 @@ func (f *frame) stations(at places) (map[overlay.MAC]overlay.NodeName, map[addre
 	for _, g := range f.Gateways {
 		delete(t.neighbors, g.Addr())
 	}
+	maps.Copy(t.remotes, f.strangers.macs)
+	maps.Copy(t.neighbors, f.strangers.addresses)
 	return t.remotes, t.neighbors
 }
 

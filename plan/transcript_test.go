@@ -127,6 +127,9 @@ func describe(s dataplane.State) string {
 	for name, n := range s.Networks {
 		add("%s: %s, VNI %s, %s to port %d, plane %s, local %s%s", name, n.Kind, n.VNI, n.Encapsulation, n.Port, n.Plane, n.Local, unlessZero(" as ", n.VTEPMAC))
 		add("%s: MTU %d, underlay %d, bum %s", name, n.MTU, n.UnderlayMTU, n.BUM)
+		if n.Learning {
+			add("%s: learning for %d s%s", name, n.AgeingSeconds, unlessZero(" from group ", n.Group)+unlessZero(" by ", n.UnderlayDevice)+unlessZero(" with TTL ", n.TTL))
+		}
 		for _, g := range n.Gateways {
 			add("%s: gateway %s at %s", name, g, n.GatewayMAC)
 		}

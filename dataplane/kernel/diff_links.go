@@ -53,7 +53,7 @@ func (o Objects) rank(id LinkID) int {
 
 // asMade is the link as addLink leaves it.
 func (l Link) asMade() Link {
-	return Link{Kind: l.Kind, MAC: l.MAC, MTU: l.madeMTU(), Outer: l.Outer, Peer: l.Peer, Lent: l.Lent}
+	return Link{Kind: l.Kind, MAC: l.MAC, MTU: l.madeMTU(), Outer: l.Outer, Peer: l.Peer, Lent: l.Lent, Bridge: BridgeMode{Ageing: l.Bridge.Ageing}}
 }
 
 // isTunTap reports whether the link is made by /dev/net/tun.
@@ -86,7 +86,7 @@ func (d *differ) setLink(id LinkID, want, have Link) {
 		d.add(setSysctl{SysctlID{id.NS, "net/ipv6/conf/" + id.Name + "/disable_ipv6"}, "1"})
 	}
 	if have.Bridge != want.Bridge {
-		d.add(resetBridge{id, have.Bridge})
+		d.add(resetBridge{id, have.Bridge, want.Bridge})
 	}
 	odd := have.Port.Odd && want.Master == have.Master
 	have.Port.Odd = false

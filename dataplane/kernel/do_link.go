@@ -42,6 +42,9 @@ func (o addLink) do(h *hand) error {
 	switch o.Link.Kind {
 	case KindBridge:
 		data.AddRtAttr(nl.IFLA_BR_MCAST_SNOOPING, nl.Uint8Attr(0))
+		if a := o.Link.Bridge.Ageing; a != 0 {
+			data.AddRtAttr(nl.IFLA_BR_AGEING_TIME, nl.Uint32Attr(uint32(100*a)))
+		}
 	case KindVeth:
 		peer := data.AddRtAttr(nl.VETH_INFO_PEER, nil)
 		nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
@@ -253,6 +256,9 @@ func (o resetBridge) do(h *hand) error {
 	}
 	if o.Have.Snooping {
 		data.AddRtAttr(nl.IFLA_BR_MCAST_SNOOPING, nl.Uint8Attr(0))
+	}
+	if o.Have.Ageing != o.Want.Ageing {
+		data.AddRtAttr(nl.IFLA_BR_AGEING_TIME, nl.Uint32Attr(uint32(100*o.Want.Ageing)))
 	}
 	return s.send(unix.RTM_NEWLINK, 0, linkMessage(unix.AF_UNSPEC, i), info)
 }

@@ -23,17 +23,11 @@ type hostLink struct {
 	carrier, running bool
 	link             Link
 	// flags are those of a bridge's port, when only they were told.
-	flags  BridgePort
-	bridge bridgeDetail
+	flags BridgePort
 	// outerDevice is the number of Outer.Device, in the namespace of the underlay.
 	outerDevice int
 	// group is the link's (IFLA_GROUP).
 	group int
-}
-
-// bridgeDetail is what Weft shows of its bridges but does not set.
-type bridgeDetail struct {
-	ageing int // in 1/100 s
 }
 
 // links calls f with every link in the namespace.
@@ -159,7 +153,7 @@ func (l *hostLink) parseBridge(data []byte) {
 		case nl.IFLA_BR_MCAST_SNOOPING:
 			l.link.Bridge.Snooping = number(v) != 0
 		case nl.IFLA_BR_AGEING_TIME:
-			l.bridge.ageing = number(v)
+			l.link.Bridge.Ageing = number(v) / 100 // USER_HZ
 		}
 	})
 }

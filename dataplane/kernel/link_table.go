@@ -62,6 +62,9 @@ func (t linkTable) link(l hostLink, want Link) Link {
 	if !want.NoIPv6 {
 		have.NoIPv6 = false
 	}
+	if want.Bridge.Ageing == 0 {
+		have.Bridge.Ageing = 0
+	}
 	if l.master != 0 {
 		have.Master = t.links[l.master].name
 	}

@@ -5,6 +5,7 @@ import (
 
 	"weft/dataplane"
 	"weft/dataplane/nft"
+	"weft/encap"
 	"weft/overlay"
 )
 
@@ -110,9 +111,38 @@ func (l lowering) link(name string) LinkID { return LinkID{l.ns, name} }
 func (l lowering) tunnel() Link {
 	return Link{
 		Kind: KindVXLAN, Alias: aliasOf(l.n.Name, ""),
-		MTU: l.n.UnderlayMTU, Up: true, NoLinkLocal: true,
-		Outer: Outer{VNI: l.n.VNI, Local: l.n.Local, Port: l.n.Settings.Port, ZeroChecksum6: l.n.Local.Is6(), Ageing: defaultAgeing},
+		MTU: tunnelMTU(l.n.Settings), Up: true, NoLinkLocal: true, Outer: outerOfNetwork(l.n.Settings),
 	}
+}
+
+// outerOfNetwork is how a network's tunnel packets look outside.
+func outerOfNetwork(n dataplane.Settings) Outer {
+	o := Outer{
+		VNI: n.VNI, Local: n.Local, Remote: n.Group, Port: n.Port, Device: n.UnderlayDevice, TTL: uint8(n.TTL),
+		Learning: n.Learning, Ageing: defaultAgeing, ZeroChecksum6: n.Local.Is6(),
+	}
+	if n.Learning {
+		o.Ageing = uint32(n.AgeingSeconds)
+	}
+	if n.SourcePorts != nil {
+		o.SourcePorts = *n.SourcePorts
+	}
+	if none := n.UDPChecksum != nil && !*n.UDPChecksum; n.Local.Is6() {
+		o.ZeroChecksum6Tx = none
+	} else {
+		o.NoChecksum = none
+	}
+	return o
+}
+
+// tunnelMTU is the underlay's, so that the link answers what is too large; but one that is bound
+// to a device can have no more than fits that (drivers/net/vxlan/vxlan_core.c, vxlan_change_mtu).
+func tunnelMTU(n dataplane.Settings) int {
+	room, err := encap.Overhead(n.Encapsulation, n.Kind, overlay.FamilyOf(n.Local))
+	if n.UnderlayDevice == "" || err != nil {
+		return n.UnderlayMTU
+	}
+	return n.UnderlayMTU - room
 }
 
 func (l lowering) sysctls(pairs ...string) {

@@ -22,6 +22,11 @@ func (l lowering) bridgedDomain() {
 		Kind: KindBridge, Alias: aliasOf(l.n.Name, ""), MAC: l.n.GatewayMAC,
 		MTU: l.n.UnderlayMTU, Up: true, NoLinkLocal: true,
 	}
+	if l.n.Learning { // else a station would be known to one FDB, and no more to the other
+		link := l.Links[bridge]
+		link.Bridge.Ageing = l.n.AgeingSeconds
+		l.Links[bridge] = link
+	}
 	for _, g := range l.n.Gateways {
 		l.address(bridge, g.Addr(), g.Bits())
 	}
@@ -29,13 +34,16 @@ func (l lowering) bridgedDomain() {
 
 	vx := l.tunnel()
 	vx.Master = bridgeName
-	vx.Port = BridgePort{Owned: true, Suppress: true, Broadcast: l.n.BUM != overlay.BUMNone}
+	vx.Port = BridgePort{
+		Owned: true, Suppress: !l.n.Learning, Learning: l.n.Learning, Flood: l.n.Learning,
+		Broadcast: l.n.BUM != overlay.BUMNone,
+	}
 	l.Links[l.link(tunnelName)] = vx
 }
 
-// member adds a VTEP that broadcast and multicast go to.
+// member adds a VTEP that broadcast and multicast go to. To a group's they go anyway.
 func (l lowering) member(node overlay.NodeName) {
-	if m, ok := l.n.Members[node]; ok && l.n.BUM != overlay.BUMNone {
+	if m, ok := l.n.Members[node]; ok && l.n.BUM != overlay.BUMNone && !l.n.Group.IsValid() {
 		l.Tunnels[TunnelKey{Link: l.link(tunnelName), Member: m.VTEP}] = m.VTEP
 	}
 }

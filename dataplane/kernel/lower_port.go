@@ -86,7 +86,7 @@ func (l lowering) tap(p dataplane.Port, veth LinkID) {
 func (l lowering) bridgedPort(p dataplane.Port, end Link) {
 	segment := p.Kind == overlay.PortSegment
 	end.Master = bridgeName
-	end.Port = BridgePort{Owned: true, Learning: segment, Broadcast: true}
+	end.Port = BridgePort{Owned: true, Learning: segment, Flood: segment && l.n.Learning, Broadcast: true}
 	l.Links[l.link(p.Device)] = end
 	l.publishedBehind(p)
 	if !segment {

@@ -32,7 +32,7 @@ type Link struct {
 	Port BridgePort
 	// Outer is set on tunnel links.
 	Outer Outer
-	// Bridge is how a bridge works; Weft's have nothing of it.
+	// Bridge is how a bridge works; Weft's have nothing of it but an ageing time.
 	Bridge BridgeMode
 	// Peer is the other end of a veth.
 	Peer LinkID
@@ -42,7 +42,11 @@ type Link struct {
 }
 
 // BridgeMode is what a bridge can do beside forwarding.
-type BridgeMode struct{ STP, VLANs, Snooping bool }
+type BridgeMode struct {
+	STP, VLANs, Snooping bool
+	// Ageing is how long it remembers stations, in seconds; 0: whatever it is.
+	Ageing int
+}
 
 // BridgePort is the flags of a bridge's port (bridge-link(8)). The zero value
 // stands for a port of somebody else's bridge: the flags are left alone.

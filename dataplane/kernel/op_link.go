@@ -57,6 +57,9 @@ func (o addLink) String() string {
 	switch o.Link.Kind {
 	case KindBridge:
 		words = append(words, "mcast_snooping", "0")
+		if a := o.Link.Bridge.Ageing; a != 0 {
+			words = append(words, ageingWords(a)...)
+		}
 	case KindVeth:
 		words = append(words, "peer")
 		words = append(words, o.Peer.identity(o.Link.Peer, Host)...)
@@ -179,11 +182,14 @@ func (o resetBridgePort) String() string {
 		"isolated", "off", "hairpin", "off", "guard", "off", "root_block", "off", "locked", "off")
 }
 
-// resetBridge takes from a bridge what Weft's never have.
+// resetBridge takes from a bridge what Weft's never have, and sets how long it remembers.
 type resetBridge struct {
-	ID   LinkID
-	Have BridgeMode
+	ID         LinkID
+	Have, Want BridgeMode
 }
+
+// ageingWords are ip link's, which counts in 1/100 s here (ip-link(8) says seconds).
+func ageingWords(seconds int) []string { return []string{"ageing_time", strconv.Itoa(100 * seconds)} }
 
 func (o resetBridge) String() string {
 	words := []string{"link", "set", o.ID.Name, "type", "bridge"}
@@ -195,6 +201,9 @@ func (o resetBridge) String() string {
 	}
 	if o.Have.Snooping {
 		words = append(words, "mcast_snooping", "0")
+	}
+	if o.Have.Ageing != o.Want.Ageing {
+		words = append(words, ageingWords(o.Want.Ageing)...)
 	}
 	return o.ID.NS.command("ip", words...)
 }

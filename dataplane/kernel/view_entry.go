@@ -30,6 +30,10 @@ func (e fdbEntry) origin(wanted bool) dataplane.Origin {
 func (v *viewer) fdb(s *space, t linkTable) error {
 	return s.entries(unix.AF_BRIDGE, func(e fdbEntry) {
 		link := t.links[e.link]
+		if t.isDefault(e) {
+			v.FDB = append(v.FDB, dataplane.FDBEntry{MAC: e.mac, Device: link.name, VTEP: e.ip, Origin: dataplane.FromRegistry, Age: age(e.updated)})
+			return
+		}
 		if k, vtep, ok := t.tunnel(e); ok {
 			want, wanted := v.net.tunnel(k)
 			v.FDB = append(v.FDB, dataplane.FDBEntry{

@@ -97,6 +97,16 @@ func members(t Table, n dataplane.Network) {
 	}
 	name := string(n.Name)
 	t.Counters[strangers+name] = struct{}{}
+	t.Sets[tunnels].Elements[portBytes(n.Port)] = ""
+	t.Sets[networks].Elements[join(v.family, portBytes(n.Port), vniBytes(n.VNI))] = gotoVerdict + ofNetwork + name
+	if n.Group.IsValid() {
+		// Whoever joins a group is a member (RFC 7348 section 4.2).
+		t.Chains[ofNetwork+name] = Chain{Rules: []Rule{
+			{is(NetworkProtocol, v.family), accept},
+			{Count{strangers + name}, drop},
+		}}
+		return
+	}
 	set := newSet(v.source)
 	for _, m := range n.Members {
 		if v.has(m.VTEP) {
@@ -109,8 +119,6 @@ func members(t Table, n dataplane.Network) {
 		{is(NetworkProtocol, v.family), in(members, v.source), accept},
 		{Count{strangers + name}, drop},
 	}}
-	t.Sets[tunnels].Elements[portBytes(n.Port)] = ""
-	t.Sets[networks].Elements[join(v.family, portBytes(n.Port), vniBytes(n.VNI))] = gotoVerdict + ofNetwork + name
 }
 
 // share adds sets that networks share, without elements.
