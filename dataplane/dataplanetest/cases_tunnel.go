@@ -64,7 +64,7 @@ func otherPort(x *exam) {
 // A packet of an encapsulation that no network here has is the host's.
 func otherEncapsulation(x *exam) {
 	a, c := x.alice(), x.carol()
-	for _, e := range []overlay.Encapsulation{overlay.EncapVXLAN, overlay.EncapGeneve, overlay.EncapGRE, overlay.EncapIPIP, overlay.EncapSIT} {
+	for _, e := range []overlay.Encapsulation{overlay.EncapVXLAN, overlay.EncapGeneve, overlay.EncapGRE, overlay.EncapIPIP, overlay.EncapSIT, overlay.EncapUDP} {
 		if e != x.encapsulation && e.CarriesFamily(x.overlay) {
 			x.send(Underlay, wrap(e, overlay.Routed, encap.Outer{
 				Src: x.vtep(c.node), Dst: x.vtep(here), DstPort: e.DefaultPort(), VNI: blueVNI,

@@ -65,7 +65,7 @@ func Run(t *testing.T, new func(t testing.TB) Harness) {
 }
 
 // RunEncapsulation is Run with networks of another encapsulation, of every kind and family
-// that it carries, for a plane that does it: vxlan, geneve, gre, ipip or sit.
+// that it carries, for a plane that does it: vxlan, geneve, gre, ipip, sit or udp.
 func RunEncapsulation(t *testing.T, e overlay.Encapsulation, new func(t testing.TB) Harness) {
 	runWorlds(t, worlds(e), new)
 	t.Run("random", func(t *testing.T) {

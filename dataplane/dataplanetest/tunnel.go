@@ -27,7 +27,7 @@ func receives(n dataplane.Network, outer ipPacket) bool {
 	}
 	proto, payload := outer.behindLimit()
 	switch n.Encapsulation {
-	case overlay.EncapVXLAN, overlay.EncapGeneve:
+	case overlay.EncapVXLAN, overlay.EncapGeneve, overlay.EncapUDP:
 		udp, _, err := packet.ParseUDP(payload)
 		return err == nil && proto == packet.ProtoUDP && udp.DstPort == n.Port
 	case overlay.EncapGRE:
@@ -154,8 +154,8 @@ func wrap(e overlay.Encapsulation, kind overlay.NetworkKind, o encap.Outer, b []
 	return encap.Wrap(o, b)
 }
 
-// readTunnel takes a tunnel packet apart, of whatever encapsulation it is. What tells
-// Geneve from VXLAN is the port: the suite's networks have the usual ones.
+// readTunnel takes a tunnel packet apart, of whatever encapsulation it is. What tells those
+// in UDP apart is the port: the suite's networks have the usual ones.
 func readTunnel(b []byte) (encap.Outer, []byte, error) {
 	outer, err := parseIP(b)
 	if err != nil {
@@ -168,8 +168,12 @@ func readTunnel(b []byte) (encap.Outer, []byte, error) {
 		if err != nil {
 			return encap.Outer{}, nil, err
 		}
-		if e, port = overlay.EncapVXLAN, udp.DstPort; port == overlay.DefaultGenevePort {
+		e, port = overlay.EncapVXLAN, udp.DstPort
+		switch port {
+		case overlay.DefaultGenevePort:
 			e = overlay.EncapGeneve
+		case overlay.DefaultUDPPort:
+			e = overlay.EncapUDP
 		}
 	case packet.ProtoGRE:
 		e = overlay.EncapGRE

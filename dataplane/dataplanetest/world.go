@@ -190,7 +190,7 @@ func (w world) settings(name overlay.NetworkName, vni overlay.VNI) dataplane.Set
 // overhead is what the underlay takes from packets, in bytes.
 func (w world) overhead() int {
 	overhead := map[overlay.Encapsulation]int{
-		overlay.EncapVXLAN: 36, overlay.EncapGeneve: 36, overlay.EncapGRE: 28, overlay.EncapIPIP: 20, overlay.EncapSIT: 20,
+		overlay.EncapVXLAN: 36, overlay.EncapGeneve: 36, overlay.EncapGRE: 28, overlay.EncapIPIP: 20, overlay.EncapSIT: 20, overlay.EncapUDP: 28,
 	}[w.encapsulation]
 	if w.frames() {
 		overhead += packet.EthernetLen

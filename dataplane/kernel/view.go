@@ -63,6 +63,13 @@ func (p *Plane) look(ctx context.Context, name overlay.NetworkName, entries bool
 			seen.Drops[why] += n
 		}
 	}
+	if p.Carrier != nil {
+		counts, err := p.Carrier.Counts()
+		errs = append(errs, err)
+		for why, n := range counts.Drops {
+			seen.Drops[why] += n.Packets
+		}
+	}
 	return seen, errors.Join(errs...)
 }
 

@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -29,7 +30,7 @@ func (h *Harness) Inject(at dataplanetest.Place, frame []byte) error {
 
 // Deliveries implements dataplanetest.Harness.
 func (h *Harness) Deliveries() ([]dataplanetest.Delivery, error) {
-	if err := h.settle(); err != nil {
+	if err := h.settleAll(); err != nil {
 		return nil, err
 	}
 	var all []dataplanetest.Delivery
@@ -55,6 +56,20 @@ func (h *Harness) Deliveries() ([]dataplanetest.Delivery, error) {
 		}
 	}
 	return all, nil
+}
+
+// settleAll waits until nothing is on its way any more. A packet may go through the hands of
+// the plane's process twice: it comes in, and goes on to another node.
+func (h *Harness) settleAll() error {
+	if err := h.settle(); err != nil || h.subject.Drain == nil {
+		return err
+	}
+	for range 2 {
+		if err := errors.Join(h.subject.Drain(), h.settle()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func drain(w wire) ([][]byte, error) {

@@ -18,7 +18,7 @@ import (
 	"weft/overlay"
 )
 
-// Subject is the plane under test. All fields but Untold and OnHost are required.
+// Subject is the plane under test. All fields but Untold, OnHost and Drain are required.
 type Subject struct {
 	// New makes the plane, which the harness closes. What else it makes is to go in a
 	// cleanup.
@@ -31,6 +31,9 @@ type Subject struct {
 	OnHost bool
 	// Untold are the reasons for drops that it cannot tell, beside those that it says.
 	Untold []overlay.DropReason
+	// Drain waits until what a process of the plane's had in its hands is the kernel's again;
+	// nil: it has none. Such a process runs on the first CPU that this one may run on.
+	Drain func() error
 }
 
 // Host is where the plane works.
@@ -109,7 +112,7 @@ func (h *Harness) Apply(want dataplane.State, since *dataplane.Delta) error {
 // name puts the networks of a State and a Delta, which are our own, on the plane.
 func (h *Harness) name(s dataplane.State, since *dataplane.Delta) {
 	for name, n := range s.Networks {
-		n.Plane = h.subject.Name
+		n.Plane = h.planeOf(n.Encapsulation)
 		s.Networks[name] = n
 	}
 	if since == nil {
@@ -118,11 +121,20 @@ func (h *Harness) name(s dataplane.State, since *dataplane.Delta) {
 	for name, d := range since.Networks {
 		if d.Settings != nil {
 			settings := *d.Settings
-			settings.Plane = h.subject.Name
+			settings.Plane = h.planeOf(settings.Encapsulation)
 			d.Settings = &settings
 			since.Networks[name] = d
 		}
 	}
+}
+
+// planeOf is the plane of networks with an encapsulation: the one under test, or the kernel's if
+// that does not do it, as a node has it beside.
+func (h *Harness) planeOf(e overlay.Encapsulation) overlay.PlaneName {
+	if h.subject.Name.Carries(e) {
+		return h.subject.Name
+	}
+	return overlay.PlaneKernel
 }
 
 // unlimit lets a network's gateway send as many ICMP errors as there is cause for.
