@@ -4,89 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 )
-
-// TunnelModes lists all modes.
-func TunnelModes() []TunnelMode {
-	return []TunnelMode{TunnelVXLAN, TunnelGeneve, TunnelGRE, TunnelGRETAP, TunnelIPIP, TunnelSIT, TunnelUDP}
-}
-
-// Ethernet reports whether the tunnel carries frames, and else packets.
-func (m TunnelMode) Ethernet() bool {
-	return m == TunnelVXLAN || m == TunnelGeneve || m == TunnelGRETAP
-}
-
-// IsGRE reports whether the outer protocol is GRE.
-func (m TunnelMode) IsGRE() bool { return m == TunnelGRE || m == TunnelGRETAP }
-
-// HasVNI reports whether packets carry a VNI.
-func (m TunnelMode) HasVNI() bool { return m == TunnelVXLAN || m == TunnelGeneve }
-
-// DefaultPort is the mode's UDP port; 0 for one without ports.
-func (m TunnelMode) DefaultPort() uint16 {
-	switch m {
-	case TunnelVXLAN:
-		return DefaultVXLANPort
-	case TunnelGeneve:
-		return DefaultGenevePort
-	case TunnelUDP:
-		return DefaultUDPPort
-	}
-	return 0
-}
-
-// Over is the mode over an underlay family, in one word: "gre", or "gre6" over IPv6.
-func (m TunnelMode) Over(f Family) string {
-	if f == V6 {
-		return string(m) + "6"
-	}
-	return string(m)
-}
-
-// Carries reports whether packets of a family pass the tunnel.
-func (m TunnelMode) Carries(f Family) bool {
-	switch m {
-	case TunnelIPIP:
-		return f == V4
-	case TunnelSIT:
-		return f == V6
-	}
-	return true
-}
-
-// Complete fills in the defaults that the spec alone decides; name is the tunnel's.
-func (s TunnelSpec) Complete(name TunnelName) TunnelSpec {
-	s.Device = or(s.Device, string(name))
-	s.Port = or(s.Port, s.Mode.DefaultPort())
-	s.Plane = or(s.Plane, PlaneAuto)
-	if s.Mode == TunnelVXLAN {
-		s.AgeingSeconds = or(s.AgeingSeconds, 300)
-		if s.Learning == nil {
-			yes := true
-			s.Learning = &yes
-		}
-	}
-	if s.KeepAlive != nil {
-		k := *s.KeepAlive
-		k.IntervalMilliseconds, k.Misses = or(k.IntervalMilliseconds, 500), or(k.Misses, 3)
-		s.KeepAlive = &k
-	}
-	return s
-}
-
-// RemoteAddr is the remote, if it is an address and no name.
-func (s TunnelSpec) RemoteAddr() (netip.Addr, bool) {
-	a, err := netip.ParseAddr(s.Remote)
-	return a, err == nil
-}
-
-// Group reports whether the remote is a multicast group.
-func (s TunnelSpec) Group() bool {
-	a, ok := s.RemoteAddr()
-	return ok && a.IsMulticast()
-}
 
 // Validate implements Resource. Whether the network that it is attached to fits, and whether
 // the node can do it, only others can tell.
@@ -120,7 +39,19 @@ func checkTunnelPlace(s TunnelSpec) error {
 			return err
 		}
 	}
+	switch {
+	case slices.Contains(kernelsOwn(), s.Device):
+		return fmt.Errorf("device %s is the kernel's own; want another name", s.Device)
+	case s.Device == s.Underlay:
+		return fmt.Errorf("device %s is the underlay; want another name for the tunnel's own", s.Device)
+	}
 	return CheckInterfaceName("device", s.Device)
+}
+
+// kernelsOwn are interfaces that the kernel makes by itself, in every namespace, once it has loaded
+// what its tunnels are made of (net.core.fb_tunnels_only_for_init_net in ip-sysctl.rst).
+func kernelsOwn() []string {
+	return []string{"lo", "gre0", "gretap0", "erspan0", "tunl0", "sit0", "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0"}
 }
 
 func checkTunnelRemote(s TunnelSpec) error {
@@ -130,7 +61,7 @@ func checkTunnelRemote(s TunnelSpec) error {
 		return fmt.Errorf("no remote; give the peer's address or DNS name with --remote")
 	case !isAddr && !isHostName(s.Remote):
 		return fmt.Errorf("remote %q: want an address or a DNS name", s.Remote)
-	case isAddr && (remote.Is4In6() || remote.Zone() != "" || remote.IsUnspecified() || remote.IsLoopback()):
+	case isAddr && (remote.Is4In6() || remote.Zone() != "" || remote.IsUnspecified() || remote.IsLoopback() || remote == broadcast):
 		return fmt.Errorf("remote %s: want the address that the peer has on the underlay", remote)
 	case s.Group() && s.Mode != TunnelVXLAN:
 		return fmt.Errorf("remote %s is a multicast group, which mode %s cannot send to; want mode vxlan or the peer's address", remote, s.Mode)
@@ -150,6 +81,9 @@ func checkTunnelRemote(s TunnelSpec) error {
 	}
 	return nil
 }
+
+// broadcast is everybody on a segment (RFC 919).
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // isHostName reports whether s can be looked up (RFC 1123 section 2.1).
 func isHostName(s string) bool {
@@ -190,40 +124,80 @@ func checkTunnelOptions(s TunnelSpec) error {
 		return lacks(s.Mode, "stations (learning, ageing, proxy, fdb)", "vxlan")
 	case !s.Mode.Ethernet() && (!s.MAC.IsZero() || len(s.Neighbors) > 0):
 		return lacks(s.Mode, "MAC addresses", "vxlan, geneve or gretap")
-	case s.NoPMTUDiscovery && s.TTL.Inherit:
-		return fmt.Errorf("ttl inherit wants path MTU discovery (net/ipv4/ip_gre.c): leave one of them out")
+	case s.NoPMTUDiscovery && !s.TTL.Inherit && (s.Mode == TunnelIPIP || s.Mode == TunnelSIT):
+		// ip-tunnel(8) refuses it: what goes round in circles would neither run out of hops nor of room.
+		return fmt.Errorf("mode %s without path MTU discovery wants ttl inherit", s.Mode)
 	case s.AgeingSeconds < 0 || s.AgeingSeconds > 86400:
 		return fmt.Errorf("ageing of %d seconds: want 1 to 86400", s.AgeingSeconds)
 	case !s.MAC.IsZero() && !s.MAC.IsUnicast():
 		return fmt.Errorf("MAC %s is a multicast address; the first octet must be even", s.MAC)
 	case s.MTU != 0 && (s.MTU < 68 || s.MTU > 65535):
 		return fmt.Errorf("MTU %d: want 68 to 65535 bytes, or none to have it computed", s.MTU)
+	case s.MTU != 0 && s.MTU < minMTU6 && s.carriesIPv6():
+		return fmt.Errorf("MTU %d: IPv6 needs %d bytes", s.MTU, minMTU6)
 	case s.SourcePorts != nil && (s.SourcePorts.Low == 0 || s.SourcePorts.Low > s.SourcePorts.High):
 		return fmt.Errorf("source ports %s: want a range such as 32768-60999", s.SourcePorts)
 	}
 	return nil
 }
 
+// carriesIPv6 reports whether the tunnel is to carry IPv6, as far as the spec says so.
+func (s TunnelSpec) carriesIPv6() bool {
+	return s.Mode == TunnelSIT ||
+		slices.ContainsFunc(s.Addresses, func(p netip.Prefix) bool { return p.IsValid() && FamilyOf(p.Addr()) == V6 }) ||
+		slices.ContainsFunc(s.Routes, func(r TunnelRoute) bool { return r.Prefix.IsValid() && FamilyOf(r.Prefix.Addr()) == V6 })
+}
+
 func lacks(m TunnelMode, what, modes string) error {
 	return fmt.Errorf("mode %s has no %s; want mode %s, or leave it out", m, what, modes)
 }
 
-// checkTunnelEntries: stations and neighbours by hand.
+// checkTunnelEntries: stations and neighbours by hand. Only the MAC of zeros may have several
+// VTEPs: frames go to each.
 func checkTunnelEntries(s TunnelSpec) error {
+	stations := map[TunnelStation]bool{}
 	for _, e := range s.FDB {
-		if !e.VTEP.IsValid() || e.VTEP.IsUnspecified() || s.Local.IsValid() && FamilyOf(e.VTEP) != FamilyOf(s.Local) {
+		switch key := stationKey(e); {
+		case !isPlain(e.VTEP) || e.VTEP.IsMulticast() || !s.sameFamily(e.VTEP):
 			return fmt.Errorf("fdb entry %s: VTEP %s: want an address of the underlay's family", e.MAC, e.VTEP)
-		}
-		if !e.MAC.IsZero() && !e.MAC.IsUnicast() {
+		case !e.MAC.IsZero() && !e.MAC.IsUnicast():
 			return fmt.Errorf("fdb entry %s: want a unicast MAC, or all zeros for all others", e.MAC)
+		case stations[key]:
+			return fmt.Errorf("fdb entry %s is there twice", e.MAC)
+		default:
+			stations[key] = true
 		}
 	}
+	neighbors := map[netip.Addr]bool{}
 	for _, n := range s.Neighbors {
-		if !n.Address.IsValid() || n.Address.IsMulticast() || n.Address.IsUnspecified() || !n.MAC.IsUnicast() {
+		switch {
+		case !isPlain(n.Address) || n.Address.IsMulticast() || !n.MAC.IsUnicast():
 			return fmt.Errorf("neighbor %s at %s: want a unicast address and a unicast MAC", n.Address, n.MAC)
+		case neighbors[n.Address]:
+			return fmt.Errorf("neighbor %s is there twice", n.Address)
 		}
+		neighbors[n.Address] = true
 	}
 	return nil
+}
+
+// stationKey is what an entry may not share with another.
+func stationKey(e TunnelStation) TunnelStation {
+	if !e.MAC.IsZero() {
+		e.VTEP = netip.Addr{}
+	}
+	return e
+}
+
+// isPlain reports whether a is an address of something, written as its family is.
+func isPlain(a netip.Addr) bool {
+	return a.IsValid() && !a.IsUnspecified() && !a.Is4In6() && a.Zone() == ""
+}
+
+// sameFamily reports whether an outer address is of the family of those that are known.
+func (s TunnelSpec) sameFamily(a netip.Addr) bool {
+	remote, ok := s.RemoteAddr()
+	return (!ok || FamilyOf(remote) == FamilyOf(a)) && (!s.Local.IsValid() || FamilyOf(s.Local) == FamilyOf(a))
 }
 
 func checkTunnelKeepAlive(s TunnelSpec) error {
@@ -231,7 +205,7 @@ func checkTunnelKeepAlive(s TunnelSpec) error {
 	switch {
 	case k == nil:
 		return nil
-	case !k.Target.IsValid() || k.Target.IsMulticast() || k.Target.IsUnspecified() || !s.Mode.Carries(FamilyOf(k.Target)):
+	case !isPlain(k.Target) || k.Target.IsMulticast() || !s.Mode.Carries(FamilyOf(k.Target)):
 		return fmt.Errorf("keep-alive target %s: want an address at the other end that mode %s carries", k.Target, s.Mode)
 	case k.IntervalMilliseconds < 100 || k.IntervalMilliseconds > 60000:
 		return fmt.Errorf("keep-alive every %d ms: want 100 to 60000", k.IntervalMilliseconds)
@@ -262,14 +236,18 @@ func (t *Tunnel) checkAttached(s TunnelSpec) error {
 
 // checkTunnelPaths: addresses and routes are such that the mode carries.
 func checkTunnelPaths(s TunnelSpec) error {
+	held := map[netip.Addr]bool{}
 	for _, p := range s.Addresses {
 		a := p.Addr()
 		switch {
-		case !p.IsValid() || a.Is4In6() || a.IsMulticast() || a.IsUnspecified() || a.IsLoopback():
+		case !p.IsValid() || a.Is4In6() || !a.IsGlobalUnicast() && !a.IsLinkLocalUnicast():
 			return fmt.Errorf("address %s: want a unicast address with a prefix length, such as 10.1.1.1/24", p)
 		case !s.Mode.Carries(FamilyOf(a)):
 			return refusesFamily(s.Mode, "address", p)
+		case held[a]:
+			return fmt.Errorf("address %s is there twice", a)
 		}
+		held[a] = true
 	}
 	seen := map[TunnelRoute]bool{}
 	for _, r := range s.Routes {
@@ -295,44 +273,4 @@ func refusesFamily(m TunnelMode, what string, p netip.Prefix) error {
 		inside = "IPv6"
 	}
 	return fmt.Errorf("%s %s: mode %s carries %s alone; want mode gre for both", what, p, m, inside)
-}
-
-// Claims implements Resource: on a node an interface has one owner, and so has what tells a
-// tunnel's packets from those of others.
-func (t *Tunnel) Claims() []Claim {
-	s := t.Spec.Complete(TunnelName(t.Name))
-	return []Claim{
-		Claim("device/" + string(s.Node) + "/link/" + s.Device),
-		Claim("outer/" + string(s.Node) + "/" + s.Outer()),
-	}
-}
-
-// Outer is what tells the tunnel's packets from those of the node's others. It is what the
-// kernel goes by (ip_tunnel_find in net/ipv4/ip_tunnel.c, vxlan_vni_in_use in
-// drivers/net/vxlan/vxlan_core.c): of GRE's keys the one of packets received, and of VXLAN neither
-// address. Geneve is held to the same, for the planes that look up the VNI alone.
-func (s TunnelSpec) Outer() string {
-	words := []string{string(s.Mode), "any", s.Remote}
-	if s.Local.IsValid() {
-		words[1] = s.Local.String()
-	}
-	port := strconv.Itoa(int(or(s.Port, s.Mode.DefaultPort())))
-	switch {
-	case s.Mode.HasVNI():
-		words = []string{string(s.Mode), s.VNI.String(), port}
-	case s.Mode == TunnelUDP:
-		words = append(words, port)
-	case s.InKey != nil:
-		words = append(words, s.InKey.String())
-	}
-	return strings.Join(words, "/")
-}
-
-// Needs implements Resource.
-func (t *Tunnel) Needs() []Key {
-	needs := []Key{{Kind: KindNode, Name: string(t.Spec.Node)}}
-	if t.Network != "" {
-		needs = append(needs, Key{Kind: KindNetwork, Name: string(t.Network)})
-	}
-	return needs
 }
