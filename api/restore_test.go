@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,10 @@ func (w *world) remember(t *testing.T, name string, networks ...overlay.NetworkN
 				if slices.Contains(networks, r.Network) {
 					m.Endpoints = append(m.Endpoints, r)
 				}
+			case *overlay.Tunnel:
+				if slices.Contains(networks, r.Network) || r.Network == "" && string(r.Spec.Node) == name {
+					m.Tunnels = append(m.Tunnels, r)
+				}
 			}
 		}
 		enough()
@@ -68,6 +73,7 @@ func (m *memory) follow(ctx context.Context) error {
 			}
 			r.Nodes, r.Networks = m.Nodes, m.Networks
 			r.Blocks = slices.DeleteFunc(slices.Clone(m.Blocks), func(b *overlay.Block) bool { return !of(b.Spec.Node) })
+			r.Tunnels = slices.DeleteFunc(slices.Clone(m.Tunnels), func(t *overlay.Tunnel) bool { return !of(t.Spec.Node) })
 			r.Endpoints = slices.DeleteFunc(slices.Clone(m.Endpoints), func(e *overlay.Endpoint) bool { return !of(e.Spec.Node) })
 		}
 		var err error
@@ -117,6 +123,11 @@ func populated(t *testing.T, seal *memorySeal) (*world, *host, map[overlay.Key]*
 			e := put(t, admin, endpoint(n, n+"-"+name, name))
 			have[e.Key()] = e
 		}
+		for i, n := range []string{"", "green"} {
+			put(t, admin, tunnel(n, "to-"+name, overlay.TunnelGRE, func(s *overlay.TunnelSpec) {
+				s.Node, s.Device, s.Remote = overlay.NodeName(name), fmt.Sprintf("to%d", i), fmt.Sprintf("203.0.113.%d", i+1)
+			}))
+		}
 	}
 	return w, h, have
 }
@@ -157,6 +168,7 @@ func TestRecoverFromNodes(t *testing.T) {
 			t.Errorf("%s is %s, was %s", k, text(got.Spec), text(e.Spec))
 		}
 	}
+	w.hasTunnels(t, admin, "to-a", "to-b", "green/to-a", "green/to-b", "green/to-c")
 	taken := map[string]overlay.Key{}
 	for k, e := range had {
 		taken[string(k.Network)+e.Spec.Addresses[0].String()] = k
@@ -177,6 +189,26 @@ func TestRecoverFromNodes(t *testing.T) {
 	now, err := admin.Standing(t.Context())
 	if told := now.Nodes["c"]; err != nil || !told.Own || len(told.Conflicts) > 0 {
 		t.Errorf("the node that came late: %+v, %v", told, err)
+	}
+	w.hasTunnels(t, admin, "to-a", "to-b", "to-c", "green/to-a", "green/to-b", "green/to-c")
+}
+
+// hasTunnels holds the store to these tunnels, which are as populated made them.
+func (w *world) hasTunnels(t *testing.T, admin *Client, want ...string) {
+	t.Helper()
+	all, _, err := admin.List(t.Context(), overlay.KindTunnel, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range all {
+		got = append(got, strings.TrimPrefix(r.Key().String(), "tunnel "))
+		if s := r.(*overlay.Tunnel).Spec; s.Mode != overlay.TunnelGRE || !strings.HasPrefix(s.Remote, "203.0.113.") || !strings.HasPrefix(s.Device, "to") {
+			t.Errorf("%s is %+v", r.Key(), s)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("tunnels %v, want %v", got, want)
 	}
 }
 

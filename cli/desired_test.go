@@ -76,6 +76,11 @@ func TestDesired(t *testing.T) {
 			endpoint + "{node: a, attach: {type: netns, target: /run/netns/f, interface: net1}}",
 			endpoint + "{node: a, mac: '02:00:00:00:00:07', attach: {type: tap, target: vm1}}",
 		},
+		"a tunnel": {
+			"{kind: Tunnel, name: t, spec: {node: a, mode: vxlan, vni: 7, remote: 203.0.113.9, ttl: 255, keepAlive: {target: 10.1.1.2}}}",
+			"{kind: Tunnel, name: t, spec: {node: a, mode: vxlan, vni: 7, remote: 203.0.113.9, tos: 0x10, learning: false, keepAlive: {target: 10.1.1.2, misses: 5}}}",
+			"{kind: Tunnel, name: t, spec: {node: a, device: other, mode: gre, remote: 203.0.113.9, inKey: 7, outKey: 0.0.0.8}}",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
