@@ -15,7 +15,7 @@ var _ kernel.Programs = (*Programs)(nil)
 
 // Change implements kernel.Programs.
 func (p *Programs) Change(old, next dataplane.Network, d dataplane.NetworkDelta, on kernel.ProgramLinks) error {
-	if d.Settings != nil || !d.Ports.Empty() || !d.Members.Empty() {
+	if kernel.OfLinks(d) {
 		if err := p.claim(next, on); err != nil {
 			return err
 		}

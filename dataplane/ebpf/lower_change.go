@@ -17,7 +17,7 @@ func LowerChange(old, next dataplane.Network, d dataplane.NetworkDelta, on kerne
 	nodes := nodesOf(old, next, d)
 	part := func(n dataplane.Network, on kernel.ProgramLinks) Tables {
 		l := lowering{newTables(), n, on, counters}
-		if d.Settings != nil || !d.Ports.Empty() || !d.Members.Empty() {
+		if kernel.OfLinks(d) {
 			l.few()
 		} else {
 			l.gateways() // whose addresses are no neighbour's

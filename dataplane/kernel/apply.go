@@ -146,7 +146,7 @@ func (p *Plane) applyPorts(ctx context.Context, h *hand, n dataplane.Network) er
 	if err != nil {
 		return err
 	}
-	p.forwards(h, n, n, nil)
+	p.forwards(h, n)
 	for ops := range c.ops() {
 		if err := p.change(ctx, h, n.Name, ops); err != nil {
 			return err
@@ -189,7 +189,7 @@ func (p *Plane) applyChange(ctx context.Context, h *hand, old, next dataplane.Ne
 	}
 	for part := range parts(d) {
 		have, want := LowerChange(old, next, part, p.NetnsDir)
-		p.forwards(h, next, old, func(on ProgramLinks) error { return p.Programs.Change(old, next, part, on) })
+		p.forwardsChange(h, next, old, part)
 		if err := p.change(ctx, h, next.Name, Diff(want, have)); err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func (m migration) toPrograms() error {
 	over := stoodIn(m.net, isAny)
 	want := lowerStoodIn(over, m.NetnsDir)
 	beside := want.withoutTunnel().withoutRoutes(m.ns)
-	m.forwards(m.h, over, over, nil)
+	m.forwards(m.h, over)
 	return m.inOrder(
 		func() error { return m.make(beside.withoutPrograms()) },
 		func() error { return m.make(beside) },
@@ -120,7 +120,7 @@ func (m migration) release() error {
 func (m migration) move() error {
 	both := withStandIns(m.net)
 	want := lowerBoth(m.net, m.NetnsDir)
-	m.forwards(m.h, both, both, nil)
+	m.forwards(m.h, both)
 	return m.inOrder(
 		func() error { return m.moveEnds(standsIn) },
 		func() error { return m.make(want.withoutPrograms()) },
@@ -133,7 +133,7 @@ func (m migration) move() error {
 // finish takes away what is left.
 func (m migration) finish() error {
 	want := m.final()
-	m.forwards(m.h, m.net, m.net, nil)
+	m.forwards(m.h, m.net)
 	if err := m.make(want); err != nil {
 		return err
 	}

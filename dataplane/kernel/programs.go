@@ -19,6 +19,7 @@ type Programs interface {
 	// Pass begins to compare networks, which reads programs and maps once for all of them.
 	Pass() ProgramPass
 	// Change is ProgramPass.Forward for what a delta says, where the network is as it was before.
+	// The links are the zero value if they do not matter (OfLinks).
 	Change(old, next dataplane.Network, d dataplane.NetworkDelta, on ProgramLinks) error
 	// Tidy takes away what is for links that are not there any more.
 	Tidy(there func(index uint32) bool) error
@@ -99,6 +100,12 @@ type ProgramLink struct {
 	Index uint32
 	// Peer: its other end is in another network namespace.
 	Peer bool
+}
+
+// OfLinks reports whether what a change says follows from the network's links, too: that of
+// its ports and what stands once for the network do, remote stations, neighbours and routes do not.
+func OfLinks(d dataplane.NetworkDelta) bool {
+	return d.Settings != nil || !d.Ports.Empty() || !d.Members.Empty()
 }
 
 // errNoPrograms says that a network is to be forwarded by programs which there are none of.
@@ -195,27 +202,49 @@ func (h *hand) programs(p Programs) ProgramPass {
 	return h.pass
 }
 
-// forwards makes the next forward op of the hand one of a whole network, or of a change
-// from how it was.
-func (p *Plane) forwards(h *hand, n, was dataplane.Network, change func(ProgramLinks) error) {
+// forwards makes the next forward op of the hand one of a whole network.
+func (p *Plane) forwards(h *hand, n dataplane.Network) {
 	h.forward = nil
 	if p.Programs == nil || n.Plane != overlay.PlaneEBPF {
 		return
 	}
 	h.forward = func() error {
+		on, ok, err := h.programLinks(n, nil)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return noGateway(n)
+		}
+		return h.programs(p.Programs).Forward(n, on)
+	}
+}
+
+// forwardsChange is forwards for what a delta says. Most are about remote stations or routes
+// alone: to find links would take several times as long as those.
+func (p *Plane) forwardsChange(h *hand, n, was dataplane.Network, d dataplane.NetworkDelta) {
+	h.forward = nil
+	if p.Programs == nil || n.Plane != overlay.PlaneEBPF {
+		return
+	}
+	h.forward = func() error {
+		h.pass = nil
+		if !OfLinks(d) {
+			return p.Programs.Change(was, n, d, ProgramLinks{})
+		}
 		on, ok, err := h.programLinks(n, was.Ports)
 		if err != nil {
 			return err
 		}
 		if !ok {
-			return fmt.Errorf("there is no link %s", gatewayLink(n.VNI).Name)
+			return noGateway(n)
 		}
-		if change != nil {
-			h.pass = nil
-			return change(on)
-		}
-		return h.programs(p.Programs).Forward(n, on)
+		return p.Programs.Change(was, n, d, on)
 	}
+}
+
+func noGateway(n dataplane.Network) error {
+	return fmt.Errorf("there is no link %s", gatewayLink(n.VNI).Name)
 }
 
 // observe reads the objects of a network that is wanted so.

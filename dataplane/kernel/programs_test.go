@@ -114,3 +114,26 @@ func TestOtherPlane(t *testing.T) {
 		}
 	}
 }
+
+// Links are looked for where they matter: most changes do not wait for that.
+func TestOfLinks(t *testing.T) {
+	t.Parallel()
+	n := programmedNet("192.0.2.1")
+	moves := dataplane.Changes[overlay.MAC, overlay.NodeName]{Set: map[overlay.MAC]overlay.NodeName{{2}: "b"}}
+	for what, tt := range map[string]struct {
+		d    dataplane.NetworkDelta
+		want bool
+	}{
+		"nothing":    {dataplane.NetworkDelta{}, false},
+		"a station":  {dataplane.NetworkDelta{Remotes: moves}, false},
+		"a neighbor": {dataplane.NetworkDelta{Neighbors: dataplane.Changes[netip.Addr, overlay.MAC]{Gone: map[netip.Addr]struct{}{n.Local: {}}}}, false},
+		"a route":    {dataplane.NetworkDelta{Routes: dataplane.Changes[netip.Prefix, dataplane.Route]{Set: map[netip.Prefix]dataplane.Route{{}: {Node: "b"}}}}, false},
+		"a port":     {dataplane.NetworkDelta{Remotes: moves, Ports: dataplane.Changes[overlay.EndpointName, dataplane.Port]{Set: n.Ports}}, true},
+		"a member":   {dataplane.NetworkDelta{Members: dataplane.Changes[overlay.NodeName, dataplane.Member]{Gone: map[overlay.NodeName]struct{}{"b": {}}}}, true},
+		"settings":   {dataplane.NetworkDelta{Settings: &n.Settings}, true},
+	} {
+		if got := OfLinks(tt.d); got != tt.want {
+			t.Errorf("%s: %t, want %t", what, got, tt.want)
+		}
+	}
+}
