@@ -254,7 +254,7 @@ static __always_inline int unwrap(struct __sk_buff *skb, struct scratch *s, stru
 			     bpf_skb_change_tail(skb, skb->len - left + least, 0)))
 		return drop(skb, t->vni, DROP_MALFORMED); /* the kernel leaves nothing shorter; a frame may be padded */
 	if (unwrap_l3(skb, t->ip.version, eth.h_proto, t->skip) ||
-	    bpf_skb_store_bytes(skb, 0, &eth, sizeof(eth), 0) || !parse(skb, &s->frame))
+	    store(skb, 0, &eth, sizeof(eth)) || !parse(skb, &s->frame))
 		return drop(skb, t->vni, DROP_MALFORMED);
 	if (s->frame.is_ip && !mark_inside(skb, &s->frame.ip, t->ip.tos & ECN))
 		return drop(skb, t->vni, DROP_MALFORMED);

@@ -71,6 +71,19 @@ static __always_inline int load(struct __sk_buff *skb, __u32 offset, void *to, _
 	return bpf_skb_load_bytes(skb, offset, to, len);
 }
 
+/* store copies into a packet, as load does out of it. The checksum of the whole, if a card
+ * has given one, stays what it was, as with the helper. */
+static __always_inline int store(struct __sk_buff *skb, __u32 offset, const void *from, __u32 len)
+{
+	void *at = data(skb), *end = data_end(skb);
+
+	if (offset < 256 && at + offset + len <= end) {
+		__builtin_memcpy(__builtin_assume_aligned(at + offset, 4), from, len);
+		return 0;
+	}
+	return bpf_skb_store_bytes(skb, offset, from, len, 0);
+}
+
 static __always_inline int same_mac(const struct mac *a, const struct mac *b)
 {
 	int i, differ = 0;

@@ -171,7 +171,7 @@ static __always_inline int write_eth(struct __sk_buff *skb, const struct mac *ds
 		struct mac dst, src;
 	} macs = {.dst = *dst, .src = *src};
 
-	return bpf_skb_store_bytes(skb, 0, &macs, sizeof(macs), 0);
+	return store(skb, 0, &macs, sizeof(macs));
 }
 
 static __always_inline int answer_arp(struct __sk_buff *skb, struct scratch *s, const struct mac *mac)

@@ -18,18 +18,26 @@ static __always_inline int routable(const struct address *a)
 	       (a->word[0] | a->word[1] | a->word[2]);
 }
 
-/* hop lowers the TTL (RFC 1812 section 5.3.1). */
+/* hop lowers the TTL (RFC 1812 section 5.3.1), and of IPv4 raises the checksum by as much
+ * (RFC 1624, as Linux does: include/net/ip.h, ip_decrease_ttl). */
 static __always_inline int hop(struct __sk_buff *skb, const struct packet *p)
 {
+	const __u32 at = ETH_HLEN + offsetof(struct iphdr, ttl);
 	__u8 ttl = p->ttl - 1;
-	__be16 was, now;
+	__u32 check;
+	struct {
+		__u8 ttl, protocol;
+		__sum16 check;
+	} v4;
 
 	if (p->version == 6)
-		return bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct ipv6hdr, hop_limit), &ttl, 1, 0);
-	was = bpf_htons(p->ttl << 8 | p->protocol);
-	now = bpf_htons(ttl << 8 | p->protocol);
-	return bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), was, now, 2) ||
-	       bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, ttl), &ttl, 1, 0);
+		return store(skb, ETH_HLEN + offsetof(struct ipv6hdr, hop_limit), &ttl, sizeof(ttl));
+	if (load(skb, at, &v4, sizeof(v4)))
+		return -1;
+	check = v4.check + bpf_htons(0x0100);
+	v4.check = check + (check >= 0xffff);
+	v4.ttl = ttl;
+	return store(skb, at, &v4, sizeof(v4));
 }
 
 static __always_inline int is_gateway(__u32 vni, const struct address *ip)
