@@ -43,6 +43,9 @@ func tamperings() []tampering {
 		{"gateway without a program", unpin(gatewayDevice("blue"), onGateway), "no program on device"},
 		{"underlay without a program", unpin("eth0", onUnderlay), "no program on device"},
 		{"tunnel without a program", unpin(tunnelDevice("blue"), onTunnel), "no program on device"},
+		{"tunnel that merges", func(t testing.TB, b *bed) {
+			testenv.Run(t, b.on.Namespace, "ethtool", "-K", tunnelDevice("blue"), "gro", "on")
+		}, "gro off"},
 		{"program detached", detach("blue-bob", onPort), "no program on device"},
 		{"device of a port deleted", func(t testing.TB, b *bed) {
 			testenv.Run(t, b.on.Namespace, "ip", "link", "delete", "blue-alice")

@@ -82,6 +82,9 @@ func (d *differ) setLink(id LinkID, want, have Link) {
 	if set := (setLink{id, have, want}); !set.empty() {
 		d.add(set)
 	}
+	if want.NoGRO && !have.NoGRO {
+		d.add(setGRO{id, false})
+	}
 	if want.NoIPv6 && !have.NoIPv6 {
 		d.add(setSysctl{SysctlID{id.NS, "net/ipv6/conf/" + id.Name + "/disable_ipv6"}, "1"})
 	}

@@ -92,7 +92,7 @@ func (l lowering) programDomain() {
 	}
 	if hasTunnelDevice(l.n) {
 		tunnel := l.tunnel()
-		tunnel.NoIPv6 = true
+		tunnel.NoIPv6, tunnel.NoGRO = true, true
 		l.Links[hostTunnel(l.n.VNI)] = tunnel
 	}
 	l.directDomain()

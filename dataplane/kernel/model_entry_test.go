@@ -7,9 +7,14 @@ import (
 	"weft/overlay"
 )
 
-// entry does the ops on what stands on links.
+// entry does the ops on what stands on links, and beside them.
 func (m model) entry(op Op) error {
 	switch o := op.(type) {
+	case setGRO:
+		l := m.Links[o.ID]
+		l.NoGRO = !o.On
+		m.Links[o.ID] = l
+		return m.exists(o.ID)
 	case addAddress:
 		for a := range m.Addresses {
 			if a.Link == o.Link && a.Prefix.Addr() == o.Prefix.Addr() {

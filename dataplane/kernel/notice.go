@@ -224,7 +224,7 @@ func (p *Plane) noticeHostLink(w *watch, l hostLink, family byte, gone bool) {
 		return
 	}
 	have := w.table.link(l, want)
-	have.Peer = want.Peer
+	have.Peer, have.NoGRO = want.Peer, want.NoGRO // only a look tells
 	noticing{p: p, n: n, w: w}.judge(id, true, have == want, gone)
 }
 

@@ -26,6 +26,9 @@ type Link struct {
 	// NoIPv6 keeps the host's own IPv6 off the link: it would report the groups that it
 	// listens to into the network (RFC 3810), though it has no address there.
 	NoIPv6 bool
+	// NoGRO: what comes out of the link is not merged once more. Whoever has sent packets up to
+	// here has merged what there was to merge.
+	NoGRO bool
 	// Master is the bridge that it is a port of, in the same namespace.
 	Master string
 	// Port is set on the ports of Weft's own bridges.

@@ -34,10 +34,22 @@ func (o *observer) hostLinks() error {
 			}
 		}
 		if ours {
-			o.Links[id] = t.link(l, o.want.Links[id])
+			if o.Links[id], err = o.hostLink(s, t.link(l, o.want.Links[id]), id); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// hostLink adds to a link what a dump of links does not tell.
+func (o *observer) hostLink(s *space, l Link, id LinkID) (Link, error) {
+	if !o.want.Links[id].NoGRO {
+		return l, nil
+	}
+	merges, err := s.merges(id.Name)
+	l.NoGRO = !merges
+	return l, ignore(err, unix.ENODEV) // it has gone meanwhile
 }
 
 // isOurs reports whether a link that has lost its tag is Weft's: by its other end, or
