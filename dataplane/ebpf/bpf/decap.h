@@ -103,6 +103,13 @@ static __always_inline int has_options(const struct packet *p)
 	return p->version == 4 && p->header > sizeof(struct iphdr);
 }
 
+/* may_be_tunnel keeps short for how long the host's own packets are held up. */
+static __always_inline int may_be_tunnel(const struct packet *p)
+{
+	return p->protocol == IPPROTO_UDP || p->protocol == IPPROTO_GRE || p->protocol == IPPROTO_IPIP ||
+	       p->protocol == IPPROTO_IPV6;
+}
+
 static __always_inline enum reading read_tunnelled(struct __sk_buff *skb, struct tunnelled *t)
 {
 	struct tunnel_key key = {};
@@ -110,7 +117,7 @@ static __always_inline enum reading read_tunnelled(struct __sk_buff *skb, struct
 
 	if (skb->vlan_present || (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6)) ||
 	    !parse_ip(skb, skb->protocol, &t->ip) || t->ip.later || has_options(&t->ip) ||
-	    !pass_limit(skb, &t->ip))
+	    !pass_limit(skb, &t->ip) || !may_be_tunnel(&t->ip))
 		return NOT_OURS;
 	at += t->ip.header;
 	t->skip = t->ip.header;
@@ -278,10 +285,11 @@ static __always_inline __u32 inside(const struct tunnelled *t, const struct netw
 
 /* receive sorts what comes in: members' packets are let in, and what is not Weft's to whom
  * it belongs. */
-static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
+static __always_inline int receive(struct __sk_buff *skb)
 {
 	struct tunnelled t = {};
 	struct address_key member = {};
+	struct scratch *s;
 	__u32 *counter;
 	struct network *n;
 
@@ -308,6 +316,9 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s)
 	if (!is_udp(n) && (t.ip.fragment || (carries_frames(n) ? t.type != ETH_P_TEB_BE :
 				t.type != bpf_htons(ETH_P_IP) && t.type != bpf_htons(ETH_P_IPV6))))
 		return drop(skb, t.vni, DROP_MALFORMED);
+	s = find_scratch();
+	if (!s)
+		return TC_ACT_SHOT;
 	count_from(*counter, inside(&t, n));
 	if (!is_udp(n))
 		return unwrap(skb, s, &t, n);

@@ -97,9 +97,7 @@ int from_gateway(struct __sk_buff *skb)
 SEC("tc")
 int from_underlay(struct __sk_buff *skb)
 {
-	struct scratch *s = find_scratch();
-
-	return s ? receive(skb, s) : TC_ACT_SHOT;
+	return receive(skb);
 }
 
 /* from_tunnel: what the kernel's tunnel device has unwrapped. */
