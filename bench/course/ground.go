@@ -13,8 +13,11 @@ import (
 	"weft/lab"
 )
 
-// topology is four hosts in two pairs. All ways run between a and b, but for Open
-// vSwitch's, which wants a network interface for itself.
+// topology is six hosts in three pairs. All ways run between a and b, but for two: Open
+// vSwitch's, which wants a network interface for itself, and the kernel's VXLAN by hand. A host
+// with one UDP socket for tunnels finds it at once for each packet that GRO looks at
+// (net/ipv4/udp_offload.c, udp_tunnel_update_gro_lookup), and one with two has to search, which
+// would tell against both them and Weft.
 func topology(name string) lab.Topology {
 	machine := func(name, segment, v4, v6 string) lab.Machine {
 		return lab.Machine{Name: name, NICs: []lab.NIC{{
@@ -23,12 +26,14 @@ func topology(name string) lab.Topology {
 	}
 	return lab.Topology{
 		Name:     name,
-		Segments: []lab.Segment{{Name: "cable", Cable: true}, {Name: "second", Cable: true}},
+		Segments: []lab.Segment{{Name: "cable", Cable: true}, {Name: "second", Cable: true}, {Name: "third", Cable: true}},
 		Machines: []lab.Machine{
 			machine("a", "cable", "192.0.2.1/24", "2001:db8:1::1/64"),
 			machine("b", "cable", "192.0.2.2/24", "2001:db8:1::2/64"),
 			machine("oa", "second", "198.51.100.1/24", "2001:db8:2::1/64"),
 			machine("ob", "second", "198.51.100.2/24", "2001:db8:2::2/64"),
+			machine("ka", "third", "198.18.0.1/24", "2001:db8:3::1/64"),
+			machine("kb", "third", "198.18.0.2/24", "2001:db8:3::2/64"),
 		},
 	}
 }
@@ -41,7 +46,7 @@ type ground struct {
 
 // build builds the hosts.
 func build(ctx context.Context, o Options) (*ground, error) {
-	o.say("four hosts in two pairs")
+	o.say("six hosts in three pairs")
 	l, err := lab.Build(ctx, topology(o.Lab))
 	if err != nil {
 		return nil, err

@@ -16,8 +16,7 @@ const (
 	nameBridge        = "Linux bridge"
 )
 
-// The ports and VNIs of what is made by hand are others than Weft's, so that both are
-// there at once.
+// What is made by hand has other VNIs than Weft's, and what is VXLAN other hosts.
 
 // routed joins two workloads by plain routes, without an overlay (host-gw): what there
 // is to reach.
@@ -40,7 +39,7 @@ func routed(ctx context.Context, g *ground, _ Options) (way, error) {
 // bridgedByHand joins two workloads as the usual instructions have it, by a bridge and
 // a vxlan device on each host.
 func bridgedByHand(ctx context.Context, g *ground, _ Options) (way, error) {
-	both, err := g.ends("hand", "a", "b")
+	both, err := g.ends("hand", "ka", "kb")
 	if err != nil {
 		return way{}, err
 	}
@@ -50,7 +49,7 @@ func bridgedByHand(ctx context.Context, g *ground, _ Options) (way, error) {
 		}
 		if err := e.script(ctx, fmt.Sprintf(`
 			ip link add hand-br type bridge
-			ip link add hand-vx type vxlan id 77 local %s remote %s dstport 4790
+			ip link add hand-vx type vxlan id 77 local %s remote %s dstport 4789
 			ip link add hand-port type veth peer name eth0 netns %s
 			ip link set hand-vx mtu 1450 master hand-br up
 			ip link set hand-port mtu 1450 master hand-br up
@@ -67,7 +66,7 @@ func bridgedByHand(ctx context.Context, g *ground, _ Options) (way, error) {
 // routedByHand joins two workloads as flannel does: a vxlan device on each host, a route
 // through it to the other's subnet, and the other's device as a permanent neighbour.
 func routedByHand(ctx context.Context, g *ground, _ Options) (way, error) {
-	both, err := g.ends("flat", "a", "b")
+	both, err := g.ends("flat", "ka", "kb")
 	if err != nil {
 		return way{}, err
 	}
@@ -76,7 +75,7 @@ func routedByHand(ctx context.Context, g *ground, _ Options) (way, error) {
 			return way{}, err
 		}
 		if err := e.script(ctx, fmt.Sprintf(`
-			ip link add flat-vx address 02:00:00:00:79:0%[1]d type vxlan id 79 local %[3]s dstport 4791 nolearning
+			ip link add flat-vx address 02:00:00:00:79:0%[1]d type vxlan id 79 local %[3]s dstport 4789 nolearning
 			ip link set flat-vx mtu 1450 up
 			ip address add 10.79.%[1]d.0/32 dev flat-vx
 			ip neighbour add 10.79.%[2]d.0 lladdr 02:00:00:00:79:0%[2]d dev flat-vx nud permanent
