@@ -169,6 +169,10 @@ func TestTunnelsInTheWay(t *testing.T) {
 	w.refusal(t, try(t, admin, endpoint("blue", "web", "a")), CodeClaimed,
 		"network blue: vxlan VNI 4097 on UDP port 4789 on node a is taken by tunnel vx; remove that, or have it use another VNI or port")
 	put(t, admin, endpoint("blue", "web", "b"))
+	next := put(t, admin, tunnel("", "next", overlay.TunnelVXLAN, func(s *overlay.TunnelSpec) { s.VNI = 4099 }))
+	if n := put(t, admin, network("red", "", "10.9.0.0/24")); n.Spec.VNI != 4100 {
+		t.Errorf("beside %s, VNI %s is chosen for a network", next.Key(), n.Spec.VNI)
+	}
 
 	for _, k := range []overlay.Key{{Kind: overlay.KindNetwork, Name: "green"}, {Kind: overlay.KindNode, Name: "a"}} {
 		var used *store.InUseError

@@ -76,6 +76,7 @@ func (u used) add(r overlay.Resource) {
 			u.tunnels[r.Spec.Node] = map[overlay.Key]*overlay.Tunnel{}
 		}
 		u.tunnels[r.Spec.Node][r.Key()] = r
+		u.vnis[r.Spec.VNI]++ // so that none is chosen that its node could not have then
 		if r.Network != "" {
 			u.in(r.Network).tunnels[r.Name] = r
 		}
@@ -100,6 +101,7 @@ func (u used) remove(r overlay.Resource) {
 		delete(n.endpoints, r.Name)
 		n.release(r.Spec.MAC, r.Spec.Addresses)
 	case *overlay.Tunnel:
+		u.vnis.drop(r.Spec.VNI)
 		if delete(u.tunnels[r.Spec.Node], r.Key()); len(u.tunnels[r.Spec.Node]) == 0 {
 			delete(u.tunnels, r.Spec.Node)
 		}

@@ -70,7 +70,7 @@ func (a *app) tunnelStates(ctx context.Context, server *api.Client, tunnels []ov
 			reports[overlay.NodeName(n.Name)] = n.Status.Tunnels
 		}
 	}
-	if local, err := a.agent().Status(ctx); err == nil { // it knows better, if there is one
+	if local, err := a.agent().Status(ctx); err == nil && local.Tunnels != nil { // it knows better, if there is one
 		reports[local.Node] = local.Tunnels
 	}
 	states := []tunnelState{}
