@@ -100,8 +100,8 @@ func (e fdbEntry) made() bool {
 }
 
 // isDefault reports whether an entry is the one that a vxlan link with a remote, or a group, is made
-// with (drivers/net/vxlan/vxlan_core.c, __vxlan_dev_create). It is a part of the link: nobody
-// could put it back.
+// with (drivers/net/vxlan/vxlan_core.c, __vxlan_dev_create). It is a part of the link: elsewhere than
+// on the host, nobody can take it away or put it back, as its device is not there.
 func (t linkTable) isDefault(e fdbEntry) bool {
 	l := t.links[e.link].link
 	return e.master == 0 && l.Kind == KindVXLAN && e.mac.IsZero() && l.Outer.Remote.IsValid() && e.ip == l.Outer.Remote

@@ -20,7 +20,7 @@ func (l lowering) bridgedDomain() {
 	bridge := l.link(bridgeName)
 	l.Links[bridge] = Link{
 		Kind: KindBridge, Alias: aliasOf(l.n.Name, ""), MAC: l.n.GatewayMAC,
-		MTU: l.n.UnderlayMTU, Up: true, NoLinkLocal: true,
+		MTU: tunnelMTU(l.n.Settings), Up: true, NoLinkLocal: true,
 	}
 	if l.n.Learning { // else a station would be known to one FDB, and no more to the other
 		link := l.Links[bridge]

@@ -153,7 +153,7 @@ func (m model) setLink(op Op) error {
 	case setUp:
 		l.Up = o.Up
 	case resetBridge:
-		l.Bridge = BridgeMode{}
+		l.Bridge = BridgeMode{Ageing: o.Want.Ageing}
 	case resetBridgePort:
 		l.Port.Odd = false
 	}

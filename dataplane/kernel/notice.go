@@ -125,9 +125,6 @@ func (s noticing) port(l hostLink, gone bool) {
 }
 
 func (s noticing) entry(e fdbEntry, gone bool) {
-	if gone && s.w.table.isDefault(e) {
-		s.raise(lost{s.w.table.id(e.link)})
-	}
 	if k, vtep, ok := s.w.table.tunnel(e); ok {
 		want, wanted := s.n.tunnel(k)
 		s.judge(k, wanted, e.made() && vtep == want, gone)

@@ -124,23 +124,9 @@ func (o *observer) addresses(s *space, t linkTable) error {
 }
 
 func (o *observer) fdb(s *space, t linkTable) error {
-	defaults := map[int]struct{}{}
-	defer func() {
-		for index, l := range t.links {
-			if l.link.Kind == KindVXLAN && l.link.Outer.Remote.IsValid() && !has(defaults, index) {
-				id := LinkID{o.ns, l.name}
-				link := o.Links[id]
-				link.Outer.Odd = true
-				o.Links[id] = link
-			}
-		}
-	}()
 	return s.entries(unix.AF_BRIDGE, func(e fdbEntry) {
 		if !e.made() {
 			return
-		}
-		if t.isDefault(e) {
-			defaults[e.link] = struct{}{}
 		}
 		if k, vtep, ok := t.tunnel(e); ok && !o.many.tunnel(k, vtep) {
 			o.Tunnels[k] = vtep

@@ -68,6 +68,11 @@ func oracleStates() map[string]oracleState {
 		"bridged over v6":    over6(bridged()),
 		"bridged, no BUM":    bridged(bumNone),
 		"bridged, all ports": bridged(allPorts, publishing),
+		"multicast":          bridged(grouped, ofPort8472),
+		"multicast over v6":  over6(bridged(grouped)),
+		"learning":           bridged(learning, allPorts),
+		"outer headers":      bridged(outer),
+		"outer over v6":      over6(routed(outer)),
 		"routed, ip netns":   named(routed()),
 		"routed over v6":     over6(routed()),
 		"routed, all ports":  routed(allPorts),
@@ -115,6 +120,8 @@ func directTo(nodes ...overlay.NodeName) func(*dataplane.Network) {
 		}
 	}
 }
+
+func ofPort8472(n *dataplane.Network) { n.Settings.Port = 8472 }
 
 func unencapsulated(n *dataplane.Network) { n.Encapsulation = overlay.EncapNone }
 
