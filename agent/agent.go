@@ -110,6 +110,8 @@ func run(ctx context.Context, o Options, underlay Underlay, m *member, plane *ke
 		Namespace: namespace,
 		Version:   o.Version, Kernel: kernelRelease(),
 		ChoicesPath: filepath.Join(o.StateDir, "planes.json"), Found: found,
+		PeersPath:   filepath.Join(o.StateDir, "peers.json"),
+		DomainPath:  func(n overlay.NetworkName) string { return string(kernel.DomainNS(o.NetnsDir, n)) },
 		AcceptStore: o.AcceptStore,
 	})
 	s := &service{

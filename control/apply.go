@@ -58,6 +58,7 @@ func (l *Loop) step(ctx context.Context) {
 		runtime.GC()
 		l.planned = true
 	}
+	l.followPeers(ctx)
 	delta, changed := l.planner.Plan()
 	l.choose()
 	switch {

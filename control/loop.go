@@ -12,6 +12,7 @@ import (
 	"weft/internal/files"
 	"weft/overlay"
 	"weft/plan"
+	"weft/reach"
 	"weft/store"
 )
 
@@ -35,6 +36,13 @@ type Options struct {
 	// are those of the networks that were on the host before the run [none].
 	ChoicesPath string
 	Found       map[overlay.NetworkName]overlay.PlaneName
+	// PeersPath is the file that remembers what was found out of the tunnels' peers.
+	PeersPath string
+	// DomainPath is where the namespace of a network's domain is mounted; nil: tunnels that are
+	// attached to one are asked for from here.
+	DomainPath func(overlay.NetworkName) string
+	// Resolver looks the peers' names up [the host's].
+	Resolver reach.Resolver
 	// AcceptStore takes a store that was restored or replaced for the truth.
 	AcceptStore bool
 	// Audit is the time between two comparisons of everything [1 minute].
@@ -53,6 +61,7 @@ type Loop struct {
 	table   *table
 	cache   cache
 	choices choices
+	peers   peers
 
 	deliveries chan delivery
 	inbox      chan func(context.Context)
@@ -104,6 +113,7 @@ func New(o Options) *Loop {
 		table:      newTable(o.Node),
 		cache:      cache{path: o.CachePath},
 		choices:    choices{path: o.ChoicesPath},
+		peers:      peers{path: o.PeersPath, watcher: reach.New(o.Resolver)},
 		deliveries: make(chan delivery, 16),
 		inbox:      make(chan func(context.Context)),
 		networks:   map[overlay.NetworkName]*watch{},
@@ -129,12 +139,16 @@ func (l *Loop) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer close(l.ended)
 	defer l.watching.Wait()
+	defer l.peers.watcher.Wait()
 	defer cancel()
 	if err := l.remember(); err != nil {
 		return fmt.Errorf("load the node's cache: %w", err)
 	}
 	if err := l.recall(); err != nil {
 		return fmt.Errorf("load the node's choices: %w", err)
+	}
+	if err := l.recallPeers(); err != nil {
+		return fmt.Errorf("load what is known of the tunnels' peers: %w", err)
 	}
 	l.nodes = l.watch(ctx, nodesSource, store.Interest{Kinds: []overlay.Kind{overlay.KindNode}}, l.known)
 	l.own = l.watch(ctx, ownSource, ownInterest(l.Node), l.known)
@@ -167,6 +181,8 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.event(e)
 		case <-l.applying.again():
 			l.applying.full = true
+		case <-l.peers.watcher.Changed():
+			l.learnPeers()
 		case <-audit.C:
 			l.audit()
 		case <-namespaces.C:
@@ -230,6 +246,7 @@ func (l *Loop) remember() error {
 	defer l.hold(b)
 	for _, r := range b.Puts {
 		l.table.put(l.sourcesOf(r), r)
+		l.peers.stale = l.peers.stale || concernsPeers(r.Key())
 		if _, unknown := b.Unknown[r.Key()]; !unknown || !standsAlone(r) {
 			l.planner.Put(r)
 		}

@@ -91,9 +91,11 @@ func (l *Loop) removed() {
 func (l *Loop) change(puts []overlay.Resource, deletes []overlay.Key) {
 	for _, r := range puts {
 		l.planner.Put(r)
+		l.peers.stale = l.peers.stale || concernsPeers(r.Key())
 	}
 	for _, k := range deletes {
 		l.planner.Delete(k)
+		l.peers.stale = l.peers.stale || concernsPeers(k)
 	}
 	if len(puts)+len(deletes) > 0 {
 		l.unsaved = true
@@ -144,6 +146,11 @@ func (l *Loop) hold(b store.Batch) {
 	for name, reason := range reasons {
 		l.planner.Hold(name, reason)
 	}
+}
+
+// concernsPeers: who the tunnels' peers are may depend on it.
+func concernsPeers(k overlay.Key) bool {
+	return k.Kind == overlay.KindTunnel || k.Kind == overlay.KindNode
 }
 
 func networkOf(k overlay.Key) (overlay.NetworkName, bool) {

@@ -64,6 +64,7 @@ func (l *Loop) report(ctx context.Context) {
 	next.Status = overlay.NodeStatus{
 		Seen: now, Version: l.Version, Kernel: l.Kernel,
 		Networks: slices.SortedFunc(maps.Values(l.reports.last), byNetwork), Drops: counted(seen.Drops),
+		Tunnels: l.tunnelReports(seen),
 	}
 	l.outbox.post(store.Change{Put: &next, Expect: store.Any, Status: true})
 }
@@ -133,6 +134,7 @@ type Status struct {
 	Held     map[overlay.NetworkName]string
 	Revision overlay.Revision
 	Networks []overlay.NetworkReport
+	Tunnels  []overlay.TunnelReport
 	// Drops counts tunnel packets that are of no network on this node.
 	Drops overlay.Drops
 }
@@ -149,6 +151,7 @@ func (l *Loop) Status(ctx context.Context) (Status, error) {
 			Connected: l.connected, ConnectedSince: l.connectedSince, ConnectionError: l.connectionError,
 			Hold: l.held, Held: maps.Clone(l.planner.State().Held), Revision: l.reached(),
 			Networks: slices.SortedFunc(maps.Values(l.reports.last), byNetwork), Drops: counted(seen.Drops),
+			Tunnels: l.tunnelReports(seen),
 		}
 		if self, ok := l.self(); ok {
 			s.Underlay = self.Spec.Underlay

@@ -28,6 +28,8 @@ type table struct {
 	// own are this node's ports in each network where it has any: endpoints, stations aside, and
 	// tunnels that are attached to it.
 	own map[overlay.NetworkName]map[overlay.Key]*overlay.Endpoint
+	// tunnels are this node's.
+	tunnels map[overlay.Key]*overlay.Tunnel
 	// dropped are keys that this node deleted itself, at the store's revision
 	// then: what a watch that lags still says of them is out of date.
 	dropped map[overlay.Key]int64
@@ -41,14 +43,18 @@ type entry struct {
 func newTable(node overlay.NodeName) *table {
 	return &table{
 		node: node, entries: map[overlay.Key]entry{},
-		own: map[overlay.NetworkName]map[overlay.Key]*overlay.Endpoint{}, dropped: map[overlay.Key]int64{},
+		own:     map[overlay.NetworkName]map[overlay.Key]*overlay.Endpoint{},
+		tunnels: map[overlay.Key]*overlay.Tunnel{}, dropped: map[overlay.Key]int64{},
 	}
 }
 
-// set and remove are the only ones that change entries: they keep own.
+// set and remove are the only ones that change entries: they keep own and tunnels.
 func (t *table) set(k overlay.Key, e entry) {
 	t.remove(k)
 	t.entries[k] = e
+	if own, ok := e.resource.(*overlay.Tunnel); ok && own.Spec.Node == t.node {
+		t.tunnels[k] = own
+	}
 	ep := portOf(e.resource)
 	if ep == nil || ep.Spec.Node != t.node {
 		return
@@ -76,6 +82,7 @@ func portOf(r overlay.Resource) *overlay.Endpoint {
 
 func (t *table) remove(k overlay.Key) {
 	delete(t.entries, k)
+	delete(t.tunnels, k)
 	delete(t.own[k.Network], k)
 	if len(t.own[k.Network]) == 0 {
 		delete(t.own, k.Network)

@@ -27,8 +27,10 @@ type machine struct {
 	trip    time.Duration
 }
 
-func newMachine(k overlay.KeepAlive, now time.Time) *machine {
-	return &machine{needs: k, state: overlay.TunnelUp, since: now}
+func newMachine(k overlay.KeepAlive, down bool, now time.Time) *machine {
+	m := &machine{needs: k, down: down, state: overlay.TunnelUp, since: now}
+	m.settle(now)
+	return m
 }
 
 // answered takes in an answer.

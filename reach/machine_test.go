@@ -32,7 +32,7 @@ func TestMachine(t *testing.T) {
 		{"---+++---+++---" + strings.Repeat("-", 61), overlay.TunnelDown, true, "10.1.1.2 does not answer: silence"},
 	} {
 		now := time.Unix(1000, 0)
-		m := newMachine(overlay.KeepAlive{Target: addr("10.1.1.2"), Misses: 3}, now)
+		m := newMachine(overlay.KeepAlive{Target: addr("10.1.1.2"), Misses: 3}, false, now)
 		for _, c := range tt.word {
 			now = now.Add(time.Second)
 			if c == '+' {
@@ -51,7 +51,7 @@ func TestMachine(t *testing.T) {
 func TestMachineSince(t *testing.T) {
 	t.Parallel()
 	begin := time.Unix(1000, 0)
-	m := newMachine(overlay.KeepAlive{Misses: 2}, begin)
+	m := newMachine(overlay.KeepAlive{Misses: 2}, false, begin)
 	for i := range 5 {
 		m.missed(nil, begin.Add(time.Duration(i)*time.Second))
 	}

@@ -15,6 +15,8 @@ type Peer struct {
 	Remote netip.Addr
 	// Family of the addresses to look for; empty: any.
 	Family overlay.Family
+	// Known is what was found out of it before: it counts until it is found to be otherwise.
+	Known overlay.TunnelPath
 	// KeepAlive says whom to ask; nil: nobody.
 	KeepAlive *overlay.KeepAlive
 	// Namespace is the path of the network namespace to ask from; empty: this one. Device is
@@ -22,7 +24,11 @@ type Peer struct {
 	Namespace, Device string
 }
 
-func (p Peer) same(o Peer) bool { return reflect.DeepEqual(p, o) }
+// same reports whether there is the same to find out.
+func (p Peer) same(o Peer) bool {
+	p.Known, o.Known = overlay.TunnelPath{}, overlay.TunnelPath{}
+	return reflect.DeepEqual(p, o)
+}
 
 // Status is what is known of a peer.
 type Status struct {

@@ -14,11 +14,9 @@ import (
 
 // Watcher follows peers.
 type Watcher struct {
-	// Resolver looks names up [the host's].
-	Resolver Resolver
-
-	changed chan struct{}
-	running sync.WaitGroup
+	resolver Resolver
+	changed  chan struct{}
+	running  sync.WaitGroup
 
 	mu    sync.Mutex
 	peers map[overlay.Key]*follower
@@ -30,9 +28,12 @@ type follower struct {
 	status Status
 }
 
-// New returns a Watcher that follows nobody yet.
-func New() *Watcher {
-	return &Watcher{Resolver: net.DefaultResolver, changed: make(chan struct{}, 1), peers: map[overlay.Key]*follower{}}
+// New returns a Watcher that follows nobody yet; without a resolver the host's is asked.
+func New(r Resolver) *Watcher {
+	if r == nil {
+		r = net.DefaultResolver
+	}
+	return &Watcher{resolver: r, changed: make(chan struct{}, 1), peers: map[overlay.Key]*follower{}}
 }
 
 // Changed tells that a path or a state is another than before: see Statuses.
@@ -78,8 +79,14 @@ func (w *Watcher) Wait() { w.running.Wait() }
 
 // begin is what is known of a peer before anything was found out.
 func begin(p Peer, now time.Time) Status {
-	s := Status{TunnelPath: overlay.TunnelPath{Remote: p.Remote}, State: overlay.TunnelUp, Since: now}
-	if p.Name != "" {
+	s := Status{State: overlay.TunnelUp, Since: now}
+	if p.KeepAlive != nil {
+		s = newMachine(*p.KeepAlive, p.Known.Down, now).status()
+	}
+	if s.Remote = p.Remote; p.Name != "" {
+		s.Remote = p.Known.Remote
+	}
+	if !s.Remote.IsValid() {
 		s.State, s.Why = overlay.TunnelUnresolved, fmt.Sprintf("%s is being looked up", p.Name)
 	}
 	return s
@@ -92,11 +99,12 @@ func (w *Watcher) follow(ctx context.Context, f *follower) {
 	if k := f.peer.KeepAlive; k != nil {
 		t := time.NewTicker(k.Interval())
 		defer t.Stop()
-		m, ask = newMachine(*k, time.Now()), t.C
+		m, ask = newMachine(*k, f.peer.Known.Down, time.Now()), t.C
 	}
-	p := finding{peer: f.peer, remote: f.peer.Remote, machine: m, resolver: w.Resolver, begun: time.Now()}
+	p := finding{peer: f.peer, remote: f.peer.Remote, machine: m, resolver: w.resolver, begun: time.Now()}
 	p.asker = asker{peer: f.peer, id: uint16(rand.Uint32())} // any that others are unlikely to have
 	if f.peer.Name != "" {
+		p.remote = f.peer.Known.Remote
 		t := time.NewTicker(lookEvery)
 		defer t.Stop()
 		looked = t.C

@@ -23,8 +23,7 @@ var key = overlay.Key{Kind: overlay.KindTunnel, Name: "neta"}
 // watching follows one peer until the test ends.
 func watching(t *testing.T, r Resolver, p Peer) *Watcher {
 	t.Helper()
-	w := New()
-	w.Resolver = r
+	w := New(r)
 	ctx, stop := context.WithCancel(context.Background())
 	t.Cleanup(func() { stop(); w.Wait() })
 	w.Follow(ctx, map[overlay.Key]Peer{key: p})
@@ -130,6 +129,20 @@ func TestLook(t *testing.T) {
 	if _, err := look(t.Context(), dns, Peer{Name: "site.example"}, addr("192.0.2.1")); err == nil {
 		t.Error("a peer on this host's loopback was believed")
 	}
+}
+
+// What was found out before counts until it is found to be otherwise.
+func TestKnown(t *testing.T) {
+	t.Parallel()
+	dns := &names{err: &net.DNSError{IsTimeout: true}}
+	w := watching(t, dns, Peer{
+		Name: "site.example", Known: overlay.TunnelPath{Remote: addr("198.51.100.7"), Down: true},
+		KeepAlive: &overlay.KeepAlive{Target: addr("127.0.0.1"), IntervalMilliseconds: 100, Misses: 2},
+	})
+	if s := w.Statuses()[key]; s.State != overlay.TunnelDown || s.Remote != addr("198.51.100.7") {
+		t.Errorf("it begins with %+v", s)
+	}
+	becomes(t, w, "an answer", func(s Status) bool { return s.State == overlay.TunnelUp && s.Remote == addr("198.51.100.7") })
 }
 
 // Who is not to be asked is up, and nothing runs for it.
