@@ -35,6 +35,8 @@ type Options struct {
 	StateDir, RunDir, NetnsDir string
 	// Underlay are this node's underlay addresses [those of the default routes].
 	Underlay []string
+	// Local: the node follows what was declared for it ([SaveDeclaration]) and no server.
+	Local bool
 	// Join is the token to join with [the node has joined before].
 	Join string
 	// AcceptStore follows a store that was restored or replaced.
@@ -59,7 +61,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	underlay, err := FindUnderlay(o.Underlay)
+	underlay, err := FindUnderlay(o.wanted())
 	if err != nil {
 		return err
 	}
@@ -70,9 +72,11 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	member, err := join(ctx, o)
-	if err != nil {
-		return err
+	var at *member
+	if !o.Local {
+		if at, err = join(ctx, o); err != nil {
+			return err
+		}
 	}
 	options := kernel.Options{StateDir: o.StateDir, NetnsDir: o.NetnsDir, Log: o.Log}
 	programs, failed := openPrograms(o)
@@ -86,7 +90,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return fmt.Errorf("start the kernel plane: %w", err)
 	}
-	err = run(ctx, o, underlay, member, plane)
+	err = run(ctx, o, underlay, at, plane)
 	return errors.Join(err, plane.Close())
 }
 
@@ -98,14 +102,31 @@ func openPrograms(o Options) (*ebpf.Demand, error) {
 	return ebpf.OnDemand(ebpf.Options{Dir: ebpf.Dir(o.RunDir), Host: "/proc/self/ns/net", Log: o.Log})
 }
 
-// run starts what runs side by side, and ends when one of them fails or ctx ends.
+// wanted names the node's underlay addresses; empty: those of the default routes. On a host
+// that follows a file that may say which.
+func (o Options) wanted() []string {
+	if len(o.Underlay) > 0 || !o.Local {
+		return o.Underlay
+	}
+	d, err := LoadDeclaration(o.StateDir)
+	if err != nil {
+		return nil // whoever opens it says so
+	}
+	return o.nearEnds(d)
+}
+
+// run starts what runs side by side, and ends when one of them fails or ctx ends. m is nil on
+// a host that follows a file.
 func run(ctx context.Context, o Options, underlay Underlay, m *member, plane *kernel.Plane) error {
 	found, err := plane.Found()
 	if err != nil {
 		return err
 	}
-	loop := control.New(control.Options{
-		Node: o.Node, Store: m.client, Recovery: m.client, Plane: plane, Log: o.Log,
+	g, ctx := errgroup.WithContext(ctx)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	options := control.Options{
+		Node: o.Node, Plane: plane, Log: o.Log,
 		CachePath: filepath.Join(o.StateDir, "cache.json"),
 		Namespace: namespace,
 		Version:   o.Version, Kernel: kernelRelease(),
@@ -113,19 +134,29 @@ func run(ctx context.Context, o Options, underlay Underlay, m *member, plane *ke
 		PeersPath:   filepath.Join(o.StateDir, "peers.json"),
 		DomainPath:  func(n overlay.NetworkName) string { return string(kernel.DomainNS(o.NetnsDir, n)) },
 		AcceptStore: o.AcceptStore,
-	})
-	s := &service{
-		node: o.Node, version: o.Version, started: time.Now().UTC(), client: m.client, loop: loop, plane: plane, netnsDir: o.NetnsDir,
 	}
+	s := &service{node: o.Node, version: o.Version, started: time.Now().UTC(), plane: plane, netnsDir: o.NetnsDir, stop: stop}
+	if m == nil {
+		if s.local, err = openLocal(ctx, o, underlay); err != nil {
+			return err
+		}
+		s.client, options.AcceptStore = s.local, true // each run has a store of its own
+	} else {
+		s.client, options.Recovery = m.client, m.client
+	}
+	options.Store = s.client
+	loop := control.New(options)
+	s.loop = loop
 	listener, err := listen(o.RunDir)
 	if err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return serve(ctx, listener, agentapi.Handler(s, o.Log)) })
 	g.Go(func() error { return loop.Run(ctx) })
-	g.Go(func() error { return m.rotate(ctx, o.Log) })
-	g.Go(func() error { return register(ctx, o, underlay, m.client) })
+	if m != nil {
+		g.Go(func() error { return m.rotate(ctx, o.Log) })
+	}
+	g.Go(func() error { return register(ctx, o, o.wanted, underlay, s.client) })
 	o.Log.Info("agent ready", "node", o.Node, "underlay", underlay.Addresses, "socket", listener.Addr())
 	if o.Ready != nil {
 		o.Ready()

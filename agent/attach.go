@@ -22,6 +22,9 @@ import (
 // when the answer to the first time never arrived: the agent was killed or the
 // connection cut off after the endpoint was written.
 func (s *service) Attach(ctx context.Context, r agentapi.AttachRequest) (agentapi.Attachment, error) {
+	if err := s.refuseIfLocal(); err != nil {
+		return agentapi.Attachment{}, err
+	}
 	e, err := s.endpoint(r)
 	if err != nil {
 		return agentapi.Attachment{}, err

@@ -22,6 +22,15 @@ type member struct {
 	client *api.Client
 }
 
+// home is where this node's resources are: with the servers, or, of a host that follows
+// none, here.
+type home interface {
+	store.Store
+	Get(context.Context, overlay.Key) (overlay.Resource, error)
+	// Server is the server that is asked; empty: none is.
+	Server() string
+}
+
 // askTime is how long an agent that was given a token may take to find out whether
 // it needs it.
 const askTime = 3 * time.Second
@@ -132,14 +141,14 @@ const (
 	registerMost  = 10 * time.Second
 )
 
-// register writes the node's record, again each time that the underlay
+// register writes the node's record, with the wanted underlay addresses, again each time that the underlay
 // changes, until ctx ends.
-func register(ctx context.Context, o Options, now Underlay, client *api.Client) error {
+func register(ctx context.Context, o Options, wanted func() []string, now Underlay, to home) error {
 	changes := make(chan Underlay, 1)
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() {
-		watchUnderlay(ctx, o.Underlay, now, func(u Underlay) {
+		watchUnderlay(ctx, wanted, now, func(u Underlay) {
 			select { // only the newest counts
 			case <-changes:
 			default:
@@ -148,7 +157,7 @@ func register(ctx context.Context, o Options, now Underlay, client *api.Client) 
 		}, o.Log)
 	})
 	for {
-		if next, changed := write(ctx, o, now, client, changes); changed {
+		if next, changed := write(ctx, o, now, to, changes); changed {
 			now = next
 			continue
 		}
@@ -161,17 +170,22 @@ func register(ctx context.Context, o Options, now Underlay, client *api.Client) 
 	}
 }
 
-// write tries until the record is written, or ctx ends, or the underlay changes meanwhile.
-func write(ctx context.Context, o Options, u Underlay, client *api.Client, changes <-chan Underlay) (next Underlay, changed bool) {
-	record := &overlay.Node{
+// record is what the node says of itself.
+func (o Options) record(u Underlay) *overlay.Node {
+	return &overlay.Node{
 		Meta: overlay.Meta{Kind: overlay.KindNode, Name: string(o.Node)},
 		Spec: overlay.NodeSpec{
 			Underlay: u.Addresses, UnderlayMTU: u.MTU, VTEPMAC: overlay.VTEPMACFor(o.Node),
 			Planes: o.planes(), Lacks: o.lacks(),
 		},
 	}
+}
+
+// write tries until the record is written, or ctx ends, or the underlay changes meanwhile.
+func write(ctx context.Context, o Options, u Underlay, to home, changes <-chan Underlay) (next Underlay, changed bool) {
+	record := o.record(u)
 	for wait := registerFirst; ; wait = min(2*wait, registerMost) {
-		_, _, err := client.Update(ctx, store.Change{Put: record, Expect: store.Any})
+		_, _, err := to.Update(ctx, store.Change{Put: record, Expect: store.Any})
 		if err == nil || ctx.Err() != nil {
 			return u, false
 		}

@@ -21,9 +21,12 @@ type service struct {
 	node    overlay.NodeName
 	version string
 	started time.Time
-	client  *api.Client
-	loop    *control.Loop
-	plane   *kernel.Plane
+	client  home
+	// local is set on a host that follows no server, and stop ends it.
+	local *local
+	stop  context.CancelFunc
+	loop  *control.Loop
+	plane *kernel.Plane
 	// netnsDir is where the networks' namespaces are named.
 	netnsDir string
 	attaches turns
@@ -47,6 +50,9 @@ func (s *service) begun(ctx context.Context) error {
 
 // Detach implements agentapi.Service.
 func (s *service) Detach(ctx context.Context, r agentapi.DetachRequest) error {
+	if err := s.refuseIfLocal(); err != nil {
+		return err
+	}
 	if err := s.begun(ctx); err != nil {
 		return err
 	}

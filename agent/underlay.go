@@ -146,10 +146,10 @@ const watchAgain = time.Second
 // watchUnderlay calls changed with the underlay each time that it is another
 // one, until ctx ends. While the host has no such address nothing is called but
 // the log, once: the last one stays.
-func watchUnderlay(ctx context.Context, wanted []string, now Underlay, changed func(Underlay), log *slog.Logger) {
+func watchUnderlay(ctx context.Context, wanted func() []string, now Underlay, changed func(Underlay), log *slog.Logger) {
 	lost := false
 	look := func() {
-		u, err := FindUnderlay(wanted)
+		u, err := FindUnderlay(wanted())
 		if err != nil {
 			if !lost {
 				log.Warn("this node's underlay is gone; other nodes do not reach it until it is back", "underlay", now.Addresses, "err", err)

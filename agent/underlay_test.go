@@ -87,7 +87,7 @@ func TestWatchUnderlay(t *testing.T) {
 	seen, ended := make(chan Underlay, 8), make(chan error, 1)
 	go func() {
 		ended <- netns.Do(ns, func() error {
-			watchUnderlay(ctx, nil, now, func(u Underlay) { seen <- u }, slog.New(slog.DiscardHandler))
+			watchUnderlay(ctx, func() []string { return nil }, now, func(u Underlay) { seen <- u }, slog.New(slog.DiscardHandler))
 			return nil
 		})
 	}()
@@ -152,7 +152,7 @@ func TestWatchUnderlayLost(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- netns.Do(ns, func() error {
-			watchUnderlay(ctx, []string{"192.0.2.11"}, now, func(u Underlay) { t.Errorf("told %v", u) }, slog.New(log))
+			watchUnderlay(ctx, func() []string { return []string{"192.0.2.11"} }, now, func(u Underlay) { t.Errorf("told %v", u) }, slog.New(log))
 			return nil
 		})
 	}()

@@ -67,6 +67,10 @@ func (a *agent) Detach(ctx context.Context, r agentapi.DetachRequest) error {
 	return err
 }
 
+func (a *agent) Declare(context.Context, agentapi.Declaration) error { return nil }
+
+func (a *agent) Stop(context.Context) error { return nil }
+
 func (a *agent) Status(context.Context) (agentapi.NodeReport, error) {
 	return agentapi.NodeReport{
 		Node: "a", Version: "v1.2.3", Started: a.started, Underlay: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")},

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -19,25 +21,26 @@ func newDown(a *app) *cobra.Command {
 		Long: `Remove all that Weft made on this host: links, namespaces, routes, filters and
 settings, and nothing else. It runs "weftd down", which needs neither a running
 daemon nor a server, with the same directories. Stop the daemon before: while it
-runs, which would make everything again, this is refused.`,
+runs, which would make everything again, this is refused. On a host that follows a file
+(weft apply --local) the daemon is ended, and what was declared is forgotten.`,
 		Example: `  systemctl stop weftd && weft down
   weft down --run-dir /run/weft2 --state-dir /var/lib/weft2`,
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return a.weftd(cmd.Context(), "down")
+		return a.weftd(cmd.Context(), a.stdin, "down")
 	}
 	return cmd
 }
 
 // weftd runs the daemon's program with this command's directories, and ends with
 // its exit code.
-func (a *app) weftd(ctx context.Context, command string) error {
+func (a *app) weftd(ctx context.Context, stdin io.Reader, command ...string) error {
 	program, err := findWeftd()
 	if err != nil {
 		return err
 	}
-	run := exec.CommandContext(ctx, program, command, "--state-dir", a.statePath(), "--run-dir", a.runPath())
-	run.Stdin, run.Stdout, run.Stderr = a.stdin, a.stdout, a.stderr
+	run := exec.CommandContext(ctx, program, append(command, "--state-dir", a.statePath(), "--run-dir", a.runPath())...)
+	run.Stdin, run.Stdout, run.Stderr = stdin, a.stdout, a.stderr
 	run.Cancel = func() error { return run.Process.Signal(syscall.SIGTERM) }
 	err = run.Run()
 	var ended *exec.ExitError
@@ -45,7 +48,7 @@ func (a *app) weftd(ctx context.Context, command string) error {
 		return exitStatus(ended.ExitCode())
 	}
 	if err != nil {
-		return fmt.Errorf("run %s %s: %w", program, command, err)
+		return fmt.Errorf("run %s %s: %w", program, strings.Join(command, " "), err)
 	}
 	return nil
 }

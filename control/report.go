@@ -160,6 +160,25 @@ func (l *Loop) Status(ctx context.Context) (Status, error) {
 	})
 }
 
+// Follows reports whether the loop has all of these resources, at these revisions of the store or
+// later ones, and the host was brought to what follows from them.
+func (l *Loop) Follows(ctx context.Context, want map[overlay.Key]int64) (bool, error) {
+	return ask(ctx, l, func() bool {
+		for k, revision := range want {
+			e, ok := l.table.entries[k]
+			if !ok || e.resource.Header().Revision < revision {
+				return false
+			}
+		}
+		for k := range l.table.tunnels {
+			if _, ok := want[k]; !ok {
+				return false
+			}
+		}
+		return !l.applying.full && l.applying.err == nil && l.planned
+	})
+}
+
 func byNetwork(a, b overlay.NetworkReport) int { return cmp.Compare(a.Network, b.Network) }
 
 // self is this node's own record.

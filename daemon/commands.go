@@ -176,6 +176,9 @@ func (d *daemon) agentOptions() agent.Options {
 
 // down removes all that Weft made on this host. An agent would make it again.
 func (d *daemon) down(ctx context.Context) (err error) {
+	if err := d.endLocal(ctx); err != nil {
+		return err
+	}
 	leave, err := agent.Claim()
 	if errors.Is(err, agent.ErrRunning) {
 		return errors.New("an agent runs on this host and would make everything again; end weftd first (systemctl stop weftd weftd-agent)")

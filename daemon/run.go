@@ -69,7 +69,7 @@ Several daemons on one machine need only their own network namespace, --state-di
 		return fmt.Errorf("%w; %s --help lists the flags", flagError(err), cmd.CommandPath())
 	})
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return d.begin(cmd) }
-	root.AddCommand(d.serverCommand(), d.agentCommand(), d.downCommand(), versionCommand())
+	root.AddCommand(d.serverCommand(), d.agentCommand(), d.localCommand(), d.downCommand(), versionCommand())
 	return root
 }
 
@@ -100,8 +100,8 @@ func (d *daemon) downCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "down", Short: "Remove all that Weft made on this host", Args: noArguments,
 		Long: `Down removes every link, namespace, route, filter and setting that Weft made on
-this host, and nothing else. It needs no server, is refused while an agent runs, and may be
-repeated. The node's keys and its place in the store stay: weftd agent brings it back.`,
+this host, and nothing else. It needs no server, is refused while an agent runs (one of weft apply
+--local is ended, and what was declared is forgotten), and may be repeated. The node's keys and its place in the store stay: weftd agent brings it back.`,
 		Example: "  weftd down",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return d.down(cmd.Context()) },
 	}

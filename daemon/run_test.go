@@ -31,7 +31,7 @@ func TestUsage(t *testing.T) {
 		{"no port", nil, []string{"server", "--listen", ":70000"}, `weftd: --listen ":70000": want an address and a port, or a port alone, such as 192.0.2.11:7411 or :7411`},
 		{"no address", nil, []string{"--advertise", "a b"}, `weftd: --advertise "a b": want an address or a name, with a port or without, such as 192.0.2.11 or weft.example.net:7411`},
 		{"no port to go by", nil, []string{"--advertise", "weft.example.net:0"}, `weftd: --advertise "weft.example.net:0": want an address or a name, with a port or without, such as 192.0.2.11 or weft.example.net:7411`},
-		{"unknown command", nil, []string{"servr"}, `weftd: unknown command "servr"; want none or one of agent, down, server, version`},
+		{"unknown command", nil, []string{"servr"}, `weftd: unknown command "servr"; want none or one of agent, down, local, server, version`},
 		{"node name", nil, []string{"--node", "Web_1"}, `weftd: --node "Web_1": a name has lower-case letters, digits and dashes only`},
 		{"node name from the environment", map[string]string{"WEFT_NODE": "-a"}, []string{"agent"}, `weftd: --node "-a": a name neither begins nor ends with a dash`},
 		{"relative folder", nil, []string{"--state-dir", "weft"}, `weftd: folder "weft": want an absolute path`},

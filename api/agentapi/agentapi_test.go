@@ -39,6 +39,10 @@ func (a *agent) Attach(_ context.Context, r AttachRequest) (Attachment, error) {
 
 func (a *agent) Detach(_ context.Context, r DetachRequest) error { a.request = r; return a.err }
 
+func (a *agent) Declare(_ context.Context, d Declaration) error { a.request = d; return a.err }
+
+func (a *agent) Stop(context.Context) error { a.request = "stop"; return a.err }
+
 func (a *agent) Status(context.Context) (NodeReport, error) {
 	return NodeReport{Node: "a", Underlay: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}}, a.err
 }
@@ -106,6 +110,13 @@ func TestClient(t *testing.T) {
 	}
 	if err := c.Detach(ctx, DetachRequest{"blue", "web"}); err != nil || a.request != (DetachRequest{"blue", "web"}) {
 		t.Errorf("Detach: %v, %v", a.request, err)
+	}
+	declared := Declaration{Underlay: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Tunnels: []*overlay.Tunnel{{Meta: overlay.Meta{Name: "neta"}}}}
+	if err := c.Declare(ctx, declared); err != nil || !cmp.Equal(a.request, declared, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })) {
+		t.Errorf("Declare: %v, %v", a.request, err)
+	}
+	if err := c.Stop(ctx); err != nil || a.request != "stop" {
+		t.Errorf("Stop: %v, %v", a.request, err)
 	}
 	if r, err := c.Status(ctx); err != nil || r.Node != "a" || len(r.Underlay) != 1 {
 		t.Errorf("Status: %+v, %v", r, err)

@@ -48,6 +48,16 @@ func (c *Client) Detach(ctx context.Context, r DetachRequest) error {
 	return c.do(ctx, http.MethodPost, "detach", r, nil)
 }
 
+// Declare implements Service.
+func (c *Client) Declare(ctx context.Context, d Declaration) error {
+	return c.do(ctx, http.MethodPost, "declare", d, nil)
+}
+
+// Stop implements Service.
+func (c *Client) Stop(ctx context.Context) error {
+	return c.do(ctx, http.MethodPost, "stop", Done{}, nil)
+}
+
 // Status implements Service.
 func (c *Client) Status(ctx context.Context) (report NodeReport, err error) {
 	err = c.do(ctx, http.MethodGet, "status", nil, &report)

@@ -35,6 +35,8 @@ type route struct {
 
 func routes(s Service, log *slog.Logger) []route {
 	detach := func(ctx context.Context, r DetachRequest) (Done, error) { return Done{}, s.Detach(ctx, r) }
+	declare := func(ctx context.Context, d Declaration) (Done, error) { return Done{}, s.Declare(ctx, d) }
+	stop := func(ctx context.Context, _ Done) (Done, error) { return Done{}, s.Stop(ctx) }
 	status := func(ctx context.Context, _ overlay.NetworkName) (NodeReport, error) { return s.Status(ctx) }
 	plan := func(ctx context.Context, _ overlay.NetworkName) ([]string, error) { return s.Plan(ctx) }
 	const network, all = "the network", "the network; without it, all of this node's"
@@ -43,6 +45,10 @@ func routes(s Service, log *slog.Logger) []route {
 			AttachRequest{}, Attachment{}, body(log, s.Attach)},
 		{http.MethodPost, "/v1/detach", "detach", "Remove an endpoint of this node, and answer when it is gone from this host", "", "",
 			DetachRequest{}, Done{}, body(log, detach)},
+		{http.MethodPost, "/v1/declare", "declare", "Make a host that follows no server be what is declared, and answer when it is", "", "",
+			Declaration{}, Done{}, body(log, declare)},
+		{http.MethodPost, "/v1/stop", "stop", "End the agent of a host that follows no server; from then on it is declared to be nothing", "", "",
+			Done{}, Done{}, body(log, stop)},
 		{http.MethodGet, "/v1/status", "status", "How far this node is from what is wanted", "", "", nil, NodeReport{}, query(log, status)},
 		{http.MethodGet, "/v1/plan", "plan", "The operations that would make this host match now", "", "", nil, []string{}, query(log, plan)},
 		{http.MethodGet, "/v1/view", "view", "One network as this host has it", network, "", nil, dataplane.NetworkView{}, query(log, s.View)},

@@ -35,6 +35,11 @@ type Service interface {
 	// Endpoints lists this node's endpoints of one network, or all if the
 	// name is empty.
 	Endpoints(context.Context, overlay.NetworkName) ([]*overlay.Endpoint, error)
+	// Declare makes a host that follows no server be what is declared, and nothing else, and
+	// returns when it is.
+	Declare(context.Context, Declaration) error
+	// Stop ends the agent of such a host, which then is declared to be nothing.
+	Stop(context.Context) error
 	// Dropped lists packets that this node has dropped, as [dataplane.Dropped] says.
 	Dropped(context.Context, DroppedRequest) (dataplane.Dropped, error)
 }
@@ -83,6 +88,16 @@ type Attachment struct {
 type DetachRequest struct {
 	Network overlay.NetworkName  `json:"network"`
 	Name    overlay.EndpointName `json:"name"`
+}
+
+// Declaration is what a host is to be that follows no server (weft apply --local).
+type Declaration struct {
+	// Underlay are the host's underlay addresses [the near ends of the tunnels, or else those of
+	// the default routes].
+	Underlay  []netip.Addr        `json:"underlay,omitempty"`
+	Networks  []*overlay.Network  `json:"networks,omitempty"`
+	Endpoints []*overlay.Endpoint `json:"endpoints,omitempty"`
+	Tunnels   []*overlay.Tunnel   `json:"tunnels,omitempty"`
 }
 
 // Done is the answer of what has nothing to tell but that it is done.

@@ -1,0 +1,228 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"weft/api"
+	"weft/api/agentapi"
+	"weft/dataplane/ebpf"
+	"weft/internal/files"
+	"weft/overlay"
+	"weft/plan"
+	"weft/store"
+	"weft/store/memstore"
+)
+
+// local is the home of a host that follows no server: what was declared last, in a file, and
+// the store that the control loop follows instead of the servers'.
+type local struct {
+	*memstore.Store
+	path string
+	// options are the agent's.
+	options Options
+
+	mu sync.Mutex
+	// has are the resources in the store that were declared, or follow from what was, with their
+	// revisions there.
+	has map[overlay.Key]overlay.Resource
+}
+
+// localFile is, in the state folder, what a host without servers is declared to be.
+const localFile = "local.json"
+
+// ErrNotLocal says that nothing was declared for this host.
+var ErrNotLocal = errors.New("this host follows no file: weft apply --local FILE declares what it is to be")
+
+// LoadDeclaration reads what the host was last declared to be; the error wraps [ErrNotLocal] if
+// nothing was.
+func LoadDeclaration(stateDir string) (d agentapi.Declaration, err error) {
+	path := filepath.Join(stateDir, localFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d, ErrNotLocal
+	}
+	if err != nil {
+		return d, err
+	}
+	if err := json.Unmarshal(data, &d); err != nil {
+		return d, fmt.Errorf("read %s: %w; declare it again: weft apply --local FILE", path, err)
+	}
+	return d, nil
+}
+
+// SaveDeclaration writes down what the host is to be.
+func SaveDeclaration(stateDir string, d agentapi.Declaration) error {
+	if err := os.MkdirAll(stateDir, 0o700); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	data, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return err
+	}
+	return files.Replace(filepath.Join(stateDir, localFile), append(data, '\n'))
+}
+
+// ForgetDeclaration has the host be nothing from the next start on; it may be nothing already.
+func ForgetDeclaration(stateDir string) error {
+	err := os.Remove(filepath.Join(stateDir, localFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// openLocal returns the home of a host that is as it was last declared.
+func openLocal(ctx context.Context, o Options, u Underlay) (*local, error) {
+	d, err := LoadDeclaration(o.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	l := &local{Store: memstore.New(memstore.Options{}), options: o, has: map[overlay.Key]overlay.Resource{}}
+	if _, _, err := l.Update(ctx, store.Change{Put: o.record(u), Expect: store.Any}); err != nil {
+		return nil, err
+	}
+	return l, l.become(ctx, d)
+}
+
+// Get implements home.
+func (l *local) Get(_ context.Context, k overlay.Key) (overlay.Resource, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r, ok := l.has[k]; ok {
+		return r, nil
+	}
+	return nil, store.ErrNotFound
+}
+
+// Server implements home.
+func (l *local) Server() string { return "" }
+
+// become makes the store have what is declared, and nothing else.
+func (l *local) become(ctx context.Context, d agentapi.Declaration) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	want, err := declared(l.options.Node, d)
+	if err != nil {
+		return err
+	}
+	next := map[overlay.Key]overlay.Resource{}
+	for _, r := range want {
+		next[r.Key()] = r
+	}
+	for _, k := range gone(l.has, next) {
+		if _, _, err := l.Update(ctx, store.Change{Delete: k, Expect: store.Any}); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		delete(l.has, k)
+	}
+	for _, r := range want { // in the order in which they need each other
+		stored, _, err := l.Update(ctx, store.Change{Put: r, Expect: store.Any})
+		if err != nil {
+			return err
+		}
+		l.has[r.Key()] = stored
+	}
+	return nil
+}
+
+// gone are the keys that are not wanted any more, what others need last.
+func gone(has, want map[overlay.Key]overlay.Resource) []overlay.Key {
+	var keys []overlay.Key
+	for k := range has {
+		if _, ok := want[k]; !ok {
+			keys = append(keys, k)
+		}
+	}
+	rank := func(k overlay.Key) int { return slices.Index(overlay.Kinds(), k.Kind) }
+	slices.SortFunc(keys, func(a, b overlay.Key) int {
+		if d := rank(b) - rank(a); d != 0 {
+			return d
+		}
+		return strings.Compare(a.String(), b.String())
+	})
+	return keys
+}
+
+// Check says what is in the way of this host's being what is declared; it changes nothing.
+func Check(ctx context.Context, o Options, d agentapi.Declaration) error {
+	u, err := FindUnderlay(o.nearEnds(d))
+	if err != nil {
+		return err
+	}
+	o.noPrograms = ebpf.Probe()
+	return o.check(ctx, u, d)
+}
+
+// check is Check on an underlay.
+func (o Options) check(ctx context.Context, u Underlay, d agentapi.Declaration) error {
+	l := &local{Store: memstore.New(memstore.Options{}), options: o, has: map[overlay.Key]overlay.Resource{}}
+	self := o.record(u)
+	if _, _, err := l.Update(ctx, store.Change{Put: self, Expect: store.Any}); err != nil {
+		return err
+	}
+	if err := l.become(ctx, d); err != nil {
+		return err
+	}
+	s := overlay.NewSnapshot()
+	s.Put(self)
+	for _, r := range l.has {
+		s.Put(r)
+	}
+	state := plan.For(o.Node, s)
+	var problems []string
+	for name, all := range state.TunnelProblems {
+		problems = append(problems, fmt.Sprintf("tunnel %s: %s", name, strings.Join(all, "; ")))
+	}
+	for name, all := range state.Problems {
+		problems = append(problems, fmt.Sprintf("network %s: %s", name, strings.Join(all, "; ")))
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	slices.Sort(problems)
+	return api.Invalid("nothing was changed", "%s", strings.Join(problems, "; "))
+}
+
+// nearEnds are the addresses that are the host's own on the underlay: those that it was given, or
+// that a declaration says; empty: those of the default routes.
+func (o Options) nearEnds(d agentapi.Declaration) []string {
+	if len(o.Underlay) > 0 {
+		return o.Underlay
+	}
+	var all []string
+	has := map[overlay.Family]bool{}
+	add := func(a netip.Addr) {
+		if f := overlay.FamilyOf(a); a.IsValid() && !has[f] {
+			has[f] = true
+			all = append(all, a.String())
+		}
+	}
+	for _, a := range d.Underlay {
+		add(a)
+	}
+	for _, t := range d.Tunnels {
+		add(t.Spec.Local)
+	}
+	return all
+}
+
+// revisions are those of the declared resources in the store.
+func (l *local) revisions() map[overlay.Key]int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make(map[overlay.Key]int64, len(l.has))
+	for k, r := range l.has {
+		all[k] = r.Header().Revision
+	}
+	return all
+}
