@@ -93,7 +93,7 @@ func (s *service) differs(ctx context.Context) (string, error) {
 		}
 	}
 	for _, t := range now.Tunnels {
-		if len(t.Differs) > 0 || t.Present < t.Wanted {
+		if len(t.Differs) > 0 || t.Present < t.Wanted || t.Network == "" && t.Wanted == 0 {
 			lines = append(lines, fmt.Sprintf("tunnel %s has %d of %d objects: %s", t.Tunnel, t.Present, t.Wanted, strings.Join(t.Differs, "; ")))
 		}
 	}

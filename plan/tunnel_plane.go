@@ -90,7 +90,8 @@ func (t tunnelNeeds) slow() bool {
 	return s.InChecksum || s.OutChecksum || s.InSequence || s.OutSequence
 }
 
-// refuse says why a plane cannot do it; nil: it can.
+// refuse says why a plane cannot do it; nil: it can. Of a node that does not say what its
+// kernel can do it is found out by trying.
 func (t tunnelNeeds) refuse(p overlay.PlaneName) error {
 	mode := t.spec.Mode.Over(t.underlay)
 	switch {
@@ -100,7 +101,7 @@ func (t tunnelNeeds) refuse(p overlay.PlaneName) error {
 		return fmt.Errorf("plane user does mode udp alone")
 	case !slices.Contains(planesOf(t.node), p):
 		return fmt.Errorf("plane %s is not there%s", p, lacked(t.node, p))
-	case t.node.Spec.TunnelModes != nil && !slices.Contains(t.node.Spec.TunnelModes[p], mode):
+	case (t.node.Spec.TunnelModes != nil || p == overlay.PlaneEBPF) && !slices.Contains(t.node.Spec.TunnelModes[p], mode):
 		return fmt.Errorf("plane %s: %s", p, t.lacking(p))
 	case p == overlay.PlaneEBPF && t.device() != "" && !t.slow():
 		return fmt.Errorf("plane ebpf does not do %s", t.device())
