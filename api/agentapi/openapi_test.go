@@ -26,6 +26,10 @@ func TestDocumentIsCurrent(t *testing.T) {
 		Special: map[reflect.Type]map[string]any{
 			reflect.TypeFor[overlay.MAC](): {"type": "string", "pattern": "^([0-9a-f]{2}(:[0-9a-f]{2}){5})?$"},
 			reflect.TypeFor[overlay.VNI](): {"type": "integer", "minimum": 1, "maximum": overlay.MaxVNI},
+			// These are read from numbers, too.
+			reflect.TypeFor[overlay.TTL]():    {"type": []string{"string", "integer"}, "examples": []string{"255", "inherit"}},
+			reflect.TypeFor[overlay.TOS]():    {"type": []string{"string", "integer"}, "examples": []string{"0x10", "inherit"}},
+			reflect.TypeFor[overlay.GREKey](): {"type": []string{"string", "integer"}, "examples": []string{"0x111111", "0.17.17.17"}},
 		},
 	}
 	for _, r := range routes(&agent{}, slog.New(slog.DiscardHandler)) {
