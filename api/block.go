@@ -92,13 +92,13 @@ func (s *Server) putBlock(ctx context.Context, e *overlay.Endpoint, prefix netip
 }
 
 // peerWith is the peer that has a part of a prefix, and which part.
-func peerWith(peers []overlay.Peer, prefix netip.Prefix) (overlay.Peer, netip.Prefix, bool) {
+func peerWith(peers []overlay.StaticPeer, prefix netip.Prefix) (overlay.StaticPeer, netip.Prefix, bool) {
 	for _, p := range peers {
 		if i := slices.IndexFunc(p.Blocks, prefix.Overlaps); i >= 0 {
 			return p, p.Blocks[i], true
 		}
 	}
-	return overlay.Peer{}, netip.Prefix{}, false
+	return overlay.StaticPeer{}, netip.Prefix{}, false
 }
 
 // checkPeers reports what of a network's peers its nodes have already.

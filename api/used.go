@@ -26,7 +26,7 @@ type usage struct {
 	blocks    map[string]*overlay.Block
 	endpoints map[string]*overlay.Endpoint
 	// peers are the hosts that run no Weft, with what is behind them.
-	peers   []overlay.Peer
+	peers   []overlay.StaticPeer
 	tunnels map[string]*overlay.Tunnel
 	// last is the address chosen last in each range, last block likewise.
 	last      map[netip.Prefix]netip.Addr
@@ -111,7 +111,7 @@ func (u used) remove(r overlay.Resource) {
 	}
 }
 
-func stationsOf(peers []overlay.Peer) iter.Seq[overlay.PeerStation] {
+func stationsOf(peers []overlay.StaticPeer) iter.Seq[overlay.PeerStation] {
 	return func(yield func(overlay.PeerStation) bool) {
 		for _, p := range peers {
 			for _, s := range p.Stations {

@@ -18,7 +18,7 @@ import (
 func discoveryFlags(flags *pflag.FlagSet, s *overlay.NetworkSpec) {
 	flags.Var(choice(&s.Discovery, overlay.DiscoveryRegistry, overlay.DiscoveryStatic, overlay.DiscoveryMulticast),
 		"discovery", "how hosts learn who is where [registry]")
-	flags.Var(&value[[]overlay.Peer]{name: "PEER", into: &s.Peers, many: true, parse: func(text string) ([]overlay.Peer, error) {
+	flags.Var(&value[[]overlay.StaticPeer]{name: "PEER", into: &s.Peers, many: true, parse: func(text string) ([]overlay.StaticPeer, error) {
 		p, err := parsePeer(text)
 		return append(s.Peers, p), err
 	}}, "peer", "host that runs no Weft: ADDRESS[,station=MAC[@IP...]...], of a routed network ADDRESS,mac=MAC,block=PREFIX...")
@@ -32,7 +32,7 @@ func discoveryFlags(flags *pflag.FlagSet, s *overlay.NetworkSpec) {
 }
 
 // parsePeer reads "192.0.2.9,mac=02:…,block=10.244.1.0/24" or "192.0.2.9,station=02:…@10.7.0.9".
-func parsePeer(text string) (p overlay.Peer, err error) {
+func parsePeer(text string) (p overlay.StaticPeer, err error) {
 	address, rest, more := strings.Cut(text, ",")
 	if p.Address, err = parseAddress(address); err != nil {
 		return p, err

@@ -28,8 +28,8 @@ const DefaultGroupTTL = 64
 // DefaultAgeingSeconds is how long a station is remembered that nothing is heard of.
 const DefaultAgeingSeconds = 300
 
-// Peer is a host of a network that runs no Weft: what Weft knows of it was typed in.
-type Peer struct {
+// StaticPeer is a host of a network that runs no Weft: what Weft knows of it was typed in.
+type StaticPeer struct {
 	// Address is its VTEP's: where tunnel packets go to and come from. Required.
 	Address netip.Addr `json:"address"`
 	// VTEPMAC is what frames to it are addressed to in a routed network, where it is required if
@@ -41,7 +41,7 @@ type Peer struct {
 	Stations []PeerStation `json:"stations,omitempty"`
 }
 
-// PeerStation is a station behind a Peer.
+// PeerStation is a station behind a StaticPeer.
 type PeerStation struct {
 	MAC MAC `json:"mac"`
 	// Addresses for which ARP and ND are answered on the spot.
@@ -49,7 +49,7 @@ type PeerStation struct {
 }
 
 // Name is what stands for the peer where nodes have their names.
-func (p Peer) Name() NodeName { return NodeName(p.Address.String()) }
+func (p StaticPeer) Name() NodeName { return NodeName(p.Address.String()) }
 
 // completeDiscovery fills in what follows from discovery, peers and group.
 func (s NetworkSpec) completeDiscovery() NetworkSpec {
@@ -204,7 +204,7 @@ func checkPeers(s NetworkSpec) error {
 	return nil
 }
 
-func checkPeer(s NetworkSpec, p Peer) error {
+func checkPeer(s NetworkSpec, p StaticPeer) error {
 	a, frames := p.Address, s.Encapsulation == EncapVXLAN || s.Encapsulation == EncapGeneve
 	switch {
 	case !a.IsValid():
@@ -252,7 +252,7 @@ func checkStations(s NetworkSpec, stations []PeerStation) error {
 }
 
 // holds is what only one peer can have in a network, in words.
-func (p Peer) holds() []string {
+func (p StaticPeer) holds() []string {
 	all := []string{"address " + p.Address.String()}
 	if !p.VTEPMAC.IsZero() {
 		all = append(all, "VTEP MAC "+p.VTEPMAC.String())
@@ -267,7 +267,7 @@ func (p Peer) holds() []string {
 }
 
 // claims are those of a network's peers: what is behind them no endpoint can have.
-func (p Peer) claims(n NetworkName) (claims []Claim) {
+func (p StaticPeer) claims(n NetworkName) (claims []Claim) {
 	for _, t := range p.Stations {
 		claims = append(claims, MACClaim(n, t.MAC))
 		for _, a := range t.Addresses {

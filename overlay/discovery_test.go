@@ -19,7 +19,7 @@ func multicastSpec() NetworkSpec {
 func staticSpec() NetworkSpec {
 	return NetworkSpec{
 		VNI: 42, Subnets: prefixes("10.20.1.0/24"), Discovery: DiscoveryStatic,
-		Peers: []Peer{
+		Peers: []StaticPeer{
 			{Address: netip.MustParseAddr("192.168.8.101"), Stations: []PeerStation{{MAC: MAC{2, 0, 0, 0, 0, 1}, Addresses: addresses("10.20.1.3")}}},
 			{Address: netip.MustParseAddr("192.168.8.102"), Stations: []PeerStation{{MAC: MAC{2, 0, 0, 0, 0, 2}}}},
 		},
@@ -29,7 +29,7 @@ func staticSpec() NetworkSpec {
 func flannelSpec() NetworkSpec {
 	return NetworkSpec{
 		VNI: 1, Kind: Routed, Port: 8472, Subnets: prefixes("10.244.0.0/16"),
-		Peers: []Peer{{Address: netip.MustParseAddr("192.0.2.9"), VTEPMAC: MAC{2, 0, 0, 0, 0, 9}, Blocks: prefixes("10.244.1.0/24")}},
+		Peers: []StaticPeer{{Address: netip.MustParseAddr("192.0.2.9"), VTEPMAC: MAC{2, 0, 0, 0, 0, 9}, Blocks: prefixes("10.244.1.0/24")}},
 	}
 }
 
@@ -148,7 +148,7 @@ func TestDiscoveryValidate(t *testing.T) {
 		{"blocks overlap", flannelSpec, func(s *NetworkSpec) { s.Peers[0].Blocks = prefixes("10.244.0.0/20", "10.244.1.0/24") },
 			"peer 192.0.2.9: blocks 10.244.0.0/20 and 10.244.1.0/24 overlap"},
 		{"peers' blocks overlap", flannelSpec, func(s *NetworkSpec) {
-			s.Peers = append(s.Peers, Peer{Address: netip.MustParseAddr("192.0.2.8"), VTEPMAC: MAC{2, 8}, Blocks: prefixes("10.244.1.128/25")})
+			s.Peers = append(s.Peers, StaticPeer{Address: netip.MustParseAddr("192.0.2.8"), VTEPMAC: MAC{2, 8}, Blocks: prefixes("10.244.1.128/25")})
 		}, "blocks 10.244.1.0/24 of peer 192.0.2.9 and 10.244.1.128/25 of peer 192.0.2.8 overlap"},
 		{"stations of a routed one", flannelSpec, func(s *NetworkSpec) { s.Peers[0].Stations = staticSpec().Peers[1].Stations },
 			"peer 192.0.2.9: stations are for bridged networks, and this one is routed; want a VTEP MAC and blocks"},

@@ -51,7 +51,7 @@ type NetworkSpec struct {
 	// Discovery is registry, static or multicast [registry].
 	Discovery Discovery `json:"discovery,omitempty"`
 	// Peers are hosts that run no Weft; not in discovery multicast.
-	Peers []Peer `json:"peers,omitempty"`
+	Peers []StaticPeer `json:"peers,omitempty"`
 	// Learning has stations learnt from traffic in discovery static; multicast always does [false].
 	Learning bool `json:"learning,omitempty"`
 	// AgeingSeconds is how long a station that was learnt is remembered [300], 1 to 86400.

@@ -40,7 +40,7 @@ func (f *frame) admitPeers() {
 	}
 }
 
-func (f *frame) isSelf(p overlay.Peer) bool {
+func (f *frame) isSelf(p overlay.StaticPeer) bool {
 	own, has := f.self.Underlay(overlay.FamilyOf(p.Address))
 	return has && own.Addr() == p.Address
 }

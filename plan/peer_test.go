@@ -19,7 +19,7 @@ func anyDiscovery(t *rapid.T, s *overlay.NetworkSpec) {
 		return
 	}
 	for _, a := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"192.0.2.1", "198.51.100.1", "203.0.113.9", "2001:db8:9::9"}), 0, 2, rapid.ID).Draw(t, "peers") {
-		p := overlay.Peer{Address: netip.MustParseAddr(a), VTEPMAC: overlay.MAC{2, 0xfe, 0, 0, 0, 1}}
+		p := overlay.StaticPeer{Address: netip.MustParseAddr(a), VTEPMAC: overlay.MAC{2, 0xfe, 0, 0, 0, 1}}
 		p.Blocks = rapid.SliceOfN(rapid.SampledFrom(prefixes("10.8.1.0/24", "10.8.9.0/24")), 0, 1).Draw(t, "blocks")
 		for _, m := range rapid.SliceOfN(rapid.SampledFrom([]overlay.MAC{{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 9}, overlay.VNI(4097).GatewayMAC()}), 0, 2).Draw(t, "stations") {
 			p.Stations = append(p.Stations, overlay.PeerStation{MAC: m, Addresses: []netip.Addr{
