@@ -44,31 +44,52 @@ func divergent(w world) map[string]wild {
 	tunnelled := func(change func(b []byte) []byte) wild {
 		return wild{at: Underlay, bytes: x.from(c.node, blue, change(ping(w.tunnelled(c, a))))}
 	}
-	fragment := tunnelled(func(b []byte) []byte { return b })
-	if w.under == overlay.V4 {
-		fragment.bytes[6] |= 0x20 // more fragments
-		fragment.bytes = resealed(fragment.bytes)
-	}
 	jumbo := tunnelled(func(b []byte) []byte { return b })
 	if w.under == overlay.V6 {
 		binary.BigEndian.PutUint16(jumbo.bytes[packet.IPv6Len+4:], 0)
 	}
 	nd := ask(a, c.ip)
 	nd[len(nd)-1] ^= 1
+	far := ask(a, c.ip)
+	far[packet.EthernetLen+7]--
 	local := w.tunnelled(c.withLinkLocal(), a)
+	optioned := func(b []byte) []byte { return b }
+	if a.ip.Is4() {
+		optioned = func(b []byte) []byte {
+			b[packet.EthernetLen]++
+			return append(b[:packet.EthernetLen:packet.EthernetLen], resealed(slices.Insert(b[packet.EthernetLen:], packet.IPv4MinLen, 1, 1, 1, 0))...)
+		}
+	}
+	tagged := func(b []byte) []byte { return slices.Insert(slices.Clone(b), 12, 0x81, 0, 0, 0) }
+	hopByHop := func(b []byte) []byte {
+		return append(b[:packet.EthernetLen:packet.EthernetLen], extended(b[packet.EthernetLen:], packet.ProtoHopByHop, make([]byte, 8))...)
+	}
+	outer := tunnelled(func(b []byte) []byte { return b })
+	if w.under == overlay.V4 {
+		outer.bytes[0]++
+		outer.bytes = resealed(slices.Insert(outer.bytes, packet.IPv4MinLen, 1, 1, 1, 0))
+	} else {
+		outer.bytes = extended(outer.bytes, packet.ProtoRouting, make([]byte, 8))
+	}
+	nobody := a
+	nobody.ip = unspecified(a)
 	return map[string]wild{
 		"": {at: a.place(), bytes: plain},
-		"IP or ARP that does not parse, on a bridged network":  at(func(b []byte) []byte { return b[:packet.EthernetLen+9] }),
-		"a source that no station has, on a routed network":    tunnelled(func(b []byte) []byte { b[6] |= 1; return b }),
-		"a group's MAC around a packet to one host":            tunnelled(func(b []byte) []byte { b[0] |= 1; return b }),
-		"VLAN tags on a routed network, and around ARP and ND": at(func(b []byte) []byte { return slices.Insert(b, 12, 0x81, 0, 0, 0) }),
-		"extension headers and options": at(func(b []byte) []byte {
-			return append(b[:14:14], extended(b[14:], packet.ProtoHopByHop, make([]byte, 8))...)
-		}),
-		"fragments of tunnel packets":                               fragment,
-		"a link-local source beyond the tunnel of a routed network": {at: Underlay, bytes: x.from(c.node, blue, ping(local))},
-		"a UDP length of zero over IPv6":                            jumbo,
-		"a bad checksum in ND":                                      {at: a.place(), bytes: nd},
+		"IP or ARP that does not parse, on a bridged network":          at(func(b []byte) []byte { return b[:packet.EthernetLen+9] }),
+		"IPv4 options and hop-by-hop options, on a bridged network":    at(optioned),
+		"a source that no station has, on a routed network":            tunnelled(func(b []byte) []byte { b[6] |= 1; return b }),
+		"a group's MAC around a packet to one host":                    tunnelled(func(b []byte) []byte { b[0] |= 1; return b }),
+		"priority tags, on a routed network":                           at(tagged),
+		"ARP and ND behind a tag, on a bridged network":                {at: a.place(), bytes: tagged(ask(a, c.ip))},
+		"what is too large for the tunnel, behind a tag":               {at: a.place(), bytes: tagged(sized(w.sent(a, c), UnderlayMTU))},
+		"extension headers and options of tunnel packets":              outer,
+		"extension headers before ICMPv6 from the unspecified address": {at: a.place(), bytes: hopByHop(ask(nobody, a.ip))},
+		"hop-by-hop options, on a routed network":                      at(hopByHop),
+		"a link-local source beyond the tunnel of a routed network":    {at: Underlay, bytes: x.from(c.node, blue, ping(local))},
+		"a UDP length of zero over IPv6":                               jumbo,
+		"ND with a hop limit below 255":                                {at: a.place(), bytes: far},
+		"a tag that is cut off, or an IP header behind one":            {at: a.place(), bytes: tagged(plain[:packet.EthernetLen+9])},
+		"a bad checksum in ND":                                         {at: a.place(), bytes: nd},
 	}
 }
 

@@ -16,8 +16,8 @@
 // [RunEncapsulation] too.
 //
 // [Fuzz] injects arbitrary bytes, and wants nothing delivered to whom Forward gives nothing.
-// [RunDifferential] has two planes do the same where the contract has no word; what the two
-// that there are do differently there is the list [Divergences].
+// [RunDifferential] has two planes do the same where the contract has no word; what each of the two
+// that there are does there that the other does not is the list [Divergences].
 //
 // The contract says nothing about frames that are the host's affair or that
 // standards leave open, and [Run] does not send any: IP options and

@@ -7,6 +7,7 @@ import (
 	"weft/dataplane/dataplanetest"
 	"weft/dataplane/dataplanetest/linux"
 	"weft/dataplane/kernel"
+	"weft/internal/testenv"
 	"weft/overlay"
 )
 
@@ -14,7 +15,8 @@ import (
 // plane and on this one.
 func TestDifferential(t *testing.T) {
 	t.Parallel()
-	dataplanetest.RunDifferential(t, newKernelBed, func(t testing.TB) dataplanetest.Harness { return newBed(t, overlay.AttachVeth) })
+	run := []func(_ *testing.T, kernel, programs func(testing.TB) dataplanetest.Harness){dataplanetest.RunDifferentialBriefly, dataplanetest.RunDifferential}[testenv.Rounds(0, 1)]
+	run(t, newKernelBed, func(t testing.TB) dataplanetest.Harness { return newBed(t, overlay.AttachVeth) })
 }
 
 func newKernelBed(t testing.TB) dataplanetest.Harness {
