@@ -13,6 +13,10 @@ import (
 
 // port adds both ends of a port.
 func (l lowering) port(p dataplane.Port) {
+	if p.Tunnel != nil {
+		l.tunnelPort(p)
+		return
+	}
 	far, farEnd := l.farEnd(p)
 	end := Link{
 		Kind: KindVeth, Alias: aliasOf(l.n.Name, p.Name), MTU: l.n.UnderlayMTU,
@@ -86,7 +90,10 @@ func (l lowering) tap(p dataplane.Port, veth LinkID) {
 func (l lowering) bridgedPort(p dataplane.Port, end Link) {
 	segment := p.Kind == overlay.PortSegment
 	end.Master = bridgeName
-	end.Port = BridgePort{Owned: true, Learning: segment, Flood: segment && l.n.Learning, Broadcast: true}
+	end.Port = BridgePort{Owned: true, Broadcast: true}
+	if segment {
+		end.Port = segmentFlags(l.n)
+	}
 	l.Links[l.link(p.Device)] = end
 	l.publishedBehind(p)
 	if !segment {

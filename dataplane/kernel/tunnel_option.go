@@ -25,6 +25,8 @@ type option struct {
 	unsaid func(Outer) bool
 	// cleared are the words that take away what have had; nil: words say it.
 	cleared func(o, have Outer) []string
+	// forget takes away what is told of a link that does not have the option; nil: all do.
+	forget func(*Outer)
 }
 
 // once has the option fixed.
@@ -96,9 +98,14 @@ func (k tunnelKind) parse(data []byte) (o Outer, device int) {
 		}
 		for _, odd := range k.odd {
 			// A flag has no value: it is there, or it is not.
-			o.Odd = o.Odd || kind == odd && (len(v) == 0 || bytes.Trim(v, "\x00") != nil)
+			o.Odd = o.Odd || kind == odd && (len(v) == 0 || len(bytes.Trim(v, "\x00")) > 0)
 		}
 	})
+	for _, p := range k.options {
+		if p.forget != nil {
+			p.forget(&o)
+		}
+	}
 	return o, device
 }
 

@@ -3,6 +3,7 @@ package kernel
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,5 +90,17 @@ func (h *bedHost) tunnelsSettled() {
 	}
 	for _, op := range Diff(want, have) {
 		h.t.Errorf("not as wanted: %s", op)
+	}
+}
+
+// What the kernel can do is found out by trying, and nothing is left of it.
+func TestTunnelModesOfThisKernel(t *testing.T) {
+	t.Parallel()
+	modes, err := TunnelModes(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"vxlan", "vxlan6"}; !slices.Equal(modes, want) {
+		t.Errorf("modes %q, want %q", modes, want)
 	}
 }

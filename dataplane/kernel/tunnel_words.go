@@ -75,6 +75,11 @@ func over(f overlay.Family, p option) option {
 		return encode(o)
 	}
 	p.unsaid = func(o Outer) bool { return !mine(o) || unsaid(o) }
+	p.forget = func(o *Outer) {
+		if !mine(*o) {
+			p.decode(o, encode(Outer{}))
+		}
+	}
 	return p
 }
 

@@ -40,7 +40,7 @@ func (p *Plane) wantNetwork(n dataplane.Network) *wantedNetwork {
 		segments: map[string]overlay.EndpointName{},
 	}
 	for name, p := range n.Ports {
-		if p.Kind == overlay.PortSegment {
+		if p.Kind == overlay.PortSegment && n.Kind == overlay.Bridged { // in a routed network it is no port with stations
 			w.segments[p.Device] = name
 		}
 	}

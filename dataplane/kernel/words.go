@@ -31,6 +31,10 @@ func inWords(h *hand, op Op, err error) error {
 		if errors.Is(err, unix.EADDRINUSE) && o.Link.Kind.hasSocket() {
 			words = o.Link.portTaken(h, o.ID)
 		}
+	case addRoute:
+		if errors.Is(err, unix.EEXIST) && o.NS == Host {
+			words = o.taken(h)
+		}
 	case setLink:
 		if errors.Is(err, fs.ErrNotExist) && o.Want.Master != o.Have.Master && o.ID.NS == Host {
 			words = fmt.Sprintf("there is no bridge %s on this host", o.Want.Master)
@@ -47,8 +51,14 @@ func (o addLink) inWords(h *hand, err error) string {
 	switch {
 	case o.Link.isTunTap() && (errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EINVAL) || exists):
 		return fmt.Sprintf("this host has a device %s already: remove it, or choose another name", o.ID.Name)
-	case o.Link.Kind == KindVXLAN && exists:
+	case o.Link.Kind.isTunnel() && exists && h.isThere(o.ID):
+		return fmt.Sprintf("this host has an interface %s already, which is not Weft's: remove it, or choose another name", o.ID.Name)
+	case o.Link.Kind.isTunnel() && (exists || errors.Is(err, unix.EBUSY)):
 		return o.Link.taken(h, o.ID)
+	case o.Link.Kind.isTunnel() && errors.Is(err, unix.EOPNOTSUPP):
+		return fmt.Sprintf("this kernel has no %s devices", o.Link.Kind)
+	case o.Link.Kind.isTunnel() && errors.Is(err, fs.ErrNotExist) && o.Link.Outer.Device != "":
+		return fmt.Sprintf("this host has no underlay device %s", o.Link.Outer.Device)
 	case o.Link.Kind == KindVeth && exists:
 		far := o.Link.Peer
 		if s, e := h.in(far.NS); e == nil {

@@ -1,7 +1,9 @@
 package nft
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 
 	"weft/dataplane"
 	"weft/overlay"
@@ -48,7 +50,7 @@ const (
 func Domain(n dataplane.Network) Ruleset {
 	r := Ruleset{}
 	if n.Kind == overlay.Routed {
-		if len(n.Ports) > 0 {
+		if slices.ContainsFunc(slices.Collect(maps.Values(n.Ports)), isChecked) {
 			routedDomain(r.table(Netdev), n)
 		}
 		return r
@@ -94,6 +96,9 @@ func stormControl(t Table) {
 func routedDomain(t Table, n dataplane.Network) {
 	singlePorts(t, is(InputType, typeEthernet), notIn(stations, InputDevice, EtherSource))
 	for _, p := range n.Ports {
+		if !isChecked(p) {
+			continue
+		}
 		singlePort(t, p)
 		t.Chains["port/"+identifier(p.Device)] = Chain{
 			Hook:  Hook{Name: "ingress", Priority: priority, Device: p.Device},
@@ -101,6 +106,10 @@ func routedDomain(t Table, n dataplane.Network) {
 		}
 	}
 }
+
+// isChecked reports whether a routed network's port has one endpoint. Behind a tunnel is
+// whoever its peer lets through.
+func isChecked(p dataplane.Port) bool { return p.Tunnel == nil }
 
 // singlePort adds what a port may use.
 func singlePort(t Table, p dataplane.Port) {
