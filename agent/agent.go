@@ -47,6 +47,8 @@ type Options struct {
 	Ready func()
 	// noPrograms is why the eBPF plane does not run here; nil: it does.
 	noPrograms error
+	// tunnelModes are what each plane can do for tunnels to strangers; nil: nobody knows.
+	tunnelModes map[overlay.PlaneName][]string
 }
 
 // Run runs an agent until ctx ends. What the host forwards stays as it is then.
@@ -85,6 +87,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	} else {
 		options.Programs, options.Diverter = programs, ebpf.Diversions{Dir: ebpf.Dir(o.RunDir)}
 		defer func() { err = errors.Join(err, programs.Close()) }()
+	}
+	if o.tunnelModes, err = probeTunnels(ctx); err != nil {
+		o.Log.Warn("tunnels are made without knowing whether they can be", "err", err)
 	}
 	plane, err := kernel.New(options)
 	if err != nil {

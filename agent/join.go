@@ -176,7 +176,7 @@ func (o Options) record(u Underlay) *overlay.Node {
 		Meta: overlay.Meta{Kind: overlay.KindNode, Name: string(o.Node)},
 		Spec: overlay.NodeSpec{
 			Underlay: u.Addresses, UnderlayMTU: u.MTU, VTEPMAC: overlay.VTEPMACFor(o.Node),
-			Planes: o.planes(), Lacks: o.lacks(),
+			Planes: o.planes(), Lacks: o.lacks(), TunnelModes: o.tunnelModes,
 		},
 	}
 }
