@@ -94,9 +94,6 @@ func readSnapshot(t *testing.T, text []byte) *overlay.Snapshot {
 func readResource(t *testing.T, item map[string]any) overlay.Resource {
 	t.Helper()
 	kind, err := overlay.ParseKind(fmt.Sprint(item["kind"]))
-	if item["kind"] == "tunnel" {
-		kind, err = overlay.KindTunnel, nil
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
