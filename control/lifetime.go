@@ -40,6 +40,9 @@ func (l *Loop) take(e dataplane.Event) {
 	case dataplane.EventPortGone:
 		l.Log.Info("a port has gone", "network", e.Network, "endpoint", e.Port)
 		l.applying.full = true
+	case dataplane.EventReach:
+		l.Log.Info("who is heard in a multicast group has changed", "network", e.Network, "what", e.What)
+		l.reports.dirty()
 	case dataplane.EventStation:
 		l.stationSeen(e)
 	case dataplane.EventStationGone:

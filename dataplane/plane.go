@@ -45,6 +45,9 @@ const (
 	EventChanged EventKind = "changed"
 	// EventPortGone: a port's device has gone, with its namespace or without.
 	EventPortGone EventKind = "port-gone"
+	// EventReach: members of a network's multicast group are not heard any more, or
+	// are again; Observe says which.
+	EventReach EventKind = "reach"
 	// EventStation: a station behind a segment port was seen (new, with a new
 	// address, or moved here), see Station.
 	EventStation EventKind = "station"
@@ -57,7 +60,7 @@ type Event struct {
 	Kind EventKind
 	// Network is empty for a change of what belongs to no single one.
 	Network overlay.NetworkName
-	// Port is set on all kinds but EventChanged.
+	// Port is set on all kinds but EventChanged and EventReach.
 	Port overlay.EndpointName
 	// Station is set for stations; Addresses are those seen so far.
 	Station Station

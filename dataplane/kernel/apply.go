@@ -206,6 +206,7 @@ func (p *Plane) expect(name overlay.NetworkName, n *wantedNetwork) {
 		segments = n.segments
 	}
 	p.stations.keep(name, segments)
+	p.groups.keep(p.want.Node, name, n, func() *wantedNetwork { return p.wanted.Load().networks[name] })
 }
 
 // remove takes away all there is of a network.

@@ -16,7 +16,9 @@ import (
 
 // bed is some hosts on one underlay segment, as namespaces.
 type bed struct {
-	t     testing.TB
+	t testing.TB
+	// wire is the namespace that they are plugged into, with a port each: p0, p1, …
+	wire  string
 	hosts []*bedHost
 }
 
@@ -36,6 +38,7 @@ func newBed(t testing.TB, hosts int) *bed {
 	t.Helper()
 	b := &bed{t: t}
 	wire := testenv.Namespace(t)
+	b.wire = wire
 	testenv.Run(t, wire, "ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
 	testenv.Run(t, wire, "ip", "link", "set", "br0", "up")
 	for i := range hosts {

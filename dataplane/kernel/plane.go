@@ -51,6 +51,7 @@ type Plane struct {
 	outbox     *outbox
 	suspicions *suspicions
 	stations   *stations
+	groups     *groups
 	drops      *dropLog
 	// wanted is what notifications are compared with.
 	wanted atomic.Pointer[wanted]
@@ -95,6 +96,7 @@ func New(o Options) (*Plane, error) {
 		failed: map[overlay.NetworkName]struct{}{}, drops: newDropLog(),
 	}
 	p.stations = newStations(p.outbox.put)
+	p.groups = newGroups(p.outbox.put)
 	p.wanted.Store(&wanted{})
 	p.run(host)
 	p.runPost()
@@ -117,6 +119,7 @@ func (p *Plane) Events() <-chan dataplane.Event { return p.events }
 // Close implements dataplane.Plane.
 func (p *Plane) Close() error {
 	p.stop()
+	p.groups.close()
 	p.running.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()

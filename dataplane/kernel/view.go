@@ -92,7 +92,7 @@ func (p *Plane) view(h *hand, net dataplane.Network, entries bool) (v dataplane.
 	}
 	v.Wanted, v.Present = c.count()
 	v.Wanted += len(away)
-	v.Differs = append(p.differs(c, there), away...)
+	v.Differs = slices.Concat(p.differs(c, there), away, p.groups.problems(net.Name))
 	if !has(c.have.Namespaces, w.ns) {
 		return v, nil
 	}
