@@ -43,10 +43,15 @@ type Options struct {
 	AcceptStore bool
 	Version     string
 	Log         *slog.Logger
+	// Forward is the command that runs the user plane's forwarder (user.Server) in RunDir
+	// [that plane does not run here].
+	Forward []string
 	// Ready is called when the agent answers on its socket [nothing].
 	Ready func()
 	// noPrograms is why the eBPF plane does not run here; nil: it does.
 	noPrograms error
+	// noForwarder is why the user plane does not run here; nil: it does.
+	noForwarder error
 	// tunnelModes are what each plane can do for tunnels to strangers; nil: nobody knows.
 	tunnelModes map[overlay.PlaneName][]string
 }
@@ -90,6 +95,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	if o.tunnelModes, err = probeTunnels(ctx); err != nil {
 		o.Log.Warn("tunnels are made without knowing whether they can be", "err", err)
+	}
+	forwarder, failed := openForwarder(o)
+	if o.noForwarder = failed; failed != nil {
+		o.Log.Info("the user plane does not run here", "because", failed)
+	} else {
+		options.Carrier = forwarder
+		defer func() { err = errors.Join(err, forwarder.Close()) }()
 	}
 	plane, err := kernel.New(options)
 	if err != nil {

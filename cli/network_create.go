@@ -41,12 +41,12 @@ alone. In discovery multicast whoever joins the group takes part.`,
 	flags.Var(several("ADDRESS", parseAddress, &n.Spec.Gateways), "gateway", "gateway address, one in each subnet [the first of each]")
 	flags.Var(&value[overlay.VNI]{name: "VNI", into: &n.Spec.VNI, parse: parseVNI}, "vni", "identifier on the wire, 1 to 16777215 [chosen]")
 	flags.Var(choice(&n.Spec.Kind, overlay.Bridged, overlay.Routed), "kind", "what the members share [bridged]")
-	flags.Var(choice(&n.Spec.Encapsulation, overlay.EncapVXLAN, overlay.EncapGeneve, overlay.EncapGRE, overlay.EncapIPIP, overlay.EncapSIT, overlay.EncapNone),
-		"encapsulation", "how packets cross the underlay; ipip, sit and none are for routed networks [vxlan]")
+	flags.Var(choice(&n.Spec.Encapsulation, overlay.EncapVXLAN, overlay.EncapGeneve, overlay.EncapGRE, overlay.EncapIPIP, overlay.EncapSIT, overlay.EncapUDP, overlay.EncapNone),
+		"encapsulation", "how packets cross the underlay; ipip, sit, udp and none are for routed networks [vxlan]")
 	flags.Var(&value[uint16]{name: "PORT", into: &n.Spec.Port, parse: parsePort}, "port", "UDP destination port of the encapsulation [4789]")
 	flags.Var(&value[int]{name: "BYTES", into: &n.Spec.MTU, parse: parseMTU}, "mtu", "MTU of the endpoints' interfaces [computed]")
 	flags.Var(choice(&n.Spec.Underlay, overlay.FamilyAuto, overlay.V4, overlay.V6), "underlay", "family of addresses that carries the packets [auto]")
-	flags.Var(choice(&n.Spec.Plane, overlay.PlaneAuto, overlay.PlaneKernel, overlay.PlaneEBPF), "plane", "what forwards on the hosts [auto]")
+	flags.Var(choice(&n.Spec.Plane, overlay.PlaneAuto, overlay.PlaneKernel, overlay.PlaneEBPF, overlay.PlaneUser), "plane", "what forwards on the hosts [auto]")
 	flags.Var(choice(&n.Spec.BUM, overlay.BUMReplicate, overlay.BUMNone), "bum", "broadcast and multicast between hosts; bridged networks [replicate]")
 	flags.BoolVar(&n.Spec.DirectRouting, "direct-routing", false, "do not encapsulate between hosts on one segment; routed networks")
 	flags.Var(&value[int]{name: "LENGTH", into: &n.Spec.BlockBits4, parse: parseLength(8, 30)}, "block-bits4", "prefix length of a host's IPv4 block; routed networks [24, or longer]")

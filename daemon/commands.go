@@ -18,6 +18,7 @@ import (
 	"weft/api/identity"
 	"weft/dataplane/ebpf"
 	"weft/dataplane/kernel"
+	"weft/dataplane/user"
 	"weft/internal/files"
 	"weft/internal/release"
 	"weft/overlay"
@@ -171,7 +172,20 @@ func (d *daemon) agentOptions() agent.Options {
 		Node: overlay.NodeName(c.node), StateDir: c.stateDir, RunDir: c.runDir, NetnsDir: c.netnsDir,
 		Underlay: c.underlay, Join: c.join, AcceptStore: c.acceptStore,
 		Version: release.Version(), Log: d.logger().With("program", "agent"),
+		// This very program, whatever has taken its file's place since.
+		Forward: []string{"/proc/self/exe", "forward", "--run-dir", c.runDir, "--log-level", c.logLevel},
 	}
+}
+
+// forward is the user plane's forwarder.
+func (d *daemon) forward(ctx context.Context) error {
+	s := user.Server{Dir: d.config.runDir, Version: release.Version(), Log: d.logger().With("program", "forward")}
+	s.Ready = func() {
+		if err := user.SayReady(os.Stdout); err != nil {
+			s.Log.Warn("nobody knows that this forwards", "err", err)
+		}
+	}
+	return s.Serve(ctx)
 }
 
 // down removes all that Weft made on this host. An agent would make it again.
@@ -186,11 +200,15 @@ func (d *daemon) down(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
+	ended, failed := user.Remove(d.config.runDir)
+	if ended {
+		fmt.Fprintln(d.stdout, "removed the forwarder of the user plane")
+	}
 	removed, err := kernel.Down(ctx, kernel.Options{StateDir: d.config.stateDir, NetnsDir: d.config.netnsDir, Log: d.logger()})
 	for _, what := range removed {
 		fmt.Fprintf(d.stdout, "removed %s\n", what)
 	}
-	return errors.Join(err, ebpf.Remove(ebpf.Dir(d.config.runDir), "/proc/self/ns/net"))
+	return errors.Join(failed, err, ebpf.Remove(ebpf.Dir(d.config.runDir), "/proc/self/ns/net"))
 }
 
 func versionCommand() *cobra.Command {

@@ -69,7 +69,7 @@ Several daemons on one machine need only their own network namespace, --state-di
 		return fmt.Errorf("%w; %s --help lists the flags", flagError(err), cmd.CommandPath())
 	})
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return d.begin(cmd) }
-	root.AddCommand(d.serverCommand(), d.agentCommand(), d.localCommand(), d.downCommand(), versionCommand())
+	root.AddCommand(d.serverCommand(), d.agentCommand(), d.localCommand(), d.downCommand(), d.forwardCommand(), versionCommand())
 	return root
 }
 
@@ -104,6 +104,18 @@ this host, and nothing else. It needs no server, is refused while an agent runs 
 --local is ended, and what was declared is forgotten), and may be repeated. The node's keys and its place in the store stay: weftd agent brings it back.`,
 		Example: "  weftd down",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return d.down(cmd.Context()) },
+	}
+}
+
+// forwardCommand is for agents alone to run.
+func (d *daemon) forwardCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "forward", Short: "Forward for the user plane, until it is told to end", Args: noArguments, Hidden: true,
+		Long: `Forward carries the packets of networks and tunnels on the user plane. An agent starts it
+when there is something to carry, and starts it again when it ends; it goes on when the
+agent ends. What there is to do is in its run directory.`,
+		Example: "  weftd forward --run-dir /run/weft",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return d.forward(cmd.Context()) },
 	}
 }
 

@@ -77,9 +77,7 @@ func checkEncapsulation(s NetworkSpec) error {
 	e := s.Encapsulation
 	switch {
 	case !e.CarriesKind(Routed): // they all do
-		return fmt.Errorf("encapsulation %q: want vxlan, geneve, gre, ipip, sit or none", e)
-	case !PlaneKernel.Carries(e) && !PlaneEBPF.Carries(e):
-		return fmt.Errorf("encapsulation %s: no plane forwards networks with it; want vxlan, geneve, gre, ipip, sit or none", e)
+		return fmt.Errorf("encapsulation %q: want vxlan, geneve, gre, ipip, sit, udp or none", e)
 	case !e.CarriesKind(s.Kind):
 		return fmt.Errorf("encapsulation %s routes packets and cannot carry a bridged network; want kind routed or encapsulation vxlan", e)
 	case e != EncapNone && e.DefaultPort() == 0 && s.Port != 0:

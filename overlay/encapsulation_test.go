@@ -53,8 +53,8 @@ func TestEncapsulationsOfNetworks(t *testing.T) {
 		{EncapIPIP, Bridged, "10.7.0.0/16", 0, "encapsulation ipip routes packets and cannot carry a bridged network; want kind routed or encapsulation vxlan"},
 		{EncapIPIP, Routed, "fd07::/48", 0, "encapsulation ipip cannot carry subnet fd07::/48: IPv4 alone is inside"},
 		{EncapSIT, Routed, "fd07::/48", 0, ""},
-		{EncapUDP, Bridged, "10.7.0.0/16", 0, "encapsulation udp: no plane forwards networks with it; want vxlan, geneve, gre, ipip, sit or none"},
-		{EncapUDP, Routed, "10.7.0.0/16", 8285, "encapsulation udp: no plane forwards networks with it; want vxlan, geneve, gre, ipip, sit or none"},
+		{EncapUDP, Bridged, "10.7.0.0/16", 0, "encapsulation udp routes packets and cannot carry a bridged network; want kind routed or encapsulation vxlan"},
+		{EncapUDP, Routed, "10.7.0.0/16", 8286, ""}, {EncapUDP, Routed, "fd07::/48", 0, ""},
 		{EncapSIT, Routed, "10.7.0.0/16", 0, "encapsulation sit cannot carry subnet 10.7.0.0/16: IPv6 alone is inside"},
 	} {
 		n := Network{Meta: Meta{Name: "blue"}, Spec: NetworkSpec{
@@ -95,7 +95,7 @@ func TestBareEncapsulationsAreClaimed(t *testing.T) {
 	}
 }
 
-// Each encapsulation has planes, and udp none that there is for networks.
+// Each encapsulation has planes.
 func TestPlanesCarry(t *testing.T) {
 	t.Parallel()
 	for p, want := range map[PlaneName]string{

@@ -177,8 +177,8 @@ func checkChoices(s NetworkSpec) error {
 		return fmt.Errorf("kind %q: want bridged or routed", s.Kind)
 	case s.DirectRouting && s.Kind != Routed:
 		return fmt.Errorf("directRouting routes packets and cannot carry a bridged network; want kind routed")
-	case s.Plane != PlaneAuto && s.Plane != PlaneKernel && s.Plane != PlaneEBPF:
-		return fmt.Errorf("plane %q: want auto, kernel or ebpf", s.Plane)
+	case s.Plane != PlaneAuto && s.Plane != PlaneKernel && s.Plane != PlaneEBPF && s.Plane != PlaneUser:
+		return fmt.Errorf("plane %q: want auto, kernel, ebpf or user", s.Plane)
 	case s.Underlay != FamilyAuto && s.Underlay != V4 && s.Underlay != V6:
 		return fmt.Errorf("underlay %q: want auto, v4 or v6", s.Underlay)
 	case s.BUM != BUMReplicate && s.BUM != BUMNone:

@@ -25,7 +25,7 @@ func planeOn(n *overlay.Node, name overlay.NetworkName, spec overlay.NetworkSpec
 	if want == "" {
 		best, ok := Best(n, spec)
 		if !ok {
-			return "", fmt.Errorf("has no plane for %s, but %s%s", purpose(spec), planeNames(planesOf(n)), lacked(n, overlay.PlaneEBPF))
+			return "", fmt.Errorf("has no plane for %s, but %s%s", purpose(spec), planeNames(planesOf(n)), lacked(n, widest(spec)))
 		}
 		return best, nil
 	}
@@ -52,7 +52,7 @@ func Able(n *overlay.Node, p overlay.PlaneName, spec overlay.NetworkSpec, asked 
 // purpose is what a plane is wanted for.
 func purpose(spec overlay.NetworkSpec) string {
 	text := "encapsulation " + string(spec.Encapsulation)
-	if what := spec.Beyond(overlay.PlaneEBPF); what != "" {
+	if what := spec.Beyond(widest(spec)); what != "" {
 		text += " with " + what
 	}
 	return text
@@ -73,6 +73,8 @@ func Why(n *overlay.Node, p overlay.PlaneName, spec overlay.NetworkSpec) string 
 	switch why := n.Spec.Lacks[overlay.PlaneEBPF]; {
 	case p == overlay.PlaneEBPF:
 		return "auto: this node has all that it needs"
+	case p == overlay.PlaneUser:
+		return "auto: the only plane that does encapsulation " + string(spec.Encapsulation)
 	case spec.Beyond(overlay.PlaneEBPF) != "":
 		return "auto: plane ebpf does not do " + spec.Beyond(overlay.PlaneEBPF)
 	case why != "":
@@ -89,6 +91,14 @@ func planesOf(n *overlay.Node) []overlay.PlaneName {
 		return []overlay.PlaneName{overlay.PlaneKernel}
 	}
 	return n.Spec.Planes
+}
+
+// widest is the plane that would do a network if any did.
+func widest(spec overlay.NetworkSpec) overlay.PlaneName {
+	if overlay.PlaneEBPF.Carries(spec.Encapsulation) {
+		return overlay.PlaneEBPF
+	}
+	return overlay.PlaneUser
 }
 
 // lacked says why a node does not have a plane, if it does.

@@ -45,6 +45,10 @@ func Host(all map[overlay.NetworkName]dataplane.Network, direct map[overlay.Netw
 				checkedBefore(r.table(INet))
 			}
 		}
+		if n.Encapsulation == overlay.EncapUDP { // its forwarder looks at members
+			tunnelChecks(r.table(INet))
+			r.table(INet).Sets[tunnels].Elements[portBytes(n.Port)] = ""
+		}
 		if d, ok := direct[n.Name]; ok {
 			untracking(r.table(INet))
 			untracked(r.table(INet), n)

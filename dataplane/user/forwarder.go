@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weft/dataplane/kernel"
+	"weft/internal/files"
 )
 
 // Options of a Forwarder. All are required.
@@ -52,8 +53,13 @@ var _ kernel.Carrier = (*Forwarder)(nil)
 // a process of another version is replaced.
 func Open(o Options) (*Forwarder, error) {
 	jobs, err := readJobs(o.Dir)
-	if err != nil {
-		return nil, err
+	if err != nil { // whoever has links to carry says so again
+		aside, failed := files.SetAside(filepath.Join(o.Dir, jobsFile))
+		if failed != nil {
+			return nil, errors.Join(err, failed)
+		}
+		o.Log.Warn("what was forwarded cannot be read; it is set aside", "err", err, "aside", aside)
+		jobs = map[kernel.LinkID]kernel.Carried{}
 	}
 	f := &Forwarder{Options: o, jobs: jobs}
 	f.ctx, f.stop = context.WithCancel(context.Background())

@@ -84,7 +84,7 @@ func newNode(t *testing.T, f families) *node {
 	n.start()
 	t.Cleanup(func() {
 		n.stop()
-		err := Remove(n.dir)
+		_, err := Remove(n.dir)
 		_, failed := kernel.Down(context.Background(), kernel.Options{NetnsDir: n.netns, StateDir: n.dir, Host: n.host})
 		if err != nil || failed != nil {
 			t.Errorf("take down: %v, %v", err, failed)

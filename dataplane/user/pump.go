@@ -63,7 +63,7 @@ func (l *link) close() error {
 }
 
 // run takes what comes out of the link to its peers, until that is closed or gone.
-func (l *link) run(t *tun) {
+func (l *link) run(t queue) {
 	batch := newBatch()
 	for {
 		n, err := t.read(batch)
@@ -101,7 +101,7 @@ func (l *link) send(one []datagram) {
 type socket struct {
 	at      netip.AddrPort
 	profile profile
-	udp     *udp
+	udp     queue
 	in      atomic.Pointer[claims]
 	// strangers counts packets from nobody's peers.
 	strangers atomic.Pointer[drops]

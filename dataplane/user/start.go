@@ -32,6 +32,7 @@ func (f *Forwarder) start() error {
 	}
 	defer log.Close()
 	cmd := exec.Command(f.Command[0], f.Command[1:]...)
+	cmd.Args[0] = "weftd" // as people look for it
 	cmd.Dir, cmd.Stderr, cmd.SysProcAttr = "/", log, &syscall.SysProcAttr{Setsid: true}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -134,13 +135,18 @@ func hasEnded(process *os.File, patience time.Duration) (bool, error) {
 	}
 }
 
-// Remove ends the forwarder of a run directory and removes what there is of it.
-func Remove(dir string) error {
-	err := End(dir)
+// Remove ends the forwarder of a run directory and removes what there is of it. It says whether
+// there was one.
+func Remove(dir string) (ended bool, err error) {
+	if process, e := running(dir); e == nil {
+		ended = true
+		err = process.Close()
+	}
+	err = errors.Join(err, End(dir))
 	for _, name := range []string{jobsFile, socketFile, lockFile, logFile} {
 		if e := os.Remove(filepath.Join(dir, name)); !errors.Is(e, fs.ErrNotExist) {
 			err = errors.Join(err, e)
 		}
 	}
-	return err
+	return ended, err
 }

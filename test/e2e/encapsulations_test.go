@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,7 +64,7 @@ type carried struct {
 }
 
 // carry makes a network and attaches a workload on every host.
-func (s *session) carry(number int, kind overlay.NetworkKind, e overlay.Encapsulation, underlay overlay.Family, inside []overlay.Family) carried {
+func (s *session) carry(number int, kind overlay.NetworkKind, e overlay.Encapsulation, underlay overlay.Family, inside []overlay.Family, flags ...string) carried {
 	s.t.Helper()
 	name := fmt.Sprintf("%s-%.1s-%s", e, kind, underlay)
 	subnets := ""
@@ -74,7 +75,7 @@ func (s *session) carry(number int, kind overlay.NetworkKind, e overlay.Encapsul
 			subnets += fmt.Sprintf(" --subnet6 fd00:%d::/48", number)
 		}
 	}
-	s.a.weft("network create %s --kind %s --encapsulation %s --underlay %s%s", name, kind, e, underlay, subnets)
+	s.a.weft("network create %s --kind %s --encapsulation %s --underlay %s%s %s", name, kind, e, underlay, subnets, strings.Join(flags, " "))
 	room, err := encap.PortMTU(e, kind, underlay, defaultMTU, inside...)
 	if err != nil {
 		s.t.Fatal(err)
