@@ -1,11 +1,13 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -143,14 +145,14 @@ func gone(has, want map[overlay.Key]overlay.Resource) []overlay.Key {
 			keys = append(keys, k)
 		}
 	}
-	rank := func(k overlay.Key) int { return slices.Index(overlay.Kinds(), k.Kind) }
-	slices.SortFunc(keys, func(a, b overlay.Key) int {
-		if d := rank(b) - rank(a); d != 0 {
-			return d
-		}
-		return strings.Compare(a.String(), b.String())
-	})
+	slices.SortFunc(keys, func(a, b overlay.Key) int { return inOrder(b, a) })
 	return keys
+}
+
+// inOrder puts first what others need, and then goes by name.
+func inOrder(a, b overlay.Key) int {
+	kinds := overlay.Kinds()
+	return cmp.Or(slices.Index(kinds, a.Kind)-slices.Index(kinds, b.Kind), strings.Compare(a.String(), b.String()))
 }
 
 // Check says what is in the way of this host's being what is declared; it changes nothing.
@@ -214,6 +216,15 @@ func (o Options) nearEnds(d agentapi.Declaration) []string {
 		add(t.Spec.Local)
 	}
 	return all
+}
+
+// keys are those of the declared resources, in the order of their kinds and names.
+func (l *local) keys() []overlay.Key {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	keys := slices.Collect(maps.Keys(l.has))
+	slices.SortFunc(keys, inOrder)
+	return keys
 }
 
 // revisions are those of the declared resources in the store.

@@ -115,7 +115,8 @@ func (s *service) Status(ctx context.Context) (agentapi.NodeReport, error) {
 		Server: agentapi.Connection{
 			Server: s.client.Server(), Connected: now.Connected, Since: now.ConnectedSince, Error: now.ConnectionError, Revision: now.Revision,
 		},
-		Hold: now.Hold, Held: now.Held, Networks: now.Networks, Tunnels: now.Tunnels, Drops: now.Drops,
+		FollowsFile: s.local != nil,
+		Hold:        now.Hold, Held: now.Held, Networks: now.Networks, Tunnels: now.Tunnels, Drops: now.Drops,
 	}, nil
 }
 

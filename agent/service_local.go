@@ -10,6 +10,7 @@ import (
 
 	"weft/api"
 	"weft/api/agentapi"
+	"weft/overlay"
 	"weft/store"
 )
 
@@ -99,6 +100,34 @@ func (s *service) differs(ctx context.Context) (string, error) {
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "; "), nil
+}
+
+// Declared implements agentapi.Service.
+func (s *service) Declared(ctx context.Context) (d agentapi.Declared, err error) {
+	if s.local == nil {
+		return d, errFollowsServers()
+	}
+	for _, k := range s.local.keys() {
+		r, err := s.local.Get(ctx, k)
+		if err != nil {
+			continue // it is gone meanwhile
+		}
+		switch r := r.(type) {
+		case *overlay.Network:
+			d.Networks = append(d.Networks, r)
+		case *overlay.Block:
+			d.Blocks = append(d.Blocks, r)
+		case *overlay.Tunnel:
+			d.Tunnels = append(d.Tunnels, r)
+		case *overlay.Endpoint:
+			d.Endpoints = append(d.Endpoints, r)
+		}
+	}
+	self, err := s.loop.Self(ctx)
+	if self != nil {
+		d.Nodes = []*overlay.Node{self}
+	}
+	return d, err
 }
 
 // Stop implements agentapi.Service.

@@ -69,6 +69,10 @@ func (a *agent) Detach(ctx context.Context, r agentapi.DetachRequest) error {
 
 func (a *agent) Declare(context.Context, agentapi.Declaration) error { return nil }
 
+func (a *agent) Declared(context.Context) (agentapi.Declared, error) {
+	return agentapi.Declared{}, nil
+}
+
 func (a *agent) Stop(context.Context) error { return nil }
 
 func (a *agent) Status(context.Context) (agentapi.NodeReport, error) {

@@ -22,9 +22,10 @@ given twice and values of the wrong type are refused with their line. What the f
 leaves out gets its default, but what a server chose (VNI, MAC, addresses) stays.
 Resources that the file does not name stay as they are.
 
---local needs no server, token or store: this host is made what the file declares (tunnels,
-networks with VNIs and peers, endpoints with addresses) and nothing else, and kept so, over
-a reboot too where deploy/weftd-local.service is installed. weft down undoes it.`,
+--local needs no server, token or store: this host is made what the file declares
+(tunnels, networks with VNIs and peers, endpoints with addresses) and nothing else, and
+kept so, over a reboot too where deploy/weftd-local.service is installed. weft down
+undoes it.`,
 		Example: `  weft apply -f examples/bridged.yaml
   weft apply --local examples/tunnels.yaml
   weft get network blue -o yaml | sed 's/bum: replicate/bum: none/' | weft apply -f -`,

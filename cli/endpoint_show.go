@@ -22,7 +22,7 @@ func newEndpointShow(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		server, err := a.server(cmd.Context())
+		server, err := a.source(cmd.Context())
 		if err != nil {
 			return err
 		}

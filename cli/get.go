@@ -41,7 +41,7 @@ json can be applied again.`,
 		if err != nil {
 			return err
 		}
-		server, err := a.server(cmd.Context())
+		server, err := a.source(cmd.Context())
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func newNetworkShow(a *app) *cobra.Command {
 	}
 	format := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		server, err := a.server(cmd.Context())
+		server, err := a.source(cmd.Context())
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"weft/api"
 	"weft/cli/output"
 	"weft/overlay"
 )
@@ -28,7 +27,7 @@ func (a *app) listResources(ctx context.Context, f output.Format, l listing) err
 
 // knownNames refuses a network or node that does not exist: an empty list would
 // hide a mistyped name.
-func knownNames(ctx context.Context, server *api.Client, l listing) error {
+func knownNames(ctx context.Context, server source, l listing) error {
 	for _, k := range []overlay.Key{
 		{Kind: overlay.KindNetwork, Name: string(l.network)},
 		{Kind: overlay.KindNode, Name: string(l.node)},

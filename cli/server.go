@@ -22,6 +22,8 @@ func (a *app) server(ctx context.Context) (*api.Client, error) {
 		}
 	}
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && a.followsFile(ctx):
+		return nil, withCode(exitRefused, "this host follows a file and no server: change the file, and say weft apply --local FILE")
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, withCode(exitRefused, "no credentials for the servers: there is no %s; "+
 			"log in with a token (weft login TOKEN), or name another file with --credentials", path)
@@ -57,10 +59,10 @@ type listing struct {
 }
 
 // list asks for each kind in turn.
-func list(ctx context.Context, server *api.Client, l listing) ([]overlay.Resource, error) {
+func list(ctx context.Context, from source, l listing) ([]overlay.Resource, error) {
 	var all []overlay.Resource
 	for _, k := range l.kinds {
-		some, _, err := server.List(ctx, k, l.network, l.node)
+		some, _, err := from.List(ctx, k, l.network, l.node)
 		if err != nil {
 			return nil, err
 		}

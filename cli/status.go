@@ -23,11 +23,13 @@ type nodeState struct {
 	// Seen is when the node last reported; zero on this host.
 	Seen time.Time `json:"seen,omitzero"`
 	// Server is this host's connection to the servers.
-	Server   *agentapi.Connection           `json:"server,omitempty"`
-	Hold     string                         `json:"hold,omitempty"`
-	Held     map[overlay.NetworkName]string `json:"held,omitempty"`
-	Networks []overlay.NetworkReport        `json:"networks"`
-	Tunnels  []overlay.TunnelReport         `json:"tunnels,omitempty"`
+	Server *agentapi.Connection `json:"server,omitempty"`
+	// FollowsFile: this host follows a file and no server.
+	FollowsFile bool                           `json:"followsFile,omitempty"`
+	Hold        string                         `json:"hold,omitempty"`
+	Held        map[overlay.NetworkName]string `json:"held,omitempty"`
+	Networks    []overlay.NetworkReport        `json:"networks"`
+	Tunnels     []overlay.TunnelReport         `json:"tunnels,omitempty"`
 	// Drops counts tunnel packets that are of no network on the node.
 	Drops overlay.Drops `json:"drops,omitempty"`
 }
@@ -71,11 +73,11 @@ func (a *app) nodeStates(ctx context.Context, local bool) (nodes []nodeState, ho
 	report, agentErr := a.agent().Status(ctx)
 	if agentErr == nil {
 		nodes = append(nodes, nodeState{
-			Node: report.Node, Local: true, Version: report.Version, Server: &report.Server,
+			Node: report.Node, Local: true, Version: report.Version, Server: &report.Server, FollowsFile: report.FollowsFile,
 			Hold: report.Hold, Held: report.Held, Networks: report.Networks, Tunnels: report.Tunnels, Drops: report.Drops,
 		})
 	}
-	if local {
+	if local || report.FollowsFile {
 		return nodes, "", agentErr
 	}
 	others, hold, serverErr := a.reported(ctx, report.Node)

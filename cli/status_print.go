@@ -118,7 +118,10 @@ func (a *app) nodeStateColumns() []output.Column[nodeState] {
 }
 
 func (a *app) serverText(n nodeState) string {
-	if n.Server == nil {
+	switch {
+	case n.FollowsFile:
+		return "none: follows a file"
+	case n.Server == nil:
 		return ""
 	}
 	state := "connected"

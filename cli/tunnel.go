@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"weft/api"
 	"weft/cli/output"
 	"weft/overlay"
 )
@@ -59,7 +58,7 @@ type tunnelState struct {
 
 // tunnelStates adds to tunnels what their nodes say: this host's agent now, the others as they
 // reported last.
-func (a *app) tunnelStates(ctx context.Context, server *api.Client, tunnels []overlay.Resource) ([]tunnelState, error) {
+func (a *app) tunnelStates(ctx context.Context, server source, tunnels []overlay.Resource) ([]tunnelState, error) {
 	nodes, err := list(ctx, server, listing{kinds: []overlay.Kind{overlay.KindNode}})
 	if err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ when the node has not told.`,
 	cmd.Flags().StringVar(&node, "node", "", "only those on the node of that `NAME`")
 	format := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		server, err := a.server(cmd.Context())
+		server, err := a.source(cmd.Context())
 		if err != nil {
 			return err
 		}

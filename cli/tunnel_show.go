@@ -24,7 +24,7 @@ func newTunnelShow(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		server, err := a.server(cmd.Context())
+		server, err := a.source(cmd.Context())
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ what it is now, of others what they reported last.`,
 		if err != nil {
 			return err
 		}
-		server, err := a.server(cmd.Context())
+		server, err := a.source(cmd.Context())
 		if err != nil {
 			return err
 		}

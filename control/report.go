@@ -187,6 +187,14 @@ func (l *Loop) self() (*overlay.Node, bool) {
 	return n, ok
 }
 
+// Self is this node's own record; nil: the store has none yet.
+func (l *Loop) Self(ctx context.Context) (*overlay.Node, error) {
+	return ask(ctx, l, func() *overlay.Node {
+		n, _ := l.self()
+		return n
+	})
+}
+
 // State is what the host should be, now.
 func (l *Loop) State(ctx context.Context) (dataplane.State, error) {
 	return ask(ctx, l, func() dataplane.State { return l.planner.State().Clone() })

@@ -41,6 +41,10 @@ func (a *agent) Detach(_ context.Context, r DetachRequest) error { a.request = r
 
 func (a *agent) Declare(_ context.Context, d Declaration) error { a.request = d; return a.err }
 
+func (a *agent) Declared(context.Context) (Declared, error) {
+	return Declared{Tunnels: []*overlay.Tunnel{{Meta: overlay.Meta{Name: "neta"}}}}, a.err
+}
+
 func (a *agent) Stop(context.Context) error { a.request = "stop"; return a.err }
 
 func (a *agent) Status(context.Context) (NodeReport, error) {
@@ -114,6 +118,9 @@ func TestClient(t *testing.T) {
 	declared := Declaration{Underlay: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Tunnels: []*overlay.Tunnel{{Meta: overlay.Meta{Name: "neta"}}}}
 	if err := c.Declare(ctx, declared); err != nil || !cmp.Equal(a.request, declared, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })) {
 		t.Errorf("Declare: %v, %v", a.request, err)
+	}
+	if d, err := c.Declared(ctx); err != nil || len(d.Tunnels) != 1 || d.Tunnels[0].Name != "neta" {
+		t.Errorf("Declared: %v, %v", d, err)
 	}
 	if err := c.Stop(ctx); err != nil || a.request != "stop" {
 		t.Errorf("Stop: %v, %v", a.request, err)

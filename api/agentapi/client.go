@@ -53,6 +53,12 @@ func (c *Client) Declare(ctx context.Context, d Declaration) error {
 	return c.do(ctx, http.MethodPost, "declare", d, nil)
 }
 
+// Declared implements Service.
+func (c *Client) Declared(ctx context.Context) (d Declared, err error) {
+	err = c.do(ctx, http.MethodGet, "declared", nil, &d)
+	return d, err
+}
+
 // Stop implements Service.
 func (c *Client) Stop(ctx context.Context) error {
 	return c.do(ctx, http.MethodPost, "stop", Done{}, nil)

@@ -37,6 +37,7 @@ func routes(s Service, log *slog.Logger) []route {
 	detach := func(ctx context.Context, r DetachRequest) (Done, error) { return Done{}, s.Detach(ctx, r) }
 	declare := func(ctx context.Context, d Declaration) (Done, error) { return Done{}, s.Declare(ctx, d) }
 	stop := func(ctx context.Context, _ Done) (Done, error) { return Done{}, s.Stop(ctx) }
+	isDeclared := func(ctx context.Context, _ overlay.NetworkName) (Declared, error) { return s.Declared(ctx) }
 	status := func(ctx context.Context, _ overlay.NetworkName) (NodeReport, error) { return s.Status(ctx) }
 	plan := func(ctx context.Context, _ overlay.NetworkName) ([]string, error) { return s.Plan(ctx) }
 	const network, all = "the network", "the network; without it, all of this node's"
@@ -47,6 +48,8 @@ func routes(s Service, log *slog.Logger) []route {
 			DetachRequest{}, Done{}, body(log, detach)},
 		{http.MethodPost, "/v1/declare", "declare", "Make a host that follows no server be what is declared, and answer when it is", "", "",
 			Declaration{}, Done{}, body(log, declare)},
+		{http.MethodGet, "/v1/declared", "declared", "What a host that follows no server is declared to be, complete, and with its node", "", "",
+			nil, Declared{}, query(log, isDeclared)},
 		{http.MethodPost, "/v1/stop", "stop", "End the agent of a host that follows no server; from then on it is declared to be nothing", "", "",
 			Done{}, Done{}, body(log, stop)},
 		{http.MethodGet, "/v1/status", "status", "How far this node is from what is wanted", "", "", nil, NodeReport{}, query(log, status)},

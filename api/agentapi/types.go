@@ -38,6 +38,8 @@ type Service interface {
 	// Declare makes a host that follows no server be what is declared, and nothing else, and
 	// returns when it is.
 	Declare(context.Context, Declaration) error
+	// Declared is what there is for such a host to follow: complete, and with the node itself.
+	Declared(context.Context) (Declared, error)
 	// Stop ends the agent of such a host, which then is declared to be nothing.
 	Stop(context.Context) error
 	// Dropped lists packets that this node has dropped, as [dataplane.Dropped] says.
@@ -100,6 +102,15 @@ type Declaration struct {
 	Tunnels   []*overlay.Tunnel   `json:"tunnels,omitempty"`
 }
 
+// Declared are the resources that a host follows that follows no server, by kind and name.
+type Declared struct {
+	Nodes     []*overlay.Node     `json:"nodes,omitempty"`
+	Networks  []*overlay.Network  `json:"networks,omitempty"`
+	Blocks    []*overlay.Block    `json:"blocks,omitempty"`
+	Tunnels   []*overlay.Tunnel   `json:"tunnels,omitempty"`
+	Endpoints []*overlay.Endpoint `json:"endpoints,omitempty"`
+}
+
 // Done is the answer of what has nothing to tell but that it is done.
 type Done struct{}
 
@@ -111,6 +122,8 @@ type NodeReport struct {
 	Started  time.Time      `json:"started"`
 	Underlay []netip.Prefix `json:"underlay"`
 	Server   Connection     `json:"server"`
+	// FollowsFile: the host follows what weft apply --local declared, and no server.
+	FollowsFile bool `json:"followsFile,omitempty"`
 	// Hold says why nothing is withdrawn at present; empty when the agent is
 	// not on hold.
 	Hold string `json:"hold,omitempty"`
