@@ -27,7 +27,7 @@ Resources that the file does not name stay as they are.
 kept so, over a reboot too where deploy/weftd-local.service is installed. weft down
 undoes it.`,
 		Example: `  weft apply -f examples/bridged.yaml
-  weft apply --local examples/tunnels.yaml
+  weft apply --local tunnels.yaml
   weft get network blue -o yaml | sed 's/bum: replicate/bum: none/' | weft apply -f -`,
 	}
 	fileFlag(cmd, &file)
