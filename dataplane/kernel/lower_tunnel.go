@@ -32,7 +32,9 @@ func (o Objects) lowerTunnel(t dataplane.Tunnel) {
 		return
 	}
 	for _, a := range t.Spec.Addresses {
-		o.Addresses[Address{id, a}] = struct{}{}
+		if a.Addr().Is4() || t.Remote.IsValid() { // a link that is down keeps none of IPv6
+			o.Addresses[Address{id, a}] = struct{}{}
+		}
 	}
 	for _, n := range t.Spec.Neighbors {
 		o.Neighbors[NeighborKey{id, n.Address}] = n.MAC

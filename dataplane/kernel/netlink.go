@@ -68,6 +68,19 @@ func (c *conn) prepare(fd int, groups []int) error {
 	return err
 }
 
+// join has the socket told of a group's notifications, too, or not any more.
+func (c *conn) join(group int, in bool) error {
+	option := unix.NETLINK_DROP_MEMBERSHIP
+	if in {
+		option = unix.NETLINK_ADD_MEMBERSHIP
+	}
+	var err error
+	if e := c.raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_NETLINK, option, group) }); e != nil {
+		return e
+	}
+	return os.NewSyscallError("setsockopt", err)
+}
+
 func (c *conn) Close() error { return c.file.Close() }
 
 // request sends a request and calls f with each answer, if any. f may not keep

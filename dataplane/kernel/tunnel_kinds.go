@@ -84,7 +84,7 @@ var (
 		addressOption(nl.IFLA_GENEVE_REMOTE, nl.IFLA_GENEVE_REMOTE6, "remote", outerRemote),
 		[]option{
 			once(numberOption(nl.IFLA_GENEVE_PORT, binary.BigEndian, overlay.DefaultGenevePort, outerPort, named[uint16]("dstport"))),
-			numberOption(nl.IFLA_GENEVE_TTL, binary.NativeEndian, 0, outerTTL, named[uint8]("ttl")),
+			geneveTTL,
 			geneveInherit,
 			numberOption(nl.IFLA_GENEVE_TOS, binary.NativeEndian, 0, outerTOS, tosWords("tos")),
 			once(over(overlay.V4, boolOption(nl.IFLA_GENEVE_UDP_CSUM, "noudpcsum", "udpcsum", true, true, outerNoChecksum))),

@@ -17,6 +17,8 @@ type option struct {
 	attribute uint16
 	// fixed: it is said when the link is made, or never.
 	fixed bool
+	// instead: if it is not said, another option is, and takes it away.
+	instead bool
 	// encode is the attribute's value; nil: it is not said. It tells two options apart.
 	encode func(Outer) []byte
 	decode func(*Outer, []byte)
@@ -53,7 +55,7 @@ func (k tunnelKind) attributes(data *nl.RtAttr, o Outer, have *Outer, device int
 func (k tunnelKind) words(o Outer, have *Outer) []string {
 	var words []string
 	for _, p := range k.options {
-		changed := have != nil && (!p.same(o, *have) || p.attribute == 0 && o.Device != have.Device)
+		changed := have != nil && (!p.same(o, *have) && (p.encode(o) != nil || !p.instead) || p.attribute == 0 && o.Device != have.Device)
 		if changed || (have == nil || k.whole) && !p.unsaid(o) {
 			words = append(words, p.words(o)...)
 		}
@@ -73,7 +75,7 @@ func (k tunnelKind) changes(want, have Outer) bool {
 		return want == have // a link joins its group when it comes up
 	}
 	for _, p := range k.options {
-		if !p.same(want, have) && (p.fixed || p.encode(want) == nil && !k.whole) {
+		if !p.same(want, have) && (p.fixed || p.encode(want) == nil && !k.whole && !p.instead) {
 			return false
 		}
 	}

@@ -61,6 +61,27 @@ var geneveInherit = func() option {
 		}
 		return inherits(o)
 	}
+	p.instead = true
+	return p
+}()
+
+// geneveTTL is of no account beside geneveInherit.
+var geneveTTL = func() option {
+	p := numberOption(nl.IFLA_GENEVE_TTL, binary.NativeEndian, 0, outerTTL, named[uint8]("ttl"))
+	number := p.encode
+	p.encode = func(o Outer) []byte {
+		if o.InheritTTL {
+			return nil
+		}
+		return number(o)
+	}
+	p.unsaid = func(o Outer) bool { return o.InheritTTL || o.TTL == 0 }
+	p.forget = func(o *Outer) {
+		if o.InheritTTL {
+			o.TTL = 0
+		}
+	}
+	p.instead = true
 	return p
 }()
 

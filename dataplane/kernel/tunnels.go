@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"weft/dataplane"
 	"weft/overlay"
 )
@@ -49,7 +51,7 @@ func (e *TunnelError) ConcernsTunnel() overlay.TunnelName { return e.Tunnel }
 func (p *Plane) applyTunnels(ctx context.Context, h *hand) error {
 	all := p.want.Tunnels
 	out := tunnelSet{}
-	var errs []error
+	errs := []error{p.listenToNeighbors(all)}
 	for {
 		err := p.changeTunnels(ctx, h, LowerTunnels(out.without(all)), out)
 		name, ok := tunnelOf(all, err)
@@ -60,6 +62,16 @@ func (p *Plane) applyTunnels(ctx context.Context, h *hand) error {
 		out[name] = &TunnelError{name, err}
 		errs = append(errs, out[name])
 	}
+}
+
+// listenToNeighbors has it noticed what happens to FDB entries and neighbours on the host, of
+// which there are many that are none of Weft's, as long as a tunnel has any.
+func (p *Plane) listenToNeighbors(all map[overlay.TunnelName]dataplane.Tunnel) error {
+	ethernet := slices.ContainsFunc(slices.Collect(maps.Values(all)), func(t dataplane.Tunnel) bool { return t.Spec.Mode.Ethernet() })
+	if err := p.watches.host.conn.join(unix.RTNLGRP_NEIGH, ethernet); err != nil {
+		return fmt.Errorf("listen to the host's neighbours: %w", err)
+	}
+	return nil
 }
 
 // changeTunnels does what has to be done for the tunnels that are not out.
