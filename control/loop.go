@@ -247,9 +247,7 @@ func (l *Loop) remember() error {
 	for _, r := range b.Puts {
 		l.table.put(l.sourcesOf(r), r)
 		l.peers.stale = l.peers.stale || concernsPeers(r.Key())
-		if _, unknown := b.Unknown[r.Key()]; !unknown || !standsAlone(r) {
-			l.planner.Put(r)
-		}
+		l.planner.Put(r)
 	}
 	return nil
 }

@@ -47,8 +47,8 @@ func (l *Loop) receive(ctx context.Context, d delivery) {
 		l.held = ""
 	}
 	d.watch.synced, d.watch.revision = true, d.batch.Revision
-	puts, deletes := l.table.merge(d.watch.source, d.watch.interest, d.batch)
-	l.change(l.understood(puts, d.batch.Unknown), deletes)
+	puts, deletes := l.table.merge(d.watch.source, d.watch.interest, l.understood(d.batch))
+	l.change(puts, deletes)
 	l.hold(d.batch)
 	l.watchNetworks(ctx)
 	if !l.started && l.synced() {
@@ -102,16 +102,26 @@ func (l *Loop) change(puts []overlay.Resource, deletes []overlay.Key) {
 	}
 }
 
-// understood leaves out the tunnels that stand alone of which something was written by a newer
-// version: they stay as this node has known them. Of a network all is held.
-func (l *Loop) understood(puts []overlay.Resource, unknown map[overlay.Key]string) []overlay.Resource {
-	return slices.DeleteFunc(puts, func(r overlay.Resource) bool {
-		what, ok := unknown[r.Key()]
-		if ok = ok && standsAlone(r); ok {
+// understood has tunnels that stand alone stay as this node has known them, also over a restart, when something of
+// them was written by a newer version. Of a network all is held.
+func (l *Loop) understood(b store.Batch) store.Batch {
+	if len(b.Unknown) == 0 {
+		return b
+	}
+	var puts []overlay.Resource
+	for _, r := range b.Puts {
+		if what, unknown := b.Unknown[r.Key()]; unknown && standsAlone(r) {
 			l.Log.Error("a tunnel has something that this version of Weft does not know, and stays as it was; update weftd here", "tunnel", r.Key().Name, "unknown", what)
+			known, ok := l.table.entries[r.Key()]
+			if !ok {
+				continue
+			}
+			r = known.resource
 		}
-		return ok
-	})
+		puts = append(puts, r)
+	}
+	b.Puts = puts
+	return b
 }
 
 func standsAlone(r overlay.Resource) bool {

@@ -1,7 +1,7 @@
 package control
 
 import (
-	"log/slog"
+	"context"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -65,12 +65,6 @@ func TestTunnelIsFollowed(t *testing.T) {
 			t.Errorf("stand alone: %v", got)
 		}
 		n.stop()
-		b, err := cache{path}.load()
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.Unknown[overlay.Key{Kind: overlay.KindTunnel, Name: "alone"}] = `mode "quantum"`
-		cache{path}.saveBatch(t, b)
 		again := start(t, s, path, func(o *Options) {
 			g := newGate(s)
 			g.cutOff(store.ErrUnavailable)
@@ -78,8 +72,8 @@ func TestTunnelIsFollowed(t *testing.T) {
 		})
 		pass(again.Offline)
 		again.expect("full blue[tunnel/site]")
-		if got := again.alone(t); len(got) != 0 {
-			t.Errorf("what is not understood is made: %v", got)
+		if got := again.alone(t); !slices.Equal(got, []overlay.TunnelName{"alone"}) {
+			t.Errorf("stand alone, from the cache: %v", got)
 		}
 		again.stop()
 	})
@@ -98,22 +92,61 @@ func (n *node) alone(t *testing.T) (names []overlay.TunnelName) {
 	return names
 }
 
-// TestTunnelOfANewerVersion stays as it was known, until it is understood.
-func TestTunnelOfANewerVersion(t *testing.T) {
-	t.Parallel()
-	l := New(Options{Node: "a", Log: slog.New(slog.DiscardHandler)})
-	old, alone, attached := tunnel("", "known", "a", 1), tunnel("", "new", "a", 2), tunnel("blue", "site", "a", 3)
-	got := l.understood([]overlay.Resource{old, alone, attached}, map[overlay.Key]string{
-		alone.Key(): `field "later"`, attached.Key(): `field "later"`,
+// newer is a store to which a newer version has written the tunnels of these names.
+type newer struct {
+	store.Store
+	names []string
+}
+
+// Watch implements store.Store: what is not understood is missing.
+func (n newer) Watch(ctx context.Context, in store.Interest, from overlay.Revision, deliver func(store.Batch) error) error {
+	return n.Store.Watch(ctx, in, from, func(b store.Batch) error {
+		b.Unknown = map[overlay.Key]string{}
+		for i, r := range b.Puts {
+			if t, ok := r.(*overlay.Tunnel); ok && slices.Contains(n.names, t.Name) {
+				c := *t
+				c.Spec.Mode = ""
+				b.Puts[i], b.Unknown[t.Key()] = &c, `field "later"`
+			}
+		}
+		return deliver(b)
 	})
-	if len(got) != 2 || got[0] != old || got[1] != attached {
-		t.Errorf("given to the planner: %v", got)
-	}
-	l.hold(store.Batch{Puts: []overlay.Resource{alone, attached}, Unknown: map[overlay.Key]string{
-		alone.Key(): `field "later"`, attached.Key(): `field "later"`,
-	}})
-	l.planner.Plan()
-	if held := l.planner.State().Held; len(held) != 1 || held["blue"] == "" {
-		t.Errorf("held: %v", held)
-	}
+}
+
+// TestTunnelOfANewerVersion: one that stands alone stays as it was known, also over restarts, and is
+// not made when it is new; of a network all is held.
+func TestTunnelOfANewerVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, path := world(t), cachePath(t)
+		for i, name := range []string{"known", "plain"} {
+			r := tunnel("", name, "a", 0)
+			r.Spec.Remote = "203.0.113.1" + string('0'+rune(i))
+			put(t, s, r)
+		}
+		first := start(t, s, path, nil)
+		synctest.Wait()
+		first.stop()
+		late := tunnel("", "late", "a", 0)
+		late.Spec.Remote = "203.0.113.20"
+		put(t, s, late)
+		put(t, s, tunnel("blue", "site", "a", 0))
+		for range 2 {
+			again := start(t, newer{s, []string{"known", "late", "site"}}, path, nil)
+			synctest.Wait()
+			if got := again.alone(t); !slices.Equal(slices.Sorted(slices.Values(got)), []overlay.TunnelName{"known", "plain"}) {
+				t.Errorf("stand alone: %v", got)
+			}
+			status, err := again.Status(again.ctx)
+			if err != nil || len(status.Held) != 1 || status.Held["blue"] == "" {
+				t.Errorf("held: %v, %v", status.Held, err)
+			}
+			again.stop()
+		}
+		last := start(t, s, path, nil)
+		synctest.Wait()
+		if got := last.alone(t); len(got) != 3 {
+			t.Errorf("understood again: %v", got)
+		}
+		last.stop()
+	})
 }
