@@ -32,13 +32,13 @@ func (x *index) apart(t *overlay.Tunnel, node *overlay.Node) error {
 		}
 	}
 	if by != nil {
-		return x.taken(t, by, what+" on node "+node.Name, hint)
+		return takenBy(t, by, what+" on node "+node.Name, hint)
 	}
 	return x.besideNetworks(t)
 }
 
-// taken is the refusal of what another resource has.
-func (x *index) taken(t, by overlay.Resource, what, hint string) error {
+// takenBy is the refusal of what another resource has.
+func takenBy(t, by overlay.Resource, what, hint string) error {
 	e := Taken(hint, "%s: %s is taken by %s", t.Key(), what, by.Key())
 	key, other := t.Key(), by.Key()
 	e.Key, e.Other = &key, &other
@@ -66,7 +66,7 @@ func (x *index) besideNetworks(t *overlay.Tunnel) error {
 	for name, u := range x.used.networks {
 		n, ok := x.items[overlay.Key{Kind: overlay.KindNetwork, Name: string(name)}].(*overlay.Network)
 		if ok && sameVNI(t.Spec, n.Spec) && (t.Network == name || u.on(t.Spec.Node)) {
-			return x.taken(t, n, vniText(t.Spec)+" on node "+string(t.Spec.Node), "ask for another VNI or port")
+			return takenBy(t, n, vniText(t.Spec)+" on node "+string(t.Spec.Node), "ask for another VNI or port")
 		}
 	}
 	return nil
@@ -85,7 +85,7 @@ func (x *index) meets(n *overlay.Network, node overlay.NodeName) error {
 	if by == nil {
 		return nil
 	}
-	return x.taken(n, by, vniText(by.Spec)+" on node "+string(node), "remove that, or have it use another VNI or port")
+	return takenBy(n, by, vniText(by.Spec)+" on node "+string(node), "remove that, or have it use another VNI or port")
 }
 
 func sameVNI(t overlay.TunnelSpec, n overlay.NetworkSpec) bool {
@@ -129,7 +129,7 @@ func (x *index) joins(t *overlay.Tunnel, n *overlay.Network) error {
 		for _, r := range t.Spec.Routes {
 			for _, theirs := range o.Spec.Routes {
 				if r.Prefix.Overlaps(theirs.Prefix) {
-					return x.taken(t, o, overlapText(r.Prefix.String(), theirs.Prefix.String()), "a network has one way to each prefix")
+					return takenBy(t, o, overlapText(r.Prefix.String(), theirs.Prefix.String()), "a network has one way to each prefix")
 				}
 			}
 		}
