@@ -1,0 +1,153 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"weft/internal/testenv"
+)
+
+// a tunnel from host b to host a, where it is made by hand.
+const vxlanByHand = `kind: Tunnel
+name: site
+spec:
+  mode: vxlan
+  vni: 20
+  local: 192.0.2.12
+  remote: 192.0.2.11
+  addresses: [10.1.1.2/24]
+  routes:
+  - {prefix: 10.1.5.0/24, via: 10.1.1.1, metric: 20}
+  keepAlive: {target: 10.1.1.1, intervalMilliseconds: 200}
+`
+
+// TestLocal: a host is made what a file declares, without server, token or store, kept so
+// when its agent is killed or the host boots again, and is as before after weft down.
+func TestLocal(t *testing.T) {
+	t.Parallel()
+	testenv.Need(t, "sysctl")
+	s := hosts(t)
+	v := &visited{host: s.b, places: map[string]string{"host": s.b.Path()}}
+	v.untouched = v.look(t)
+	for _, command := range []string{
+		"ip link add site type vxlan id 20 remote 192.0.2.12 dstport 4789 dev eth0",
+		"ip link set site up", "ip address add 10.1.1.1/24 dev site", "ip address add 10.1.5.1/24 dev site",
+	} {
+		testenv.Run(t, s.a.Path(), strings.Fields(command)...)
+	}
+	file := v.file(vxlanByHand)
+
+	if said := v.weft("apply --local %s", file); said != "tunnel site is there\n" {
+		t.Errorf("weft apply --local says %q", said)
+	}
+	s.pings(&v.Namespace, "10.1.5.1")
+	route := strings.TrimSpace(testenv.Output(t, v.Path(), "ip", "route", "show", "10.1.5.0/24"))
+	if want := "10.1.5.0/24 via 10.1.1.1 dev site proto static metric 20"; route != want {
+		t.Errorf("the route is %q, want %q", route, want)
+	}
+	if status := v.weft("status"); !strings.Contains(status, "none: follows a file") || strings.Contains(status, "credentials") {
+		t.Errorf("weft status says\n%s", status)
+	}
+	if list := v.weft("tunnel ls"); saysAll(list, "site", "vxlan", "192.0.2.11", "up") != nil {
+		t.Errorf("weft tunnel ls says\n%s", list)
+	}
+
+	// What cannot be changes nothing, and is said in one line.
+	before := v.look(t)
+	for want, wrong := range map[string]string{
+		"mode ipip has no VNI":             strings.Replace(vxlanByHand, "mode: vxlan", "mode: ipip", 1),
+		"are of different families":        strings.Replace(vxlanByHand, "remote: 192.0.2.11", "remote: 2001:db8:1::11", 1),
+		"an interface name has at most 15": strings.Replace(vxlanByHand, "spec:", "spec:\n  device: much-too-long-a-name", 1),
+		"is for node c":                    strings.Replace(vxlanByHand, "spec:", "spec:\n  node: c", 1),
+	} {
+		if did := v.try("apply --local %s", v.file(wrong)); did.code == 0 || !strings.Contains(did.stderr, want) || strings.Count(did.stderr, "\n") != 1 {
+			t.Errorf("%v\nwant one line that says %q", did, want)
+		}
+	}
+	v.try("tunnel rm site").refused(t, 3, "this host follows a file and no server")
+	if err := before.differs(v.look(t)); err != nil {
+		t.Errorf("what was refused changed something: %v", err)
+	}
+
+	// The agent is killed: nothing moves. The host boots again: everything is back.
+	v.killLocal(t)
+	if err := before.differs(v.look(t)); err != nil {
+		t.Errorf("after a kill: %v", err)
+	}
+	testenv.Run(t, v.Path(), "ip", "link", "delete", "site")
+	p, err := v.Start(v.s.weft.Command(v.Host, "weftd", "local"))
+	v.started(p, err)
+	s.pings(&v.Namespace, "10.1.5.1")
+
+	// A peer that stops loses its routes, and has them back.
+	for _, to := range []string{"down", "up"} {
+		testenv.Run(t, s.a.Path(), "ip", "link", "set", "site", to)
+		testenv.Eventually(t, patience, func() error {
+			if there := testenv.Output(t, v.Path(), "ip", "route", "show", "10.1.5.0/24") != ""; there != (to == "up") {
+				return fmt.Errorf("the route's being there is %t", there)
+			}
+			if list := v.weft("tunnel ls"); saysAll(list, "site", to) != nil {
+				return fmt.Errorf("weft tunnel ls says\n%s", list)
+			}
+			return nil
+		}, "a peer that is "+to)
+	}
+	v.leavesNothing(t)
+	if did := v.finish(v.s.weft.Command(v.Host, "weftd", "local")); did.code != 1 || !strings.Contains(did.stderr, "this host follows no file") {
+		t.Errorf("after weft down: %v", did)
+	}
+}
+
+// file writes a file of the user's.
+func (h *host) file(text string) string {
+	h.s.t.Helper()
+	path := filepath.Join(h.s.t.TempDir(), "host.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		h.s.t.Fatal(err)
+	}
+	return path
+}
+
+// killLocal kills the agent that weft apply --local has started, whoever that is.
+func (h *host) killLocal(t *testing.T) {
+	t.Helper()
+	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: filepath.Join(h.Dir(), "run", "agent.sock"), Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var agent *unix.Ucred
+	var asked error
+	if err := raw.Control(func(fd uintptr) { agent, asked = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil || asked != nil {
+		t.Fatal(err, asked)
+	}
+	if err := unix.Kill(int(agent.Pid), unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, patience, func() error {
+		if unix.Kill(int(agent.Pid), 0) == nil && !zombie(int(agent.Pid)) {
+			return fmt.Errorf("process %d is there", agent.Pid)
+		}
+		return nil
+	}, "the end of the agent")
+}
+
+// zombie reports whether a process has ended and nobody has asked how.
+func zombie(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, after, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(after, "Z")
+}
