@@ -40,6 +40,12 @@ const (
 	// DropStorm: more broadcast or multicast than a port may send to other nodes; those on
 	// this node have got it.
 	DropStorm DropReason = "storm-control"
+	// DropFamily: the tunnel's mode carries IP packets of the other family.
+	DropFamily DropReason = "wrong-family"
+	// DropChecksum: GRE's checksum is wrong, missing, or not agreed on (RFC 2784 section 2.1).
+	DropChecksum DropReason = "wrong-checksum"
+	// DropSequence: a GRE packet came after a later one, or without a number (RFC 2890 section 2.2).
+	DropSequence DropReason = "out-of-order"
 )
 
 // DropReasons lists the whole enumeration, in the order of the constants.
@@ -47,7 +53,7 @@ func DropReasons() []DropReason {
 	return []DropReason{
 		DropNotMember, DropUnknownVNI, DropMalformed, DropSpoofedMAC, DropSpoofedIP,
 		DropUnknownUnicast, DropBUM, DropNoRoute, DropTTL, DropTooBig, DropNoPort, DropLoop, DropNotIP,
-		DropStorm,
+		DropStorm, DropFamily, DropChecksum, DropSequence,
 	}
 }
 

@@ -17,6 +17,8 @@ const (
 	onGateway  role = "gateway"
 	onTunnel   role = "tunnel"
 	onUnderlay role = "underlay"
+	onEnd      role = "end"
+	onPeer     role = "peer"
 )
 
 // attachment is a device that runs a program on what it receives.
@@ -24,6 +26,9 @@ type attachment struct {
 	index uint32
 	role  role
 }
+
+// isFirst reports whether the program stands before all others on a device.
+func (r role) isFirst() bool { return r == onPeer }
 
 // attacher is a way to have devices run programs. What it attaches stays so when the
 // process has gone, and is found again by all.
@@ -65,6 +70,10 @@ func (p *Programs) program(r role) *ebpf.Program {
 		return p.objects.FromGateway
 	case onTunnel:
 		return p.objects.FromTunnel
+	case onEnd:
+		return p.objects.FromEnd
+	case onPeer:
+		return p.objects.FromPeer
 	}
 	return p.objects.FromUnderlay
 }
@@ -181,7 +190,7 @@ func (p *Programs) idle(a attachment, attached map[attachment]ebpf.ProgramID) (s
 }
 
 // roles are those that there are.
-func roles() []role { return []role{onPort, onGateway, onTunnel, onUnderlay} }
+func roles() []role { return []role{onPort, onGateway, onTunnel, onUnderlay, onEnd, onPeer} }
 
 // isRole reports whether a name is one of a role.
 func isRole(name string) bool { return slices.Contains(roles(), role(name)) }

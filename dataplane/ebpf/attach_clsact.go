@@ -19,7 +19,7 @@ import (
 )
 
 // taggedFilters attaches by cls_bpf: a filter on a device's clsact qdisc for each attachment,
-// which is known by its name. A device has one of Weft's at most, and any number of others'.
+// which is known by its name. A device has one of Weft's in each role at most, and any number of others'.
 type taggedFilters struct {
 	// qdiscs is a folder that has one for each device whose qdisc was missing before, named
 	// by its index: it is removed again when nobody has a filter on it.
@@ -35,6 +35,14 @@ const (
 	filterHandle   = 0x77656674
 	filterPriority = 7
 )
+
+// priorityOf is where a filter stands: each has a priority to itself.
+func priorityOf(r role) uint16 {
+	if r.isFirst() {
+		return filterPriority - 1
+	}
+	return filterPriority
+}
 
 // attach replaces the filter in its place (net/sched/cls_bpf.c, cls_bpf_change).
 func (f taggedFilters) attach(a attachment, p *ebpf.Program) error {
@@ -87,7 +95,7 @@ func filterOf(a attachment) *netlink.BpfFilter {
 	return &netlink.BpfFilter{
 		FilterAttrs: netlink.FilterAttrs{
 			LinkIndex: int(a.index), Parent: netlink.HANDLE_MIN_INGRESS,
-			Handle: filterHandle, Priority: filterPriority, Protocol: unix.ETH_P_ALL,
+			Handle: filterHandle, Priority: priorityOf(a.role), Protocol: unix.ETH_P_ALL,
 		},
 		Name: filterTag + string(a.role), DirectAction: true,
 	}

@@ -50,7 +50,7 @@ func (l pinnedLinks) attach(a attachment, p *ebpf.Program) error {
 // fresh attaches where nothing is pinned.
 func (l pinnedLinks) fresh(a attachment, p *ebpf.Program) error {
 	return netns.Do(l.host, func() error {
-		made, err := attachTCX(a.index, p)
+		made, err := attachTCX(a, p)
 		if err != nil {
 			return err
 		}
@@ -68,15 +68,19 @@ const (
 
 // attachTCX makes a link, or takes over one of the same program: whoever had it was killed
 // before it was pinned, or its pin was deleted.
-func attachTCX(index uint32, p *ebpf.Program) (link.Link, error) {
+func attachTCX(a attachment, p *ebpf.Program) (link.Link, error) {
+	o := link.TCXOptions{Interface: int(a.index), Program: p, Attach: ebpf.AttachTCXIngress}
+	if a.role.isFirst() {
+		o.Anchor = link.Head()
+	}
 	look := time.NewTicker(lookAgainAfter)
 	defer look.Stop()
 	for end := time.Now().Add(detachedWithin); ; <-look.C {
-		made, err := link.AttachTCX(link.TCXOptions{Interface: int(index), Program: p, Attach: ebpf.AttachTCXIngress})
+		made, err := link.AttachTCX(o)
 		if !errors.Is(err, unix.EEXIST) {
 			return made, err
 		}
-		there, e := linkOf(index, p)
+		there, e := linkOf(a.index, p)
 		if there != nil || e != nil && !errors.Is(e, os.ErrNotExist) || time.Now().After(end) {
 			return there, errors.Join(e, unless(there != nil, err))
 		}

@@ -17,7 +17,7 @@ import (
 // with nobody's, which is 0.
 type Counters map[owner]uint16
 
-// owner is a port, or a VTEP as a member of a network.
+// owner is a port, the end of a tunnel, or a VTEP as a member of a network.
 type owner struct {
 	port uint32 // interface index; 0: a VTEP
 	vni  uint32
@@ -37,6 +37,7 @@ func (p *Programs) readCounters() error {
 		scan(p.objects.Members, func(k programsAddressKey, counter uint32) {
 			p.counters.note(owner{vni: k.Vni, vtep: k.Ip.Word}, uint16(counter))
 		}),
+		scan(p.objects.Ends, func(index uint32, e programsEnd) { p.counters.note(portOwner(index), uint16(e.Counter)) }),
 	)
 }
 
@@ -63,7 +64,11 @@ func ownersIn(n dataplane.Network, on kernel.ProgramLinks) []owner {
 // claim gives each port and VTEP of a network a counter. When all are taken, the rest go
 // without.
 func (p *Programs) claim(n dataplane.Network, on kernel.ProgramLinks) error {
-	without := slices.DeleteFunc(ownersIn(n, on), func(o owner) bool { _, has := p.counters[o]; return has })
+	return p.claimFor(ownersIn(n, on))
+}
+
+func (p *Programs) claimFor(owners []owner) error {
+	without := slices.DeleteFunc(owners, func(o owner) bool { _, has := p.counters[o]; return has })
 	for _, counter := range p.counters.free(len(without), p.objects.Counters.MaxEntries()) {
 		if err := p.reset(counter); err != nil {
 			return err
@@ -160,6 +165,9 @@ func (p *Programs) retire(want, have Tables) error {
 	for k := range compare(want.members, have.members).gone {
 		add(&of(k.Vni).vteps, owner{vni: k.Vni, vtep: k.Ip.Word}, uint16(have.members[k]))
 	}
+	for index := range compare(want.ends, have.ends).gone { // their sums are nobody's
+		delete(p.counters, portOwner(index))
+	}
 	for vni, more := range gone {
 		sum, err := p.retired(vni)
 		errs = append(errs, err)
@@ -224,10 +232,15 @@ func (p *Programs) Drops(v overlay.VNI) (map[overlay.DropReason]uint64, error) {
 
 // dropped counts a network's drops.
 func (p *Programs) dropped(v overlay.VNI) (map[overlay.DropReason]overlay.Count, error) {
+	return p.droppedOf(uint32(v))
+}
+
+// droppedOf counts the drops of a network, or of a tunnel's end.
+func (p *Programs) droppedOf(owner uint32) (map[overlay.DropReason]overlay.Count, error) {
 	drops := map[overlay.DropReason]overlay.Count{}
 	err := scan(p.objects.Drops, func(k programsDropKey, perCPU []programsTally) {
 		why, known := reasonOf(k.Reason)
-		if k.Vni != uint32(v) || !known {
+		if k.Vni != owner || !known {
 			return
 		}
 		for _, t := range perCPU {

@@ -114,6 +114,24 @@ func (s *demandPass) Forward(n dataplane.Network, on kernel.ProgramLinks) error 
 	return p.Forward(n, on)
 }
 
+// TunnelDiffers implements kernel.ProgramPass.
+func (s *demandPass) TunnelDiffers(t dataplane.Tunnel, on kernel.TunnelLinks) ([]string, error) {
+	p, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	return p.TunnelDiffers(t, on)
+}
+
+// ForwardTunnel implements kernel.ProgramPass.
+func (s *demandPass) ForwardTunnel(t dataplane.Tunnel, on kernel.TunnelLinks) error {
+	p, err := s.open()
+	if err != nil {
+		return err
+	}
+	return p.ForwardTunnel(t, on)
+}
+
 // View implements kernel.ProgramPass.
 func (s *demandPass) View(n dataplane.Network, on kernel.ProgramLinks, device func(uint32) string) (kernel.ProgramView, error) {
 	p, err := s.open()
@@ -145,6 +163,14 @@ func (d *Demand) Traffic(n dataplane.Network, on kernel.ProgramLinks) (kernel.Pr
 		return p.Traffic(n, on)
 	}
 	return kernel.ProgramTraffic{}, nil
+}
+
+// TunnelTraffic implements kernel.Programs.
+func (d *Demand) TunnelTraffic(on kernel.TunnelLinks) (overlay.Traffic, map[overlay.DropReason]overlay.Count, error) {
+	if p := d.there(); p != nil {
+		return p.TunnelTraffic(on)
+	}
+	return overlay.Traffic{}, nil, nil
 }
 
 // Untold implements kernel.Programs.

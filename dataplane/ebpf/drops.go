@@ -20,6 +20,7 @@ type places struct {
 	mu       sync.Mutex
 	networks map[uint32]overlay.NetworkName // by VNI
 	ports    map[uint32]place               // by interface index
+	tunnels  map[uint32]string              // devices, by owner
 	// devices are those looked up so far, by interface index; an index is not used again
 	// soon.
 	devices map[uint32]string
@@ -31,7 +32,7 @@ type place struct {
 }
 
 func newPlaces() *places {
-	return &places{networks: map[uint32]overlay.NetworkName{}, ports: map[uint32]place{}, devices: map[uint32]string{}}
+	return &places{networks: map[uint32]overlay.NetworkName{}, ports: map[uint32]place{}, tunnels: map[uint32]string{}, devices: map[uint32]string{}}
 }
 
 // keep remembers a network's.
@@ -53,6 +54,19 @@ func (p *places) remove(v overlay.VNI) {
 	p.forget(uint32(v))
 }
 
+// keepTunnel remembers a tunnel's.
+func (p *places) keepTunnel(owner uint32, device string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tunnels[owner] = device
+}
+
+func (p *places) removeTunnel(owner uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.tunnels, owner)
+}
+
 // forget is called with mu held.
 func (p *places) forget(vni uint32) {
 	delete(p.networks, vni)
@@ -64,10 +78,18 @@ func (p *places) forget(vni uint32) {
 	clear(p.devices)
 }
 
-// name completes a packet with names, of which that of the device is asked for if need be.
-func (p *places) name(d *dataplane.DroppedPacket, index uint32, device func(uint32) string) {
+// name completes a packet of an owner with names, of which that of the device is asked for if
+// need be. A tunnel's packets have its device, whichever way they went.
+func (p *places) name(d *dataplane.DroppedPacket, owner, index uint32, device func(uint32) string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if tunnel, ok := p.tunnels[owner]; ok {
+		d.Device = tunnel
+		return
+	}
+	if !isEnd(owner) {
+		d.VNI = overlay.VNI(owner)
+	}
 	d.Network, d.Port = p.networks[uint32(d.VNI)], p.ports[index].port
 	if d.Network == "" {
 		d.Network = p.networks[p.ports[index].vni]
@@ -104,13 +126,13 @@ func (p *Programs) watchDrops(ctx context.Context, dropped func(dataplane.Droppe
 			return // of another version's programs; or not on Linux
 		}
 		packet := dataplane.DroppedPacket{
-			Time: time.Now().Add(time.Duration(d.At) - now).UTC(), Reason: why, VNI: overlay.VNI(d.Vni),
+			Time: time.Now().Add(time.Duration(d.At) - now).UTC(), Reason: why,
 			Length: int(d.Len), Frame: frameOf(d), Hidden: int(d.Hidden),
 		}
 		if d.Tagged != 0 {
 			packet.Length += vlanTagLen
 		}
-		p.places.name(&packet, d.Device, p.deviceName)
+		p.places.name(&packet, d.Vni, d.Device, p.deviceName)
 		dropped(packet)
 	})
 }

@@ -88,6 +88,11 @@ func (p *Programs) attachAll(n dataplane.Network, on kernel.ProgramLinks) error 
 	}
 	p.segments.keep(n.Name, learning)
 	p.places.keep(n, on)
+	return p.attachNew(attachments(n, on))
+}
+
+// attachNew has devices run programs, but for those that may not change over yet.
+func (p *Programs) attachNew(all []attachment) error {
 	var running map[attachment]ebpf.ProgramID
 	if len(p.older) > 0 {
 		var err error
@@ -96,7 +101,7 @@ func (p *Programs) attachAll(n dataplane.Network, on kernel.ProgramLinks) error 
 		}
 	}
 	var errs []error
-	for _, a := range attachments(n, on) {
+	for _, a := range all {
 		if running[a] == 0 {
 			errs = append(errs, p.attach(a))
 		}
@@ -116,20 +121,27 @@ func (p *Programs) Tidy(there func(index uint32) bool) error {
 	all := r.tables
 	var errs []error
 	for vni, t := range all {
-		if !there(t.networks[vni].Gateway) {
+		switch {
+		case isEnd(vni) && !there(indexOf(vni)):
+			errs = append(errs, p.write(newTables(), t), p.forgetEnd(vni))
+			delete(all, vni)
+		case !isEnd(vni) && !there(t.networks[vni].Gateway):
 			errs = append(errs, p.write(newTables(), t), p.forget(overlay.VNI(vni)))
 			delete(all, vni)
 		}
 	}
 	errs = append(errs, p.tidyTunnels(all))
-	used := map[uint32]bool{}
-	for _, t := range all {
+	used, ends := map[uint32]bool{}, false
+	for owner, t := range all {
 		for index := range t.ports {
 			used[index] = true
 		}
+		if isEnd(owner) {
+			used[indexOf(owner)], ends = true, true
+		}
 	}
 	errs = append(errs, p.detach(func(a attachment) bool {
-		return there(a.index) && (used[a.index] || a.role == onUnderlay && len(all) > 0)
+		return there(a.index) && (used[a.index] || a.role == onUnderlay && len(all) > 0 || a.role == onPeer && ends)
 	}))
 	return errors.Join(errs...)
 }
@@ -138,7 +150,7 @@ func (p *Programs) Tidy(there func(index uint32) bool) error {
 func (p *Programs) tidyTunnels(all map[uint32]Tables) error {
 	used := map[programsTunnelKey]bool{}
 	for vni, t := range all {
-		for _, k := range tunnelsOf(t.networks[vni]) {
+		for k := range t.arriving(vni) {
 			used[k] = true
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"weft/overlay"
 )
 
-// reading is what the maps hold, by VNI.
+// reading is what the maps hold, by VNI or by the owner that a tunnel's end is.
 type reading struct {
 	tables map[uint32]Tables
 	// learnt are the stations that programs have learnt: these are their own.
@@ -43,6 +43,8 @@ func (p *Programs) read() (reading, error) {
 		scan(p.objects.Allowed, func(k programsAllowedKey, v uint8) { r.of(owners[k.Port]).allowed[k] = v }),
 		scan(p.objects.Routes, func(k programsRouteKey, v programsRoute) { r.of(k.Vni).routes[k] = v }),
 		scan(p.objects.Pairs, func(k programsPairKey, vni uint32) { r.of(vni).pairs[k] = vni }),
+		scan(p.objects.Ends, func(k uint32, v programsEnd) { r.of(endOwner(k)).ends[k] = v }),
+		scan(p.objects.Arrivals, func(k programsArrivalKey, end uint32) { r.of(endOwner(end)).arrivals[k] = end }),
 		scan(p.objects.Floods, func(k programsFloodKey, v programsFlood) { r.of(k.Vni).floods[k] = v }),
 	)
 	return r, errors.Join(err, p.readTunnels(r.tables))
@@ -53,7 +55,7 @@ func (p *Programs) readTunnels(all map[uint32]Tables) error {
 	there := map[programsTunnelKey]uint32{}
 	err := scan(p.objects.Tunnels, func(k programsTunnelKey, v uint32) { there[k] = v })
 	for vni, t := range all {
-		for _, k := range tunnelsOf(t.networks[vni]) {
+		for k := range t.arriving(vni) {
 			if v, ok := there[k]; ok {
 				t.tunnels[k] = v
 			}
@@ -121,6 +123,8 @@ func (p *Programs) add(want, have Tables) error {
 		put(o.Ports, "ports", want.ports, have.ports),
 		put(o.Networks, "networks", want.networks, have.networks),
 		put(o.Pairs, "pairs", want.pairs, have.pairs),
+		put(o.Ends, "ends", want.ends, have.ends),
+		put(o.Arrivals, "arrivals", want.arrivals, have.arrivals),
 		put(o.Tunnels, "tunnels", want.tunnels, have.tunnels),
 	)
 }
@@ -144,6 +148,8 @@ func (p *Programs) take(want, have Tables) error {
 	}
 	return errors.Join(
 		p.unlearnBehind(compare(want.ports, have.ports).gone, have.ports),
+		remove(o.Arrivals, "arrivals", want.arrivals, have.arrivals),
+		remove(o.Ends, "ends", want.ends, have.ends),
 		remove(o.Pairs, "pairs", want.pairs, have.pairs),
 		remove(o.Networks, "networks", want.networks, have.networks),
 		remove(o.Ports, "ports", want.ports, have.ports),

@@ -95,7 +95,12 @@ func (s *pass) Forward(n dataplane.Network, on kernel.ProgramLinks) error {
 	if len(s.older) > 0 {
 		return nil // they run what they ran
 	}
-	for _, a := range attachments(n, on) {
+	return s.runNow(attachments(n, on))
+}
+
+// runNow notes that devices run the programs by now.
+func (s *pass) runNow(all []attachment) (err error) {
+	for _, a := range all {
 		if s.attached[a], err = s.programID(a.role); err != nil {
 			return err
 		}

@@ -31,6 +31,24 @@ type programsAllowedKey struct {
 	}
 }
 
+type programsArrivalKey struct {
+	_     structs.HostLayout
+	Local struct {
+		_    structs.HostLayout
+		Word [4]uint32
+	}
+	Remote struct {
+		_    structs.HostLayout
+		Word [4]uint32
+	}
+	Key           uint32
+	UdpPort       uint16
+	Encapsulation uint8
+	Content       uint8
+	Keyed         uint8
+	Pad           [3]uint8
+}
+
 type programsBudget struct {
 	_      structs.HostLayout
 	Full   uint64
@@ -63,6 +81,25 @@ type programsDropped struct {
 	Tpid   uint16
 	Tci    uint16
 	Start  [128]uint8
+}
+
+type programsEnd struct {
+	_      structs.HostLayout
+	As     programsNetwork
+	Remote struct {
+		_    structs.HostLayout
+		Word [4]uint32
+	}
+	Flags     uint32
+	Content   uint32
+	Device    uint32
+	OutKey    uint32
+	Counter   uint32
+	FirstPort uint16
+	LastPort  uint16
+	Ttl       uint8
+	Tos       uint8
+	Pad       [2]uint8
 }
 
 type programsFlood struct {
@@ -151,6 +188,11 @@ type programsPairKey struct {
 	}
 	Protocol uint8
 	Pad      [3]uint8
+}
+
+type programsPiece struct {
+	_    structs.HostLayout
+	Byte [256]uint8
 }
 
 type programsPort struct {
@@ -279,6 +321,12 @@ type programsScratch struct {
 	_ [64]byte
 }
 
+type programsSequence struct {
+	_   structs.HostLayout
+	Out uint32
+	In  uint32
+}
+
 type programsSighting struct {
 	_      structs.HostLayout
 	Who    programsSaidKey
@@ -339,25 +387,31 @@ type programsTunnelKey struct {
 const (
 	programsMapAllowed        = "allowed"
 	programsMapAnnounced      = "announced"
+	programsMapArrivals       = "arrivals"
 	programsMapBudgets        = "budgets"
 	programsMapCounters       = "counters"
 	programsMapDroppedPackets = "dropped_packets"
 	programsMapDrops          = "drops"
+	programsMapEnds           = "ends"
 	programsMapFloods         = "floods"
 	programsMapKnownWays      = "known_ways"
 	programsMapMembers        = "members"
 	programsMapNeighbors      = "neighbors"
 	programsMapNetworks       = "networks"
 	programsMapPairs          = "pairs"
+	programsMapPieces         = "pieces"
 	programsMapPorts          = "ports"
 	programsMapRetired        = "retired"
 	programsMapRoutes         = "routes"
 	programsMapScratches      = "scratches"
+	programsMapSequences      = "sequences"
 	programsMapSightings      = "sightings"
 	programsMapStations       = "stations"
 	programsMapStorms         = "storms"
 	programsMapTunnels        = "tunnels"
+	programsProgFromEnd       = "from_end"
 	programsProgFromGateway   = "from_gateway"
+	programsProgFromPeer      = "from_peer"
 	programsProgFromPort      = "from_port"
 	programsProgFromTunnel    = "from_tunnel"
 	programsProgFromUnderlay  = "from_underlay"
@@ -407,7 +461,9 @@ type programsSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type programsProgramSpecs struct {
+	FromEnd      *ebpf.ProgramSpec `ebpf:"from_end"`
 	FromGateway  *ebpf.ProgramSpec `ebpf:"from_gateway"`
+	FromPeer     *ebpf.ProgramSpec `ebpf:"from_peer"`
 	FromPort     *ebpf.ProgramSpec `ebpf:"from_port"`
 	FromTunnel   *ebpf.ProgramSpec `ebpf:"from_tunnel"`
 	FromUnderlay *ebpf.ProgramSpec `ebpf:"from_underlay"`
@@ -419,20 +475,24 @@ type programsProgramSpecs struct {
 type programsMapSpecs struct {
 	Allowed        *ebpf.MapSpec `ebpf:"allowed"`
 	Announced      *ebpf.MapSpec `ebpf:"announced"`
+	Arrivals       *ebpf.MapSpec `ebpf:"arrivals"`
 	Budgets        *ebpf.MapSpec `ebpf:"budgets"`
 	Counters       *ebpf.MapSpec `ebpf:"counters"`
 	DroppedPackets *ebpf.MapSpec `ebpf:"dropped_packets"`
 	Drops          *ebpf.MapSpec `ebpf:"drops"`
+	Ends           *ebpf.MapSpec `ebpf:"ends"`
 	Floods         *ebpf.MapSpec `ebpf:"floods"`
 	KnownWays      *ebpf.MapSpec `ebpf:"known_ways"`
 	Members        *ebpf.MapSpec `ebpf:"members"`
 	Neighbors      *ebpf.MapSpec `ebpf:"neighbors"`
 	Networks       *ebpf.MapSpec `ebpf:"networks"`
 	Pairs          *ebpf.MapSpec `ebpf:"pairs"`
+	Pieces         *ebpf.MapSpec `ebpf:"pieces"`
 	Ports          *ebpf.MapSpec `ebpf:"ports"`
 	Retired        *ebpf.MapSpec `ebpf:"retired"`
 	Routes         *ebpf.MapSpec `ebpf:"routes"`
 	Scratches      *ebpf.MapSpec `ebpf:"scratches"`
+	Sequences      *ebpf.MapSpec `ebpf:"sequences"`
 	Sightings      *ebpf.MapSpec `ebpf:"sightings"`
 	Stations       *ebpf.MapSpec `ebpf:"stations"`
 	Storms         *ebpf.MapSpec `ebpf:"storms"`
@@ -469,20 +529,24 @@ func (o *programsObjects) Close() error {
 type programsMaps struct {
 	Allowed        *ebpf.Map `ebpf:"allowed"`
 	Announced      *ebpf.Map `ebpf:"announced"`
+	Arrivals       *ebpf.Map `ebpf:"arrivals"`
 	Budgets        *ebpf.Map `ebpf:"budgets"`
 	Counters       *ebpf.Map `ebpf:"counters"`
 	DroppedPackets *ebpf.Map `ebpf:"dropped_packets"`
 	Drops          *ebpf.Map `ebpf:"drops"`
+	Ends           *ebpf.Map `ebpf:"ends"`
 	Floods         *ebpf.Map `ebpf:"floods"`
 	KnownWays      *ebpf.Map `ebpf:"known_ways"`
 	Members        *ebpf.Map `ebpf:"members"`
 	Neighbors      *ebpf.Map `ebpf:"neighbors"`
 	Networks       *ebpf.Map `ebpf:"networks"`
 	Pairs          *ebpf.Map `ebpf:"pairs"`
+	Pieces         *ebpf.Map `ebpf:"pieces"`
 	Ports          *ebpf.Map `ebpf:"ports"`
 	Retired        *ebpf.Map `ebpf:"retired"`
 	Routes         *ebpf.Map `ebpf:"routes"`
 	Scratches      *ebpf.Map `ebpf:"scratches"`
+	Sequences      *ebpf.Map `ebpf:"sequences"`
 	Sightings      *ebpf.Map `ebpf:"sightings"`
 	Stations       *ebpf.Map `ebpf:"stations"`
 	Storms         *ebpf.Map `ebpf:"storms"`
@@ -493,20 +557,24 @@ func (m *programsMaps) Close() error {
 	return _ProgramsClose(
 		m.Allowed,
 		m.Announced,
+		m.Arrivals,
 		m.Budgets,
 		m.Counters,
 		m.DroppedPackets,
 		m.Drops,
+		m.Ends,
 		m.Floods,
 		m.KnownWays,
 		m.Members,
 		m.Neighbors,
 		m.Networks,
 		m.Pairs,
+		m.Pieces,
 		m.Ports,
 		m.Retired,
 		m.Routes,
 		m.Scratches,
+		m.Sequences,
 		m.Sightings,
 		m.Stations,
 		m.Storms,
@@ -526,7 +594,9 @@ type programsVariables struct {
 //
 // It can be passed to loadProgramsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type programsPrograms struct {
+	FromEnd      *ebpf.Program `ebpf:"from_end"`
 	FromGateway  *ebpf.Program `ebpf:"from_gateway"`
+	FromPeer     *ebpf.Program `ebpf:"from_peer"`
 	FromPort     *ebpf.Program `ebpf:"from_port"`
 	FromTunnel   *ebpf.Program `ebpf:"from_tunnel"`
 	FromUnderlay *ebpf.Program `ebpf:"from_underlay"`
@@ -534,7 +604,9 @@ type programsPrograms struct {
 
 func (p *programsPrograms) Close() error {
 	return _ProgramsClose(
+		p.FromEnd,
 		p.FromGateway,
+		p.FromPeer,
 		p.FromPort,
 		p.FromTunnel,
 		p.FromUnderlay,

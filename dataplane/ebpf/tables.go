@@ -9,7 +9,8 @@ import (
 	"weft/overlay"
 )
 
-// Tables are the entries of the programs' maps for one network.
+// Tables are the entries of the programs' maps for one network, or one tunnel to a peer that
+// Weft does not manage.
 type Tables struct {
 	ports     map[uint32]programsPort
 	networks  map[uint32]programsNetwork
@@ -21,6 +22,8 @@ type Tables struct {
 	floods    map[programsFloodKey]programsFlood
 	tunnels   map[programsTunnelKey]uint32
 	pairs     map[programsPairKey]uint32
+	ends      map[uint32]programsEnd
+	arrivals  map[programsArrivalKey]uint32
 }
 
 // newTables returns Tables that can be added to.
@@ -36,6 +39,8 @@ func newTables() Tables {
 		floods:    map[programsFloodKey]programsFlood{},
 		tunnels:   map[programsTunnelKey]uint32{},
 		pairs:     map[programsPairKey]uint32{},
+		ends:      map[uint32]programsEnd{},
+		arrivals:  map[programsArrivalKey]uint32{},
 	}
 }
 
@@ -51,7 +56,7 @@ func tablesFor(n dataplane.Network) Tables {
 // Len counts the entries.
 func (t Tables) Len() int {
 	return len(t.ports) + len(t.networks) + len(t.stations) + len(t.neighbors) + len(t.members) +
-		len(t.allowed) + len(t.routes) + len(t.floods) + len(t.tunnels) + len(t.pairs)
+		len(t.allowed) + len(t.routes) + len(t.floods) + len(t.tunnels) + len(t.pairs) + len(t.ends) + len(t.arrivals)
 }
 
 // changes are what makes a table that has entries have others.
@@ -93,6 +98,8 @@ func differing(want, have Tables) (lines []string) {
 		{"floods", compare(want.floods, have.floods).len()},
 		{"tunnels", compare(want.tunnels, have.tunnels).len()},
 		{"pairs", compare(want.pairs, have.pairs).len()},
+		{"ends", compare(want.ends, have.ends).len()},
+		{"arrivals", compare(want.arrivals, have.arrivals).len()},
 	} {
 		if table.wrong > 0 {
 			lines = append(lines, fmt.Sprintf("%d entries of the map %s", table.wrong, table.name))

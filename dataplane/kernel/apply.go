@@ -59,7 +59,7 @@ func (p *Plane) applyAll(ctx context.Context, h *hand, want dataplane.State) err
 			errs = append(errs, p.remove(ctx, h, name))
 		}
 	}
-	errs = append(errs, p.tidyPrograms(h), p.applyTunnels(ctx, h), p.applyHost(ctx, h, want))
+	errs = append(errs, p.applyTunnels(ctx, h), p.tidyPrograms(h), p.applyHost(ctx, h, want))
 	return errors.Join(errs...)
 }
 
@@ -94,7 +94,7 @@ func (p *Plane) applyDelta(ctx context.Context, h *hand, was dataplane.State, d 
 		}
 	}
 	if !d.Tunnels.Empty() {
-		if err := p.applyTunnels(ctx, h); err != nil {
+		if err := errors.Join(p.applyTunnels(ctx, h), p.tidyPrograms(h)); err != nil {
 			return err
 		}
 	}

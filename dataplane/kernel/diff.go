@@ -182,6 +182,16 @@ func (d *differ) neighbors() {
 }
 
 func (d *differ) programs() {
+	for _, id := range dataplane.SortedKeys(d.want.Unaided, compareLinkID) {
+		if !has(d.have.Unaided, id) {
+			d.add(setUnaided{id})
+		}
+	}
+	for _, id := range dataplane.SortedKeys(d.want.Forwarded, compareLinkID) {
+		if why, ok := d.have.Forwarded[id]; !ok || why != "" {
+			d.add(forwardTunnel{id, cmp.Or(why, "none")})
+		}
+	}
 	for _, name := range dataplane.SortedKeys(d.want.Programs, cmp.Compare[overlay.NetworkName]) {
 		if why, ok := d.have.Programs[name]; !ok || why != "" {
 			d.add(forward{name, cmp.Or(why, "none")})

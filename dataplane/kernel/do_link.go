@@ -52,6 +52,9 @@ func (o addLink) do(h *hand) error {
 		if err != nil {
 			return err
 		}
+		if o.Link.isMarked(o.ID) {
+			attrs = append(attrs, nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(halfMade)))
+		}
 		for _, a := range attrs {
 			peer.AddChild(a)
 		}
@@ -64,7 +67,7 @@ func (o addLink) do(h *hand) error {
 	if err != nil {
 		return err
 	}
-	if made.NS == Host && o.Link.Kind.isTunnel() {
+	if made.NS == Host && o.Link.isMarked(o.ID) {
 		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(halfMade)))
 	}
 	message := []nl.NetlinkRequestData{nl.NewIfInfomsg(unix.AF_UNSPEC)}
@@ -162,7 +165,7 @@ func (o setLink) do(h *hand) error {
 	}
 	if o.Have.Alias != o.Want.Alias {
 		add(unix.IFLA_IFALIAS, []byte(o.Want.Alias))
-		if o.ID.NS == Host && o.Want.Kind.isTunnel() {
+		if o.ID.NS == Host && o.Want.isMarked(o.ID) {
 			add(unix.IFLA_GROUP, nl.Uint32Attr(0)) // halfMade no more
 		}
 	}
@@ -174,6 +177,14 @@ func (o setLink) do(h *hand) error {
 			}
 		}
 		add(unix.IFLA_MASTER, nl.Uint32Attr(uint32(master)))
+	}
+	if o.Have.NoARP != o.Want.NoARP {
+		m := linkMessage(unix.AF_UNSPEC, i)
+		m.Change = unix.IFF_NOARP
+		if o.Want.NoARP {
+			m.Flags = unix.IFF_NOARP
+		}
+		message[0] = m
 	}
 	if _, ok := o.addrGenMode(); ok {
 		message = append(message, addrGenMode(o.Want.NoLinkLocal))

@@ -85,6 +85,7 @@ func parseLink(m []byte) hostLink {
 			l.parseFamilies(v)
 		}
 	})
+	l.link.NoARP = l.link.Kind == KindVeth && h.Flags&unix.IFF_NOARP != 0
 	if l.link.Kind == KindTun && h.Type == unix.ARPHRD_ETHER { // one kind for both
 		l.link.Kind = KindTap
 	}

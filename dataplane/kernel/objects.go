@@ -41,6 +41,12 @@ type Objects struct {
 	// Programs forward for a network; the value is in what those that were found differ
 	// from what it needs.
 	Programs map[overlay.NetworkName]string
+	// Forwarded are tunnels that stand alone and that programs forward for, by interface; the
+	// value is as that of Programs.
+	Forwarded map[LinkID]string
+	// Unaided are links that have the host make every packet by itself, whole and with its
+	// checksums, without offloads.
+	Unaided map[LinkID]struct{}
 	// Carried is what the user plane's forwarder does with TUN links.
 	Carried map[LinkID]Carried
 }
@@ -60,6 +66,8 @@ func NewObjects() Objects {
 		Redirects:  map[LinkID]string{},
 		Filters:    map[NS]nft.Ruleset{},
 		Programs:   map[overlay.NetworkName]string{},
+		Forwarded:  map[LinkID]string{},
+		Unaided:    map[LinkID]struct{}{},
 		Carried:    map[LinkID]Carried{},
 	}
 }
@@ -67,7 +75,8 @@ func NewObjects() Objects {
 // Len counts the objects.
 func (o Objects) Len() int {
 	n := len(o.Namespaces) + len(o.Links) + len(o.Sysctls) + len(o.Addresses) +
-		len(o.Tunnels) + len(o.Stations) + len(o.Neighbors) + len(o.Routes) + len(o.Redirects) + len(o.Programs) + len(o.Carried)
+		len(o.Tunnels) + len(o.Stations) + len(o.Neighbors) + len(o.Routes) + len(o.Redirects) + len(o.Programs) + len(o.Carried) +
+		len(o.Forwarded) + len(o.Unaided)
 	for _, r := range o.Filters {
 		n += r.Len()
 	}

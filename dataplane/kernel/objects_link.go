@@ -29,6 +29,8 @@ type Link struct {
 	// NoGRO: what comes out of the link is not merged once more. Whoever has sent packets up to
 	// here has merged what there was to merge.
 	NoGRO bool
+	// NoARP: neighbours have no MACs, as on tunnels that carry packets. Of a veth.
+	NoARP bool
 	// Master is the bridge that it is a port of, in the same namespace.
 	Master string
 	// Port is set on the ports of Weft's own bridges.

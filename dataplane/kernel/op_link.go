@@ -124,6 +124,9 @@ func (o setLink) String() string {
 	if mode, ok := o.addrGenMode(); ok {
 		words = append(words, "addrgenmode", mode)
 	}
+	if o.Have.NoARP != o.Want.NoARP {
+		words = append(words, "arp", onOff(!o.Want.NoARP))
+	}
 	switch {
 	case o.Have.Master == o.Want.Master:
 	case o.Want.Master == "":
@@ -139,7 +142,7 @@ func (o setLink) empty() bool {
 	_, mac := o.mac()
 	_, mtu := o.mtu()
 	_, mode := o.addrGenMode()
-	return !mac && !mtu && !mode && o.Have.Alias == o.Want.Alias && o.Have.Master == o.Want.Master
+	return !mac && !mtu && !mode && o.Have.NoARP == o.Want.NoARP && o.Have.Alias == o.Want.Alias && o.Have.Master == o.Want.Master
 }
 
 func (o setLink) mac() (overlay.MAC, bool) {

@@ -29,6 +29,8 @@ type Programs interface {
 	Untold(n dataplane.Network) []overlay.DropReason
 	// Traffic reads what is counted of a network.
 	Traffic(n dataplane.Network, on ProgramLinks) (ProgramTraffic, error)
+	// TunnelTraffic is what came from the peer of a tunnel and was sent there, and what was dropped.
+	TunnelTraffic(on TunnelLinks) (overlay.Traffic, map[overlay.DropReason]overlay.Count, error)
 	// Run tells of the stations behind segment ports, and of dropped packets, until ctx ends.
 	Run(ctx context.Context, heard Heard) error
 }
@@ -40,6 +42,9 @@ type ProgramPass interface {
 	Differs(n dataplane.Network, on ProgramLinks) ([]string, error)
 	// Forward makes them those that a network needs.
 	Forward(n dataplane.Network, on ProgramLinks) error
+	// TunnelDiffers and ForwardTunnel are those for a tunnel to a peer that Weft does not manage.
+	TunnelDiffers(t dataplane.Tunnel, on TunnelLinks) ([]string, error)
+	ForwardTunnel(t dataplane.Tunnel, on TunnelLinks) error
 	// View is what there is of a network in the maps; device names a device.
 	View(n dataplane.Network, on ProgramLinks, device func(index uint32) string) (ProgramView, error)
 }

@@ -72,6 +72,8 @@ type hand struct {
 	rules  map[NS]*nft.Conn
 	// forward is what a forward op does; nil: nothing can.
 	forward func() error
+	// forwardTunnel is what a forwardTunnel op does; nil: nothing can.
+	forwardTunnel func(*hand, LinkID) error
 	// pass is what was read of the programs; nil: nothing, or something has changed it.
 	pass ProgramPass
 	// carrier is the user plane's forwarder; nil: there is none. carried is what was read of

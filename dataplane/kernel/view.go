@@ -198,7 +198,7 @@ func (o Objects) matching(have Objects) int {
 	}
 	return n + same(o.Namespaces, have.Namespaces) + sameLinks(o.Links, have.Links) + same(o.Sysctls, have.Sysctls) +
 		same(o.Addresses, have.Addresses) + same(o.Tunnels, have.Tunnels) + same(o.Stations, have.Stations) +
-		same(o.Programs, have.Programs) + same(o.Neighbors, have.Neighbors) + same(o.Routes, have.Routes) + same(o.Redirects, have.Redirects) +
+		same(o.Programs, have.Programs) + same(o.Forwarded, have.Forwarded) + same(o.Unaided, have.Unaided) + same(o.Neighbors, have.Neighbors) + same(o.Routes, have.Routes) + same(o.Redirects, have.Redirects) +
 		sameBy(o.Carried, have.Carried, Carried.Equal)
 }
 

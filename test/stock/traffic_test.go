@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
@@ -54,9 +55,22 @@ func pingCommand(size int) string {
 // transfer fails the test unless what goes over TCP either way arrives as it was sent.
 func (n network) transfer(t *testing.T, f overlay.Family) {
 	t.Helper()
-	before := n.sent(t)
+	talker{n.workload, "eth0", n.address(1, f), true}.transfer(t)
+}
+
+// talker is somebody in a namespace who talks to the peer.
+type talker struct {
+	ns, device string
+	peer       netip.Addr
+	// whole: what he sends leaves the device in pieces that are cut behind it.
+	whole bool
+}
+
+func (a talker) transfer(t *testing.T) {
+	t.Helper()
+	before := a.sent(t)
 	want := sha256.Sum256(data)
-	err := n.dial(f, sinkPort, func(c *net.TCPConn) error {
+	err := a.dial(sinkPort, func(c *net.TCPConn) error {
 		_, err := c.Write(data)
 		if err := errors.Join(err, c.CloseWrite()); err != nil {
 			return err
@@ -68,13 +82,13 @@ func (n network) transfer(t *testing.T, f overlay.Family) {
 		return err
 	})
 	if err != nil {
-		t.Errorf("TCP to the peer over %s: %v", f, err)
+		t.Errorf("TCP to %s: %v", a.peer, err)
 	}
-	after := n.sent(t)
-	if bytes, packets := after.Bytes-before.Bytes, after.Packets-before.Packets; bytes < packets*underlayMTU {
-		t.Errorf("%d bytes in %d packets over %s: none was left to be cut behind the plane", bytes, packets, f)
+	after := a.sent(t)
+	if bytes, packets := after.Bytes-before.Bytes, after.Packets-before.Packets; bytes >= packets*underlayMTU != a.whole {
+		t.Errorf("%d bytes in %d packets to %s: are they cut behind the device? want %v", bytes, packets, a.peer, a.whole)
 	}
-	err = n.dial(f, sourcePort, func(c *net.TCPConn) error {
+	err = a.dial(sourcePort, func(c *net.TCPConn) error {
 		got, err := io.ReadAll(c)
 		if !bytes.Equal(got, data) {
 			err = errors.Join(err, fmt.Errorf("%d bytes of %d came, or others", len(got), len(data)))
@@ -82,15 +96,15 @@ func (n network) transfer(t *testing.T, f overlay.Family) {
 		return err
 	})
 	if err != nil {
-		t.Errorf("TCP from the peer over %s: %v", f, err)
+		t.Errorf("TCP from %s: %v", a.peer, err)
 	}
 }
 
-// dial connects Weft's endpoint to a port of the peer's.
-func (n network) dial(f overlay.Family, port int, talk func(*net.TCPConn) error) error {
+// dial connects to a port of the peer's.
+func (a talker) dial(port int, talk func(*net.TCPConn) error) error {
 	var c net.Conn
-	if err := netns.Do(n.workload, func() (err error) {
-		c, err = net.DialTimeout("tcp", net.JoinHostPort(n.address(1, f).String(), strconv.Itoa(port)), patience)
+	if err := netns.Do(a.ns, func() (err error) {
+		c, err = net.DialTimeout("tcp", net.JoinHostPort(a.peer.String(), strconv.Itoa(port)), patience)
 		return err
 	}); err != nil {
 		return err
@@ -101,13 +115,13 @@ func (n network) dial(f overlay.Family, port int, talk func(*net.TCPConn) error)
 // counters are of what a device has sent.
 type counters struct{ Bytes, Packets uint64 }
 
-// sent is what Weft's endpoint has sent.
-func (n network) sent(t *testing.T) counters {
+// sent is what has left the device.
+func (a talker) sent(t *testing.T) counters {
 	t.Helper()
 	var links []struct {
 		Stats struct{ TX counters } `json:"stats64"`
 	}
-	out := testenv.Output(t, n.workload, "ip", "-j", "-s", "link", "show", "eth0")
+	out := testenv.Output(t, a.ns, "ip", "-j", "-s", "link", "show", a.device)
 	if err := json.Unmarshal([]byte(out), &links); err != nil || len(links) != 1 {
 		t.Fatalf("%s: %v", out, err)
 	}

@@ -110,37 +110,51 @@ static __always_inline int may_be_tunnel(const struct packet *p)
 	       p->protocol == IPPROTO_IPV6;
 }
 
-static __always_inline enum reading read_tunnelled(struct __sk_buff *skb, struct tunnelled *t)
+/* read_outer is false for what does not come in where tunnel packets do. */
+static __always_inline int read_outer(struct __sk_buff *skb, struct tunnelled *t)
 {
 	struct tunnel_key key = {};
-	__u32 at = ETH_HLEN, *encapsulation;
+	__u32 *encapsulation;
 
 	if (skb->vlan_present || (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6)) ||
 	    !parse_ip(skb, skb->protocol, &t->ip) || t->ip.later || has_options(&t->ip) ||
 	    !pass_limit(skb, &t->ip) || !may_be_tunnel(&t->ip))
-		return NOT_OURS;
-	at += t->ip.header;
+		return 0;
 	t->skip = t->ip.header;
 	key.local = t->ip.dst;
 	key.protocol = t->ip.protocol;
 	if (t->ip.protocol == IPPROTO_UDP) {
-		if (load(skb, at, &t->udp, sizeof(t->udp)))
-			return NOT_OURS;
+		if (load(skb, ETH_HLEN + t->ip.header, &t->udp, sizeof(t->udp)))
+			return 0;
 		key.udp_port = t->udp.dest;
 	}
 	encapsulation = bpf_map_lookup_elem(&tunnels, &key);
 	if (!encapsulation)
-		return NOT_OURS;
+		return 0;
 	t->encapsulation = *encapsulation;
+	return 1;
+}
+
+/* read_udp reads what stands behind the UDP header. */
+static __always_inline enum reading read_udp(struct __sk_buff *skb, struct tunnelled *t)
+{
+	const __u32 at = ETH_HLEN + t->ip.header + sizeof(struct udphdr);
+
+	if (bpf_ntohs(t->udp.len) < sizeof(struct udphdr) + sizeof(struct vxlan) + ETH_HLEN)
+		return WRONG;
+	return t->encapsulation == ENCAP_VXLAN ? read_vxlan(skb, at, t) : read_geneve(skb, at, t);
+}
+
+static __always_inline enum reading read_tunnelled(struct __sk_buff *skb, struct tunnelled *t)
+{
+	if (!read_outer(skb, t))
+		return NOT_OURS;
 	switch (t->encapsulation) {
 	case ENCAP_VXLAN:
 	case ENCAP_GENEVE:
-		if (bpf_ntohs(t->udp.len) < sizeof(struct udphdr) + sizeof(struct vxlan) + ETH_HLEN)
-			return WRONG;
-		at += sizeof(struct udphdr);
-		return t->encapsulation == ENCAP_VXLAN ? read_vxlan(skb, at, t) : read_geneve(skb, at, t);
+		return read_udp(skb, t);
 	case ENCAP_GRE:
-		return read_gre(skb, at, t);
+		return read_gre(skb, ETH_HLEN + t->ip.header, t);
 	}
 	return read_ip(skb, t);
 }
@@ -237,8 +251,9 @@ static __always_inline int unwrap_l3(struct __sk_buff *skb, __u8 version, __be16
 	return bpf_skb_adjust_room(skb, -skip, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
 }
 
-/* unwrap takes what is around a frame, or a packet, and goes on with that. */
-static __always_inline int unwrap(struct __sk_buff *skb, struct scratch *s, struct tunnelled *t, const struct network *n)
+/* strip takes away what is around a frame, or around a packet, which becomes one that is
+ * addressed to somebody; false if that cannot be. */
+static __always_inline int strip(struct __sk_buff *skb, struct scratch *s, struct tunnelled *t, const struct mac *to)
 {
 	const __u32 least = sizeof(struct iphdr);
 	const struct mac somebody = {{0x02}};
@@ -246,24 +261,30 @@ static __always_inline int unwrap(struct __sk_buff *skb, struct scratch *s, stru
 	__u32 left;
 
 	if (skb->len > ETH_HLEN + t->ip.len && bpf_skb_change_tail(skb, ETH_HLEN + t->ip.len, 0))
-		return drop(skb, t->vni, DROP_MALFORMED); /* a card has padded it */
+		return 0; /* a card has padded it */
 	if (t->type == ETH_P_TEB_BE) {
 		if (load(skb, ETH_HLEN + t->skip, &eth, sizeof(eth)))
-			return drop(skb, t->vni, DROP_MALFORMED);
+			return 0;
 		t->skip += sizeof(eth);
 	} else {
-		__builtin_memcpy(eth.h_dest, &n->vtep_mac, ETH_ALEN);
+		__builtin_memcpy(eth.h_dest, to, ETH_ALEN);
 		__builtin_memcpy(eth.h_source, &somebody, ETH_ALEN);
 		eth.h_proto = t->type;
 	}
 	left = skb->len - ETH_HLEN - t->skip;
 	if (left < least && (eth.h_proto == bpf_htons(ETH_P_IP) || eth.h_proto == bpf_htons(ETH_P_IPV6) ||
 			     bpf_skb_change_tail(skb, skb->len - left + least, 0)))
-		return drop(skb, t->vni, DROP_MALFORMED); /* the kernel leaves nothing shorter; a frame may be padded */
+		return 0; /* the kernel leaves nothing shorter; a frame may be padded */
 	if (unwrap_l3(skb, t->ip.version, eth.h_proto, t->skip) ||
 	    store(skb, 0, &eth, sizeof(eth)) || !parse(skb, &s->frame))
-		return drop(skb, t->vni, DROP_MALFORMED);
-	if (s->frame.is_ip && !mark_inside(skb, &s->frame.ip, t->ip.tos & ECN))
+		return 0;
+	return !s->frame.is_ip || mark_inside(skb, &s->frame.ip, t->ip.tos & ECN);
+}
+
+/* unwrap goes on with what is inside. */
+static __always_inline int unwrap(struct __sk_buff *skb, struct scratch *s, struct tunnelled *t, const struct network *n)
+{
+	if (!strip(skb, s, t, &n->vtep_mac))
 		return drop(skb, t->vni, DROP_MALFORMED);
 	if (n->flags & NETWORK_ROUTED)
 		return route_from_member(skb, s, t->vni, n);

@@ -169,6 +169,9 @@ enum drop_reason {
 	DROP_LOOP,
 	DROP_NOT_IP,
 	DROP_STORM,
+	DROP_FAMILY,
+	DROP_CHECKSUM,
+	DROP_SEQUENCE,
 };
 
 /* vni is 0 where a packet belongs to no network of the node. */
@@ -258,7 +261,7 @@ MAP(pairs, HASH, struct pair_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);
 MAP(drops, PERCPU_HASH, struct drop_key, struct tally, 1 << 14, BPF_F_NO_PREALLOC);
 MAP(counters, PERCPU_ARRAY, __u32, struct counter, 1 << 14, 0); /* the first is nobody's */
 MAP(retired, HASH, __u32, struct totals, 4096, BPF_F_NO_PREALLOC); /* by VNI */
-MAP(budgets, PERCPU_ARRAY, __u32, struct budget, 16, 0); /* by drop_reason */
+MAP(budgets, PERCPU_ARRAY, __u32, struct budget, 32, 0); /* by drop_reason */
 MAP(announced, LRU_HASH, struct said_key, __u64, 1 << 14, 0);
 MAP(storms, LRU_HASH, __u32, __u64, 1 << 12, 0); /* by port: see may_flood */
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* The programs of the eBPF plane: one where frames come in from ports, one where the
- * network's own host speaks, and two where members do. */
+ * network's own host speaks, two where members do, and two for peers that
+ * Weft does not manage. */
 #include <stddef.h>
 
 #include "filter.h"
 #include "learn.h"
-#include "decap.h"
+#include "arrive.h"
 
 char __license[] SEC("license") = "Dual BSD/GPL";
 
@@ -108,6 +109,8 @@ int from_tunnel(struct __sk_buff *skb)
 	struct network *n = p ? find_network(p->vni) : 0;
 	struct scratch *s = find_scratch();
 
+	if (p && p->vni & OWNER_END)
+		return arrive_unwrapped(skb, p->vni);
 	if (!n || !s)
 		return drop(skb, 0, DROP_UNKNOWN_VNI);
 	if (skb->mark != MARK_MEMBER)
@@ -117,6 +120,32 @@ int from_tunnel(struct __sk_buff *skb)
 	if (n->flags & NETWORK_ROUTED)
 		return route_from_member(skb, s, p->vni, n);
 	return switch_frame(skb, s, p->vni, n, FROM_MEMBER);
+}
+
+/* from_peer: what comes in at the underlay from peers that Weft does not manage. It stands
+ * before from_underlay. */
+SEC("tc")
+int from_peer(struct __sk_buff *skb)
+{
+	struct scratch *s = find_scratch();
+
+	return s ? arrive(skb, s) : TC_ACT_SHOT;
+}
+
+/* from_end: what is sent into a tunnel to a peer that Weft does not manage. */
+SEC("tc")
+int from_end(struct __sk_buff *skb)
+{
+	struct end *e = find_end(skb->ifindex);
+	struct scratch *s = find_scratch();
+
+	if (!e || !s)
+		return drop(skb, OWNER_END | skb->ifindex, DROP_NO_ROUTE);
+	if (skb->mark == MARK_WRAPPED)
+		return depart_wrapped(skb, e);
+	if (!parse(skb, &s->frame))
+		return drop(skb, OWNER_END | skb->ifindex, DROP_MALFORMED);
+	return depart(skb, s, e);
 }
 
 /* Types that no map has would not reach user space. */

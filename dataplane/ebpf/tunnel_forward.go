@@ -1,0 +1,85 @@
+package ebpf
+
+import (
+	"errors"
+
+	"weft/dataplane"
+	"weft/dataplane/kernel"
+	"weft/overlay"
+)
+
+// tunnelAttachments are the programs that a tunnel needs, by device. What is for nobody is
+// told by from_underlay.
+func tunnelAttachments(on kernel.TunnelLinks) []attachment {
+	all := []attachment{{on.End, onEnd}}
+	if on.Idle != 0 {
+		all = append(all, attachment{on.Idle, onTunnel})
+	}
+	for _, i := range on.Underlay {
+		all = append(all, attachment{i, onUnderlay}, attachment{i, onPeer})
+	}
+	return all
+}
+
+// TunnelDiffers implements kernel.ProgramPass.
+func (s *pass) TunnelDiffers(t dataplane.Tunnel, on kernel.TunnelLinks) (lines []string, err error) {
+	if err := s.fresh(); err != nil {
+		return nil, err
+	}
+	for _, a := range tunnelAttachments(on) {
+		line, err := s.idle(a, s.attached)
+		if err != nil {
+			return nil, err
+		}
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return append(lines, differing(LowerTunnel(t, on, s.counters), s.of(endOwner(on.End)))...), nil
+}
+
+// ForwardTunnel implements kernel.ProgramPass.
+func (s *pass) ForwardTunnel(t dataplane.Tunnel, on kernel.TunnelLinks) error {
+	if err := s.fresh(); err != nil {
+		return err
+	}
+	end := endOwner(on.End)
+	if err := s.claimFor([]owner{portOwner(on.End)}); err != nil {
+		return err
+	}
+	s.places.keepTunnel(end, t.Spec.Device)
+	want := LowerTunnel(t, on, s.counters)
+	err := s.write(want, s.of(end))
+	if err == nil {
+		err = s.attachNew(tunnelAttachments(on))
+	}
+	if err != nil {
+		s.tables = nil // who knows what has found room
+		return err
+	}
+	s.tables[end] = want
+	if len(s.older) > 0 {
+		return nil // they run what they ran
+	}
+	return s.runNow(tunnelAttachments(on))
+}
+
+// forgetEnd takes away what the programs have counted, and numbered, for an end that is gone.
+func (p *Programs) forgetEnd(owner uint32) error {
+	p.places.removeTunnel(owner)
+	return errors.Join(
+		purge(p.objects.Drops, func(k programsDropKey, _ []programsTally) bool { return k.Vni == owner }),
+		purge(p.objects.Sequences, func(index uint32, _ programsSequence) bool { return index == indexOf(owner) }),
+	)
+}
+
+// TunnelTraffic implements kernel.Programs.
+func (p *Programs) TunnelTraffic(on kernel.TunnelLinks) (sum overlay.Traffic, drops map[overlay.DropReason]overlay.Count, err error) {
+	var errs []error
+	if counter, ok := p.counters[portOwner(on.End)]; ok {
+		sum, err = p.counted(counter)
+		errs = append(errs, err)
+	}
+	drops, err = p.droppedOf(endOwner(on.End))
+	return sum, drops, errors.Join(append(errs, err)...)
+}
