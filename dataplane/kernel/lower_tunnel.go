@@ -28,6 +28,8 @@ func (o Objects) lowerTunnel(t dataplane.Tunnel) {
 		link.Alias, link.Up = tunnelAlias(t.Name), t.Remote.IsValid()
 		o.Links[id] = link
 		o.tunnelStations(id, t)
+	case overlay.PlaneEBPF:
+		o.programTunnel(id, t)
 	default:
 		return
 	}

@@ -32,6 +32,9 @@ func (p *Plane) readTunnels(h *hand, want Objects, out tunnelSet) (o *tunnelObse
 		}
 		return o.all()
 	})
+	if err == nil {
+		err = p.observeForwarded(h, o)
+	}
 	return o, err
 }
 
@@ -135,8 +138,11 @@ func (o *tunnelObserver) ownRoutes(s *space) error {
 }
 
 // ownSettings are those of the links that are wanted.
-func (o *tunnelObserver) ownSettings(*space) error {
-	return netns.Do(o.hand.path(Host), func() error { return o.sysctlsOf(Host) })
+func (o *tunnelObserver) ownSettings(s *space) error {
+	if err := netns.Do(o.hand.path(Host), func() error { return o.sysctlsOf(Host) }); err != nil {
+		return err
+	}
+	return o.unaided(s)
 }
 
 // remember keeps the numbers of the links that are wanted.

@@ -123,6 +123,10 @@ func linksOf(op Op) []LinkID {
 		return []LinkID{o.ID, o.Link.Peer}
 	case setLink:
 		return []LinkID{o.ID}
+	case forwardTunnel:
+		return []LinkID{o.ID}
+	case setUnaided:
+		return []LinkID{o.ID}
 	case changeTunnel:
 		return []LinkID{o.ID}
 	case setTunnel:

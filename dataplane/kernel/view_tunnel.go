@@ -41,6 +41,9 @@ func (p *Plane) viewTunnels(h *hand, entries bool) (map[overlay.TunnelName]datap
 			v.differs()
 		}
 		v.Traffic.Nodes = trafficOf(counted, t.Spec.Device)
+		if err := p.countTunnel(h, t, &v.NetworkView); err != nil {
+			return views, err
+		}
 		if entries {
 			if err := v.entries(s, t); err != nil {
 				return views, err
@@ -70,11 +73,13 @@ func (v *tunnelViewer) differs() {
 // onlyOn are the objects of one link.
 func (o Objects) onlyOn(id LinkID) Objects {
 	part := NewObjects()
-	part.Links = filter(o.Links, func(k LinkID) bool { return k == id || o.Links[id].Peer == k })
+	part.Links = filter(o.Links, func(k LinkID) bool { return k == id || o.Links[id].Peer == k || k == tunnelIdle(id.Name) })
 	part.Addresses = filter(o.Addresses, func(a Address) bool { return a.Link == id })
 	part.Tunnels = filter(o.Tunnels, func(k TunnelKey) bool { return k.Link == id })
 	part.Neighbors = filter(o.Neighbors, func(k NeighborKey) bool { return k.Link == id })
 	part.Routes = keep(o.Routes, func(k RouteKey, r Route) bool { return k.NS == id.NS && r.Device == id.Name })
+	part.Forwarded = filter(o.Forwarded, func(k LinkID) bool { return k == id })
+	part.Unaided = filter(o.Unaided, func(k LinkID) bool { return k == id })
 	part.Carried = filter(o.Carried, func(k LinkID) bool { return k == id })
 	part.Sysctls = o.Sysctls
 	return part
@@ -121,6 +126,9 @@ func (v *tunnelViewer) link(s *space, l hostLink, t dataplane.Tunnel) error {
 	line := asView(Host, l)
 	line.Port, line.Traffic = "", v.Traffic.Nodes
 	outer := v.table.link(l, v.own.Links[v.device]).Outer
+	if t.Spec.Plane == overlay.PlaneEBPF {
+		outer = outerOf(t) // the programs'
+	}
 	line.Tunnel = &dataplane.TunnelView{
 		VNI: outer.VNI, Local: t.Local, Device: outer.Device, Port: outer.Port, TTL: int(outer.TTL),
 		SourcePorts: [2]uint16{outer.SourcePorts.Low, outer.SourcePorts.High},
