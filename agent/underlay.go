@@ -99,8 +99,21 @@ func listAddresses(all []hostAddress) string {
 	return strings.Join(names, ", ")
 }
 
+// maxDumps are the tries to read addresses while somebody changes them.
+const maxDumps = 20
+
 // hostAddresses lists the global addresses of this host's interfaces.
-func hostAddresses() ([]hostAddress, error) {
+func hostAddresses() (all []hostAddress, err error) {
+	for range maxDumps {
+		all, err = dumpAddresses()
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return all, err
+}
+
+func dumpAddresses() ([]hostAddress, error) {
 	links, err := netlink.LinkList()
 	if err != nil {
 		return nil, err
