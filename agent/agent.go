@@ -93,15 +93,15 @@ func Run(ctx context.Context, o Options) (err error) {
 		options.Programs, options.Diverter = programs, ebpf.Diversions{Dir: ebpf.Dir(o.RunDir)}
 		defer func() { err = errors.Join(err, programs.Close()) }()
 	}
-	if o.tunnelModes, err = probeTunnels(ctx); err != nil {
-		o.Log.Warn("tunnels are made without knowing whether they can be", "err", err)
-	}
 	forwarder, failed := openForwarder(o)
 	if o.noForwarder = failed; failed != nil {
 		o.Log.Info("the user plane does not run here", "because", failed)
 	} else {
 		options.Carrier = forwarder
 		defer func() { err = errors.Join(err, forwarder.Close()) }()
+	}
+	if o.tunnelModes, err = o.probeTunnels(ctx); err != nil {
+		o.Log.Warn("tunnels are made without knowing whether they can be", "err", err)
 	}
 	plane, err := kernel.New(options)
 	if err != nil {

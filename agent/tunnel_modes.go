@@ -9,10 +9,14 @@ import (
 )
 
 // probeTunnels finds out which modes of tunnels to strangers each plane can do here.
-func probeTunnels(ctx context.Context) (map[overlay.PlaneName][]string, error) {
+func (o Options) probeTunnels(ctx context.Context) (map[overlay.PlaneName][]string, error) {
 	modes, err := kernel.TunnelModes(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find out which tunnels the kernel has: %w", err)
 	}
-	return map[overlay.PlaneName][]string{overlay.PlaneKernel: modes}, nil
+	all := map[overlay.PlaneName][]string{overlay.PlaneKernel: modes}
+	if o.noForwarder == nil {
+		all[overlay.PlaneUser] = []string{overlay.TunnelUDP.Over(overlay.V4), overlay.TunnelUDP.Over(overlay.V6)}
+	}
+	return all, nil
 }

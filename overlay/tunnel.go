@@ -78,7 +78,7 @@ type TunnelSpec struct {
 	// NoPMTUDiscovery sends outer IPv4 packets without DF [false]: they may be fragmented.
 	NoPMTUDiscovery bool `json:"noPMTUDiscovery,omitempty"`
 	// UDPChecksum says whether vxlan, geneve and udp compute outer UDP checksums [true over
-	// IPv4, false over IPv6 (RFC 6935), where packets without one are accepted].
+	// IPv4 and in mode udp, false over IPv6 (RFC 6935), where packets without one are accepted].
 	UDPChecksum *bool `json:"udpChecksum,omitempty"`
 	// Learning has vxlan learn stations from what it receives [true].
 	Learning *bool `json:"learning,omitempty"`

@@ -1,7 +1,9 @@
 package kernel
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -52,6 +54,12 @@ func (o setCarried) do(h *hand) error {
 	}
 	h.carried = nil
 	return h.carrier.Carry(o.ID, &o.Want)
+}
+
+// portTaken says who has the port that the forwarder's socket needs.
+func (o setCarried) portTaken(h *hand) string {
+	holder := cmp.Or(h.portHolder(o.Want.Local.Port()), "another program")
+	return fmt.Sprintf("UDP port %d is taken by %s: end it, or choose another port", o.Want.Local.Port(), holder)
 }
 
 func (o dropCarried) do(h *hand) error {

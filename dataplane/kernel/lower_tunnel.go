@@ -28,6 +28,10 @@ func (o Objects) lowerTunnel(t dataplane.Tunnel) {
 		link.Alias, link.Up = tunnelAlias(t.Name), t.Remote.IsValid()
 		o.Links[id] = link
 		o.tunnelStations(id, t)
+	case overlay.PlaneUser:
+		link := o.userTunnel(id, t)
+		link.Alias = tunnelAlias(t.Name)
+		o.Links[id] = link
 	case overlay.PlaneEBPF:
 		o.programTunnel(id, t)
 	default:

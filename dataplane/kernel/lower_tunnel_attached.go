@@ -9,12 +9,17 @@ import (
 // the host all the same.
 func (l lowering) tunnelPort(p dataplane.Port) {
 	t, id := *p.Tunnel, l.link(p.Device)
-	if t.Spec.Plane != overlay.PlaneKernel {
+	var link Link
+	switch t.Spec.Plane {
+	case overlay.PlaneKernel:
+		link = tunnelLink(t)
+		l.tunnelStations(id, t)
+	case overlay.PlaneUser:
+		link = l.userTunnel(id, t)
+	default:
 		return
 	}
-	link := tunnelLink(t)
 	link.Alias, link.Up, link.NoLinkLocal = aliasOf(l.n.Name, p.Name), t.Remote.IsValid(), true
-	l.tunnelStations(id, t)
 	if l.n.Kind == overlay.Bridged {
 		l.bridgedTunnel(p, link)
 		return

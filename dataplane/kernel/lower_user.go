@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"weft/dataplane"
 	"weft/overlay"
 )
 
@@ -39,6 +40,21 @@ func (l lowering) carried() {
 // userRoute leads to another node's block.
 func (l lowering) userRoute(prefix netip.Prefix) {
 	l.Routes[RouteKey{NS: l.ns, Prefix: prefix}] = Route{Device: userTunnelName, MTU: l.n.MTU, Protocol: Protocol}
+}
+
+// userTunnel adds what the forwarder does for a tunnel to a stranger, to whom everything goes that
+// is routed to its link. The link is the caller's to add.
+func (o Objects) userTunnel(id LinkID, t dataplane.Tunnel) Link {
+	if t.Remote.IsValid() {
+		o.Carried[id] = Carried{
+			Encapsulation: overlay.EncapUDP, Local: netip.AddrPortFrom(t.Local, t.Spec.Port), Peers: []netip.Addr{t.Remote},
+			Routes: []CarriedRoute{{anywhere(netip.IPv4Unspecified()), t.Remote}, {anywhere(netip.IPv6Unspecified()), t.Remote}},
+			TTL:    t.Spec.TTL, TOS: t.Spec.TOS, InheritTOS: !t.Spec.TOS.Fixed, Fragment: t.Spec.NoPMTUDiscovery && t.Local.Is4(),
+			// Strangers' sockets refuse what has none (RFC 6935 section 5), so it is computed over IPv6, too.
+			NoChecksum: t.Spec.UDPChecksum != nil && !*t.Spec.UDPChecksum,
+		}
+	}
+	return Link{Kind: KindTun, MTU: t.MTU, Up: t.Remote.IsValid()}
 }
 
 // onUser reports whether the user plane forwards for the network.

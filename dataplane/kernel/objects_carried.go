@@ -33,6 +33,8 @@ type Carried struct {
 	NoChecksum bool `json:"noChecksum,omitempty"`
 	// Broken is why the forwarder does not do it, and empty in what is wanted.
 	Broken string `json:"broken,omitempty"`
+	// PortTaken: that is because another program has the port.
+	PortTaken bool `json:"portTaken,omitempty"`
 }
 
 // CarriedRoute leads to a peer.

@@ -48,6 +48,9 @@ func (o *tunnelObserver) all() error {
 	}
 	o.tables[Host] = o.table
 	o.ownLinks()
+	if err := o.carriedIn(); err != nil {
+		return err
+	}
 	if len(o.Links) == 0 && len(o.want.Links) == 0 {
 		return nil // most hosts have none, and many routes
 	}

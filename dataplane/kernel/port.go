@@ -129,6 +129,8 @@ func linksOf(op Op) []LinkID {
 		return []LinkID{o.ID}
 	case changeTunnel:
 		return []LinkID{o.ID}
+	case setCarried:
+		return []LinkID{o.ID}
 	case setTunnel:
 		return []LinkID{o.Link}
 	case setBridgePort:

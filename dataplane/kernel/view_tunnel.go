@@ -134,6 +134,10 @@ func (v *tunnelViewer) link(s *space, l hostLink, t dataplane.Tunnel) error {
 		SourcePorts: [2]uint16{outer.SourcePorts.Low, outer.SourcePorts.High},
 		Learning:    outer.Learning, Ageing: time.Duration(outer.Ageing) * time.Second, Checksum: !outer.NoChecksum && !outer.ZeroChecksum6Tx,
 	}
+	if c, ok := v.Objects.Carried[v.device]; ok {
+		view := carriedTunnel(c)
+		line.Tunnel = &view
+	}
 	switch {
 	case outer.Remote.IsMulticast():
 		line.Tunnel.Group = outer.Remote

@@ -35,6 +35,10 @@ func inWords(h *hand, op Op, err error) error {
 		if errors.Is(err, unix.EEXIST) && o.NS == Host {
 			words = o.taken(h)
 		}
+	case setCarried:
+		if errors.Is(err, unix.EADDRINUSE) {
+			words = o.portTaken(h)
+		}
 	case setLink:
 		if errors.Is(err, fs.ErrNotExist) && o.Want.Master != o.Have.Master && o.ID.NS == Host {
 			words = fmt.Sprintf("there is no bridge %s on this host", o.Want.Master)

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"weft/dataplane/kernel"
 	"weft/overlay"
 )
@@ -71,7 +73,7 @@ func (e *Engine) Carried() (map[kernel.LinkID]kernel.Carried, error) {
 	for id, l := range e.links {
 		c := l.carried
 		if err := l.state(); err != nil {
-			c.Broken = err.Error()
+			c.Broken, c.PortTaken = err.Error(), errors.Is(err, unix.EADDRINUSE)
 		}
 		all[id] = c
 	}
@@ -95,7 +97,7 @@ func (e *Engine) load(want map[kernel.LinkID]kernel.Carried) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	used := map[netip.AddrPort]*claims{}
-	for _, id := range slices.SortedFunc(maps.Keys(want), compareLinks) {
+	for _, id := range e.inOrder(want) {
 		l := e.links[id]
 		if l == nil {
 			l = &link{id: id}
@@ -123,6 +125,20 @@ func (e *Engine) load(want map[kernel.LinkID]kernel.Carried) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// inOrder lists the links, first those that are carried for and do not change: nobody takes
+// a peer from these.
+func (e *Engine) inOrder(want map[kernel.LinkID]kernel.Carried) []kernel.LinkID {
+	settled := func(id kernel.LinkID) int {
+		if l := e.links[id]; l != nil && l.err == nil && l.carried.Equal(want[id]) {
+			return 0
+		}
+		return 1
+	}
+	return slices.SortedFunc(maps.Keys(want), func(a, b kernel.LinkID) int {
+		return cmp.Or(cmp.Compare(settled(a), settled(b)), compareLinks(a, b))
+	})
 }
 
 func compareLinks(a, b kernel.LinkID) int {

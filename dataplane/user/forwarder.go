@@ -127,10 +127,16 @@ func (f *Forwarder) Carry(id kernel.LinkID, c *kernel.Carried) error {
 	if err == nil && a.Error != "" {
 		err = errors.New(a.Error)
 	}
-	if why := a.carried()[id].Broken; err == nil && c != nil && why != "" {
-		err = errors.New(why)
+	if err != nil || c == nil {
+		return err
 	}
-	return err
+	switch is := a.carried()[id]; {
+	case is.PortTaken:
+		return fmt.Errorf("%s: %w", is.Broken, unix.EADDRINUSE)
+	case is.Broken != "":
+		return errors.New(is.Broken)
+	}
+	return nil
 }
 
 // Counts implements kernel.Carrier.

@@ -18,7 +18,7 @@ type job struct {
 }
 
 func jobOf(id kernel.LinkID, c kernel.Carried) job {
-	c.Broken = ""
+	c.Broken, c.PortTaken = "", false
 	return job{string(id.NS), id.Name, c}
 }
 
@@ -29,6 +29,8 @@ func (j job) check() error {
 	switch {
 	case j.Encapsulation != overlay.EncapUDP:
 		return fmt.Errorf("encapsulation %s: this forwarder does udp", j.Encapsulation)
+	case j.TTL.Inherit:
+		return fmt.Errorf("ttl inherit: the forwarder has one TTL for all packets; want a number")
 	case !j.Local.IsValid() || j.Local.Port() == 0:
 		return fmt.Errorf("local address %s: want an address and a port", j.Local)
 	}

@@ -99,7 +99,7 @@ func jobsOf(all map[kernel.LinkID]kernel.Carried) []job {
 	var jobs []job
 	for id, c := range all {
 		j := jobOf(id, c)
-		j.Broken = c.Broken
+		j.Broken, j.PortTaken = c.Broken, c.PortTaken
 		jobs = append(jobs, j)
 	}
 	slices.SortFunc(jobs, func(a, b job) int { return compareLinks(a.id(), b.id()) })
