@@ -80,8 +80,8 @@ func (s *service) settled(ctx context.Context) error {
 // differs says what is not as declared.
 func (s *service) differs(ctx context.Context) (string, error) {
 	follows, err := s.loop.Follows(ctx, s.local.revisions())
-	if err != nil || !follows {
-		return "it is being worked on", err
+	if err != nil {
+		return "", err
 	}
 	now, err := s.loop.Status(ctx)
 	if err != nil {
@@ -97,6 +97,9 @@ func (s *service) differs(ctx context.Context) (string, error) {
 		if len(t.Differs) > 0 || t.Present < t.Wanted || t.Network == "" && t.Wanted == 0 {
 			lines = append(lines, fmt.Sprintf("tunnel %s has %d of %d objects: %s", t.Tunnel, t.Present, t.Wanted, strings.Join(t.Differs, "; ")))
 		}
+	}
+	if len(lines) == 0 && !follows {
+		return "it is being worked on", nil
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "; "), nil

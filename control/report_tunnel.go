@@ -42,9 +42,10 @@ func (l *Loop) reportAlone(r *overlay.TunnelReport, view dataplane.NetworkView) 
 	if t, ok := state.Tunnels[r.Tunnel]; ok {
 		l.reportPlane(r, t)
 	}
-	port := (&overlay.Tunnel{Meta: overlay.Meta{Name: string(r.Tunnel)}}).Port().Name
-	if err := dataplane.Concerning(l.applying.err, "", overlay.EndpointName(port)); err != nil {
-		r.Differs = append(r.Differs, strings.Split(err.Error(), "\n")...)
+	if err := dataplane.ConcerningTunnel(l.applying.err, r.Tunnel); err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			r.Differs = append(r.Differs, strings.TrimPrefix(line, "tunnel "+string(r.Tunnel)+": "))
+		}
 	}
 }
 
