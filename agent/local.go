@@ -18,6 +18,7 @@ import (
 	"weft/api"
 	"weft/api/agentapi"
 	"weft/dataplane/ebpf"
+	"weft/dataplane/user"
 	"weft/internal/files"
 	"weft/overlay"
 	"weft/plan"
@@ -161,7 +162,10 @@ func Check(ctx context.Context, o Options, d agentapi.Declaration) error {
 	if err != nil {
 		return err
 	}
-	o.noPrograms = ebpf.Probe()
+	o.noPrograms, o.noForwarder = ebpf.Probe(), user.Probe()
+	if o.tunnelModes, err = o.probeTunnels(ctx); err != nil {
+		return err
+	}
 	return o.check(ctx, u, d)
 }
 

@@ -76,12 +76,22 @@ func (d *daemon) declare(ctx context.Context, text io.Reader) error {
 		return err
 	}
 	if err := d.start(ctx, client, next); err != nil {
-		if first {
-			return errors.Join(err, agent.ForgetDeclaration(o.StateDir))
-		}
-		return errors.Join(err, agent.SaveDeclaration(o.StateDir, before))
+		return errors.Join(err, d.takeBack(ctx, client, before, first))
 	}
 	return nil
+}
+
+// takeBack has the host be what it was declared to be before; the first time it was nothing. The
+// agent may have been started, or not.
+func (d *daemon) takeBack(ctx context.Context, client *agentapi.Client, before agentapi.Declaration, first bool) error {
+	if first {
+		return d.down(ctx)
+	}
+	err := client.Declare(ctx, before)
+	if errors.Is(err, store.ErrUnavailable) {
+		err = nil
+	}
+	return errors.Join(agent.SaveDeclaration(d.config.stateDir, before), err)
 }
 
 // alone refuses a host that follows servers.
