@@ -17,9 +17,9 @@ func (o changeTunnel) String() string {
 	return o.ID.NS.command("ip", append(words, tunnelKinds[o.Want.Kind].words(o.Want.Outer, &o.Have.Outer)...)...)
 }
 
-// setsMTU: a change of the kinds that say everything makes the kernel choose an MTU, if none
-// is said (net/ipv4/ip_tunnel.c, ip_tunnel_update).
-func (o changeTunnel) setsMTU() bool { return tunnelKinds[o.Want.Kind].whole && o.Want.MTU != 0 }
+// setsMTU: a change of all kinds but vxlan makes the kernel choose an MTU, if none is said
+// (net/ipv4/ip_tunnel.c, ip_tunnel_update; drivers/net/geneve.c, geneve_link_config).
+func (o changeTunnel) setsMTU() bool { return o.Want.Kind != KindVXLAN && o.Want.MTU != 0 }
 
 // changesFrom reports whether a tunnel link can become another by a changeTunnel.
 func (l Link) changesFrom(have Link) bool {

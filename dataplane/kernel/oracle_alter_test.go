@@ -59,7 +59,7 @@ var valueWords = map[string]*regexp.Regexp{
 	"a name": regexp.MustCompile(`^"|/|^[@a-z0-9]*(single|spoofed|sources|stations)`), "a MAC": macWord, "a setting": sysctlWord, "an alias": aliasWord,
 	"a number":    regexp.MustCompile(`^[0-9.]+(/[0-9]+)?$`),
 	"IPv6":        regexp.MustCompile(`^[0-9a-f:]*::[0-9a-f:]*(/[0-9]+)?$`),
-	"a link":      regexp.MustCompile(`^(lo|br0|vx0|eth0|tap0|own0|host0|w[a-z0-9]+|virbr0)$`),
+	"a link":      regexp.MustCompile(`^(lo|br0|vx0|eth0|tap0|own0|host0|neta6?|w[a-z0-9]+|virbr0)$`),
 	"a namespace": regexp.MustCompile(`^(--net=/run/netns/)?(weft-blue|workload)$`),
 }
 
@@ -99,7 +99,7 @@ var wordPattern = regexp.MustCompile(`for .*; done|\S+`)
 // verbs are the words that say what command it is, and what of it comes next.
 var verbs = strings.Fields(`
 	ip netns tuntap link address neigh route add replace set type peer name mode mtu alias addrgenmode master
-	id local dstport mcast_snooping dev lladdr nud via proto metric scope
+	id local remote group dstport srcport ttl tos ageing mcast_snooping dev lladdr nud via proto metric scope
 	bridge fdb dst learning flood mcast_flood bcast_flood neigh_suppress
 	show >/dev/null
 	tc qdisc filter protocol handle prio u32 match action mirred sysctl -qw nsenter -n &&`)
@@ -107,6 +107,7 @@ var verbs = strings.Fields(`
 // others are words and what to have instead; "" takes the word out.
 var others = map[string]string{
 	"on": "off", "off": "on", "up": "down", "none": "eui64",
+	"proxy": "noproxy", "noudpcsum": "udpcsum", "udp6zerocsumtx": "noudp6zerocsumtx", "0x10": "0x14", "neta": "eth0", "neta6": "eth0", "inherit": "0x10",
 	"nolearning": "learning", "udp6zerocsumrx": "noudp6zerocsumrx",
 	"tap": "tun", "nodad": "", "onlink": "", "append": "replace", "unreachable": "prohibit",
 	"static": "dynamic", "dynamic": "static", "sticky": "", "permanent": "noarp", "self": "master",

@@ -46,7 +46,7 @@ func newOracleHost(t testing.TB, s oracleState, named bool) *oracleHost {
 	t.Helper()
 	h := &oracleHost{
 		t: t, ns: testenv.Namespace(t), workload: testenv.Namespace(t),
-		dir: filepath.Join(t.TempDir(), "netns"), state: node(s.kind, s.underlay, s.edits...),
+		dir: filepath.Join(t.TempDir(), "netns"), state: s.state(),
 	}
 	name := overlay.NetworkName("blue")
 	if named {

@@ -84,6 +84,8 @@ func mutatedStates() []mutatedState {
 		{"over v6", state(overlay.Bridged, overlay.V6, only(overlay.V4), without("c"), noPorts)},
 		{"routed", state(overlay.Routed, overlay.V4, without("c"))},
 		{"direct", state(overlay.Routed, overlay.V4, without("c"), directTo("b"), noPorts)},
+		{"tunnel", state(overlay.Bridged, overlay.V4, only(overlay.V4), without("b"), without("c"), noPorts).with(vxlanTunnel())},
+		{"tunnel over v6", state(overlay.Bridged, overlay.V4, only(overlay.V4), without("b"), without("c"), noPorts).with(vxlanTunnel6())},
 	}
 }
 
@@ -113,7 +115,7 @@ func withoutPort(e overlay.EndpointName) func(*dataplane.Network) {
 // template are the commands for the State, with a workload's namespace that is called
 // workload.
 func (s mutatedState) template() []string {
-	h := &oracleHost{state: node(s.kind, s.underlay, s.edits...), workload: netns.Named("workload")}
+	h := &oracleHost{state: s.state(), workload: netns.Named("workload")}
 	h.settle("blue")
 	h.dir = netns.Dir
 	return h.explain()

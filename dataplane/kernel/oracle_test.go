@@ -41,6 +41,8 @@ type oracleState struct {
 	kind     overlay.NetworkKind
 	underlay overlay.Family
 	edits    []func(*dataplane.Network)
+	// tunnels stand alone.
+	tunnels []dataplane.Tunnel
 	// named: the commands make the network's namespace where ip netns has its own.
 	named bool
 }
@@ -77,6 +79,7 @@ func oracleStates() map[string]oracleState {
 		"routed over v6":     over6(routed()),
 		"routed, all ports":  routed(allPorts),
 		"routed, direct":     routed(directTo("b")),
+		"tunnels":            bridged(noPorts).with(vxlanTunnel(), vxlanTunnel6(), vxlanGroup()),
 		"routed, none":       routed(directTo("b", "c"), unencapsulated),
 	}
 }

@@ -1,0 +1,118 @@
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"weft/internal/testenv"
+	"weft/overlay"
+)
+
+// at is the number of a case.
+func (m manyTunnels) at(name string) int {
+	return slices.IndexFunc(m.cases, func(c tunnelCase) bool { return c.name == name })
+}
+
+// silent fails the test unless nothing comes back through the nth tunnel.
+func (m manyTunnels) silent(t *testing.T, n int) {
+	t.Helper()
+	if m.reaches(n) == nil {
+		t.Error("what should be refused came back")
+	}
+}
+
+// wrongKey: a packet with a key that is not ours is refused.
+func (m manyTunnels) wrongKey(t *testing.T) {
+	n := m.at("gre, all options")
+	testenv.Run(t, m.b.ns, "ip", "link", "set", "p1", "type", "gre", "okey", "0x333333")
+	m.silent(t, n)
+	testenv.Run(t, m.b.ns, "ip", "link", "set", "p1", "type", "gre", "okey", "0x111111")
+	m.reach(t, n)
+}
+
+// badChecksum: a packet whose checksum is wrong is refused, and one without, where one is
+// demanded.
+func (m manyTunnels) badChecksum(t *testing.T) {
+	n := m.at("gre, all options")
+	const rules = `table netdev spoil { chain out { type filter hook egress device eth0 priority 0; ip protocol 47 @nh,192,16 set 0xdead; }; }`
+	testenv.Run(t, m.b.ns, "ethtool", "-K", "eth0", "tx", "off") // else it is not computed before the wire
+	testenv.Run(t, m.a.ns, "ethtool", "-K", "eth0", "rx", "off") // else it is not looked at
+	testenv.Run(t, m.b.ns, "nft", rules)
+	m.silent(t, n)
+	testenv.Run(t, m.b.ns, "nft", "delete table netdev spoil")
+	m.reach(t, n)
+	testenv.Run(t, m.b.ns, "ip", "link", "set", "p1", "type", "gre", "noocsum")
+	m.silent(t, n)
+	testenv.Run(t, m.b.ns, "ip", "link", "set", "p1", "type", "gre", "ocsum")
+	m.reach(t, n)
+}
+
+// tampering: what somebody does to a tunnel is announced, and repaired by one Apply.
+func (m manyTunnels) tampering(t *testing.T) {
+	m.a.t = t
+	defer func() { m.a.t = m.t }()
+	for _, line := range []string{
+		"link set t0 type gre ttl 3", "link set t1 type gre ikey 5", "link set t0 down", "link set t2 mtu 1300",
+		"link set t3 address 02:00:00:00:00:99", "link set t4 type ip6gre hoplimit 9", "link delete t5", "link delete t6",
+		"address delete 10.1.6.1/24 dev t6", "link set t7 alias x", "link set t8 type ip6tnl encaplimit 3", "link set t9 type ip6tnl tclass 0x20",
+		"link set t10 type geneve id 20 remote 192.0.2.2 ttl 9", "route add 198.51.100.0/24 dev t0 proto static",
+	} {
+		testenv.Run(t, m.a.ns, append([]string{"ip"}, strings.Fields(line)...)...)
+		t.Log(line, "→", m.a.event().What)
+		m.a.apply(m.state)
+		m.a.tunnelsSettled()
+		m.a.drain()
+	}
+	m.a.silence()
+	for n := range m.cases {
+		m.reach(t, n)
+	}
+}
+
+// anotherRemote: a remote that is another, or unknown for a while, changes the link in place.
+func (m manyTunnels) anotherRemote(t *testing.T) {
+	m.a.t = t
+	defer func() { m.a.t = m.t }()
+	index := func(device string) string {
+		return strings.Fields(testenv.Output(t, m.a.ns, "ip", "-o", "link", "show", device))[0]
+	}
+	for _, name := range []string{"gre", "gre6", "ipip", "sit", "ipip6", "geneve"} {
+		device := fmt.Sprintf("t%d", m.at(name))
+		tunnel := m.state.Tunnels[overlay.TunnelName(device)]
+		before, right := index(device), tunnel.Remote
+		for _, remote := range []netip.Addr{{}, right} {
+			tunnel.Remote = remote
+			m.state.Tunnels[tunnel.Name] = tunnel
+			m.a.apply(m.state)
+			m.a.tunnelsSettled()
+		}
+		if index(device) != before {
+			t.Errorf("%s: the link was made again", name)
+		}
+		m.reach(t, m.at(name))
+	}
+}
+
+// down leaves nothing.
+func (m manyTunnels) down(t *testing.T) {
+	removed, err := Down(context.Background(), m.a.plane.Options)
+	if err != nil || len(removed) != len(m.cases) {
+		t.Errorf("removed %q: %v", removed, err)
+	}
+	links := testenv.Output(t, m.a.ns, "ip", "-br", "link")
+	for l := range strings.Lines(links) {
+		device, _, _ := strings.Cut(strings.Fields(l)[0], "@")
+		if _, ours := m.state.Tunnels[overlay.TunnelName(device)]; ours {
+			t.Errorf("%s is still there", device)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(m.a.plane.StateDir, "sysctls.json")); err == nil {
+		t.Error("settings are still remembered")
+	}
+}
