@@ -21,7 +21,7 @@ import (
 func (o Objects) programTunnel(id LinkID, t dataplane.Tunnel) {
 	alias, end := tunnelAlias(t.Name), tunnelEnd(id.Name)
 	o.Links[id] = Link{
-		Kind: KindVeth, Alias: alias, MAC: t.Spec.MAC, MTU: t.MTU, Up: true, Peer: end,
+		Kind: KindVeth, Alias: alias, MAC: t.Spec.MAC, MTU: t.MTU, Up: t.Remote.IsValid(), Peer: end,
 		NoARP: !t.Spec.Mode.Ethernet(), NoIPv6: !t.Spec.Mode.Carries(overlay.V6),
 	}
 	o.Links[end] = Link{Kind: KindVeth, Alias: alias, MTU: t.MTU, Up: true, NoLinkLocal: true, NoIPv6: true, Peer: id}

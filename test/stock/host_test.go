@@ -162,6 +162,14 @@ ip link set eth0 up`)
 // forward has Weft's planes forward a State on a host, until the test ends.
 func forward(t testing.TB, ns string, s dataplane.State) {
 	t.Helper()
+	if err := newPlane(t, ns).Apply(context.Background(), s, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newPlane has Weft's planes on a host, until the test ends.
+func newPlane(t testing.TB, ns string) dataplane.Plane {
+	t.Helper()
 	pins, domains := filepath.Join(t.TempDir(), testenv.Name(t, "bpf")), filepath.Join(t.TempDir(), "netns")
 	t.Cleanup(func() { check(t, ebpf.Remove(pins, ns)) })
 	programs, err := ebpf.Open(ebpf.Options{Dir: pins, Host: ns})
@@ -181,9 +189,7 @@ func forward(t testing.TB, ns string, s dataplane.State) {
 			check(t, netns.Delete(filepath.Join(domains, name)))
 		}
 	})
-	if err := plane.Apply(context.Background(), s, nil); err != nil {
-		t.Fatal(err)
-	}
+	return plane
 }
 
 func check(t testing.TB, err error) {

@@ -147,6 +147,9 @@ func TestTunnels(t *testing.T) {
 				l.ping(t, host, p, f)
 				l.transfer(t, host, f)
 			}
+			if l.mode == overlay.TunnelGRE {
+				l.multicast(t, host, p)
+			}
 		})
 	}
 }
@@ -176,6 +179,14 @@ func (l tunnel) ping(t *testing.T, host string, p peer, f overlay.Family) {
 	if want := fmt.Sprintf("mtu=%d", mtu); !strings.Contains(strings.ReplaceAll(out, "mtu: ", "mtu="), want) {
 		t.Errorf("a packet of %d bytes: want %q, got %s", mtu+1, want, out)
 	}
+}
+
+// multicast fails the test unless the peer gets what OSPF sends to all its routers (RFC 2328
+// appendix A.1).
+func (l tunnel) multicast(t *testing.T, host string, p peer) {
+	t.Helper()
+	p.Run("sysctl -qw net.ipv4.icmp_echo_ignore_broadcasts=0; ip address add 224.0.0.5/32 dev " + l.dev() + " autojoin")
+	testenv.Run(t, host, "sh", "-c", pingCommand(100)+"-I "+l.dev()+" 224.0.0.5")
 }
 
 // transfer is that of networks, from the host itself.
