@@ -47,6 +47,8 @@ func (f *frame) tunnelPort(e *overlay.Endpoint) (dataplane.Port, bool) {
 func (f *frame) onPlane(r *overlay.Tunnel) (*overlay.Tunnel, error) {
 	on := *r
 	switch p := r.Spec.Plane; {
+	case f.Plane == overlay.PlaneEBPF:
+		return nil, fmt.Errorf("the network is on plane ebpf here, which has no tunnels attached to networks; want it on plane kernel (weft node migrate-plane %s %s --to kernel)", f.self.Name, f.Name)
 	case p == "" || p == overlay.PlaneAuto:
 		on.Spec.Plane = f.Plane
 	case p != f.Plane:
