@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"weft/dataplane/ebpf"
 	"weft/dataplane/kernel"
 	"weft/overlay"
 )
@@ -15,6 +16,9 @@ func (o Options) probeTunnels(ctx context.Context) (map[overlay.PlaneName][]stri
 		return nil, fmt.Errorf("find out which tunnels the kernel has: %w", err)
 	}
 	all := map[overlay.PlaneName][]string{overlay.PlaneKernel: modes}
+	if o.noPrograms == nil {
+		all[overlay.PlaneEBPF] = ebpf.TunnelModes(modes)
+	}
 	if o.noForwarder == nil {
 		all[overlay.PlaneUser] = []string{overlay.TunnelUDP.Over(overlay.V4), overlay.TunnelUDP.Over(overlay.V6)}
 	}
