@@ -114,7 +114,7 @@ var (
 		[]option{deviceWords},
 	)
 	ip4Options = slices.Concat([]option{
-		numberOption(nl.IFLA_IPTUN_PROTO, binary.NativeEndian, 0, outerProtocol, func(uint8) []string { return nil }),
+		numberOption(nl.IFLA_IPTUN_PROTO, binary.NativeEndian, 0, outerProtocol, modeWords4),
 	}, ipOptions, []option{
 		numberOption(nl.IFLA_IPTUN_TTL, binary.NativeEndian, 0, outerTTL, inheritWords("ttl")),
 		numberOption(nl.IFLA_IPTUN_TOS, binary.NativeEndian, 0, outerTOS, tosWords("tos")),

@@ -170,6 +170,7 @@ func TestTunnelModes(t *testing.T) {
 		}
 		m.a.tunnelsSettled()
 		m.a.silence()
+		t.Run("explained", m.explained)
 		t.Run("wrong key", m.wrongKey)
 		t.Run("bad checksum", m.badChecksum)
 		t.Run("tampering", m.tampering)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -115,4 +116,31 @@ func (m manyTunnels) down(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(m.a.plane.StateDir, "sysctls.json")); err == nil {
 		t.Error("settings are still remembered")
 	}
+}
+
+// explained: the commands that Explain prints, run by the real tools on another host, make the
+// same links.
+func (m manyTunnels) explained(t *testing.T) {
+	other := newBed(t, 1).hosts[0] // with a's addresses
+	if _, err := feed(other.ns, strings.Join(Explain(m.state, other.dir, nil), "\n"), "sh", "-e"); err != nil {
+		t.Fatal(err)
+	}
+	for n, c := range m.cases {
+		device := fmt.Sprintf("t%d", n)
+		for _, what := range []string{"-d -o link show", "-o address show"} {
+			ask := append(strings.Fields("ip "+what), device)
+			byPlane, byHand := incidentalWords(testenv.Output(t, m.a.ns, ask...)), incidentalWords(testenv.Output(t, other.ns, ask...))
+			if byPlane != byHand {
+				t.Errorf("%s, ip %s\nby the plane: %s\nby hand:      %s", c.name, what, byPlane, byHand)
+			}
+		}
+	}
+}
+
+// incidentalWords takes out what differs from link to link: its number, a MAC that the kernel
+// made up, and the link-local address that follows from that.
+func incidentalWords(shown string) string {
+	shown = regexp.MustCompile(`(?m)^\d+: `).ReplaceAllString(shown, "")
+	shown = regexp.MustCompile(`(link/ether|permaddr) [0-9a-f:]+|inet6 fe80::\S+`).ReplaceAllString(shown, "(its own)")
+	return strings.Join(strings.Fields(shown), " ")
 }

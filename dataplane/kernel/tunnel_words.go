@@ -183,6 +183,18 @@ func inheritWords(word string) func(uint8) []string {
 	}
 }
 
+// modeWords4 spell what is inside an ipip or a sit link's packets: without them ip link lets
+// everything in.
+func modeWords4(protocol uint8) []string {
+	switch protocol {
+	case 4:
+		return []string{"mode", "ipip"}
+	case 41:
+		return []string{"mode", "ip6ip"}
+	}
+	return []string{"mode", "any"}
+}
+
 // modeWords spell what is inside an ip6tnl link's packets.
 func modeWords(protocol uint8) []string {
 	switch protocol {
