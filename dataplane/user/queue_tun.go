@@ -25,7 +25,12 @@ func openTUN(namespace, name string) (*tun, error) {
 		if _, err := net.InterfaceByName(name); err != nil { // opening would make one
 			return fmt.Errorf("there is no link %s: %w", name, fs.ErrNotExist)
 		}
-		fd, err = openQueue(name)
+		if fd, err = openQueue(name); err != nil {
+			return err
+		}
+		if err = deepen(name); err != nil {
+			_ = unix.Close(fd)
+		}
 		return err
 	})
 	if err != nil {
@@ -55,6 +60,25 @@ func openQueue(name string) (int, error) {
 		return -1, errors.Join(err, unix.Close(fd))
 	}
 	return fd, nil
+}
+
+// queueLength is how many packets wait in a TUN link while the forwarder is not scheduled; the
+// kernel's default is 500 (drivers/net/tun.c, TUN_READQ_SIZE).
+const queueLength = 5000
+
+// deepen gives a link of the calling thread's namespace that length (netdevice(7), SIOCSIFTXQLEN).
+func deepen(name string) error {
+	request, err := unix.NewIfreq(name)
+	if err != nil {
+		return err
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	request.SetUint32(queueLength)
+	err = unix.IoctlIfreq(fd, unix.SIOCSIFTXQLEN, request)
+	return errors.Join(os.NewSyscallError("ioctl SIOCSIFTXQLEN", err), unix.Close(fd))
 }
 
 // queueFlags are those of the link that a queue is of, an error if that is gone.

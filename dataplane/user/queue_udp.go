@@ -16,7 +16,7 @@ import (
 )
 
 // receiveBuffer holds packets while the forwarder is not scheduled, in bytes.
-const receiveBuffer = 4 << 20
+const receiveBuffer = 16 << 20
 
 // profile is how a socket sends. All links of a socket have the same.
 type profile struct {
