@@ -17,6 +17,7 @@ func segmentCases() []testCase {
 		{"a station moves to another node", bridged, segmentMoves},
 		{"a station moves here", bridged, segmentMovesHere},
 		{"broadcast reaches a segment", bridged, segmentBroadcast},
+		{"a segment's VLAN tags pass", bridged, segmentTags},
 	}
 }
 
@@ -141,4 +142,22 @@ func segmentBroadcast(x *exam) {
 	x.send(a.place(), frame, x.at(b, frame), x.at(o, frame), x.to(nodeB, a, frame), x.to(nodeC, a, frame))
 	frame = ask(o, x.nobody().ip)
 	x.send(o.place(), frame, x.at(a, frame), x.at(b, frame), x.to(nodeB, a, frame), x.to(nodeC, a, frame))
+}
+
+// A provider's switch puts tags before its customers' (IEEE 802.1ad).
+func segmentTags(x *exam) {
+	a, c, o := x.alice(), x.carol(), x.olga()
+	x.openOffice(o)
+	for _, tags := range []uint16{1, 2, 3} {
+		frame := func(from, to host) []byte {
+			f := ethernet(from.mac, to.mac, typeLocal, data)
+			for i := range tags {
+				f = withTag(5+i, f)
+			}
+			return f
+		}
+		x.send(o.place(), frame(o, a), x.at(a, frame(o, a)))
+		x.send(o.place(), frame(o, c), x.to(c.node, o, frame(o, c)))
+		x.send(Underlay, x.from(c.node, blue, frame(c, o)), x.at(o, frame(c, o)))
+	}
 }

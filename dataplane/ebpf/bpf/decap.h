@@ -80,20 +80,29 @@ static __always_inline enum reading read_ip(struct __sk_buff *skb, struct tunnel
 	return OURS;
 }
 
-/* pass_limit passes over a tunnel encapsulation limit, which stands in destination options
- * of 8 bytes (RFC 2473 section 4.1.1; Linux puts it there). */
+/* Options of IPv6 (RFC 2473 section 4.1.1, RFC 8200 section 4.2). */
+#define OPTION_LIMIT 4
+#define OPTION_PADDING 1
+
+/* pass_limit passes over a tunnel encapsulation limit, as Linux writes it: in destination
+ * options of 8 bytes, with padding behind (RFC 2473 section 4.1.1; net/ipv6/ip6_tunnel.c,
+ * init_tel_txopt). Other options are for the host to judge: some it has to refuse
+ * (RFC 8200 section 4.2). */
 static __always_inline int pass_limit(struct __sk_buff *skb, struct packet *p)
 {
 	struct {
 		__u8 next, len; /* in units of 8 bytes beyond the first */
+		__u8 type, size, limit, padding[3];
 	} options;
 
 	if (p->version != 6 || p->protocol != IPPROTO_DSTOPTS)
 		return 1;
-	if (load(skb, ETH_HLEN + p->header, &options, sizeof(options)) || options.len)
+	if (load(skb, ETH_HLEN + p->header, &options, sizeof(options)) || options.len ||
+	    options.type != OPTION_LIMIT || options.size != 1 || options.padding[0] != OPTION_PADDING ||
+	    options.padding[1] != 1 || options.padding[2])
 		return 0;
 	p->protocol = options.next;
-	p->header += 8;
+	p->header += sizeof(options);
 	return 1;
 }
 
@@ -314,6 +323,11 @@ static __always_inline int receive(struct __sk_buff *skb)
 	__u32 *counter;
 	struct network *n;
 
+	/* While the programs change hooks, both run one after the other: the second would take
+	 * a Geneve packet that the first has dressed for a malformed one. What may set marks in
+	 * the host's namespace is trusted already, by from_tunnel. */
+	if (skb->mark == MARK_MEMBER)
+		return PASS;
 	switch (read_tunnelled(skb, &t)) {
 	case NOT_OURS:
 		return PASS;

@@ -186,6 +186,15 @@ static __always_inline __u32 put_eth(__u8 *at, const struct mac *dst, const stru
 	return sizeof(*eth);
 }
 
+static __always_inline __u32 put_tag(__u8 *at, __be16 tci, __be16 type)
+{
+	struct tag *tag = (struct tag *)at;
+
+	tag->tci = tci;
+	tag->type = type;
+	return sizeof(*tag);
+}
+
 /* carries_frames: there is an Ethernet frame in the tunnel packets, not a bare packet. */
 static __always_inline int carries_frames(const struct network *n)
 {
@@ -336,6 +345,20 @@ static __always_inline int leave(struct __sk_buff *skb, const struct network *n,
 	return bpf_redirect_neigh(w->ifindex, &w->next, sizeof(w->next), 0);
 }
 
+/* is_tag reports whether a type is that of a VLAN tag. */
+static __always_inline int is_tag(__be16 type)
+{
+	return type == ETH_P_8021Q_BE || type == ETH_P_8021AD_BE;
+}
+
+/* forget_tag has the kernel forget the VLAN tag that it has taken out of a frame. Where another
+ * one stood behind it, the kernel takes that out next, from where it would be by now
+ * (net/core/skbuff.c, skb_vlan_pop): a sham one is there, which is forgotten like the first. */
+static __always_inline int forget_tag(struct __sk_buff *skb, int nested)
+{
+	return bpf_skb_vlan_pop(skb) || (nested && bpf_skb_vlan_pop(skb));
+}
+
 /* wrap makes a frame of a flow a tunnel packet to a VTEP. dst and src are the frame's inside,
  * if there is one; w is the packet's way, or empty as long as nobody has looked for it. */
 static __always_inline int wrap(struct __sk_buff *skb, struct scratch *s, __u32 vni, const struct network *n,
@@ -348,7 +371,9 @@ static __always_inline int wrap(struct __sk_buff *skb, struct scratch *s, __u32 
 	const __u32 tag = skb->vlan_present ? sizeof(struct tag) : 0;
 	const __u32 inner = carries_frames(n) ? ETH_HLEN + tag : 0;
 	const __be16 tpid = skb->vlan_proto, tci = bpf_htons(skb->vlan_tci);
-	const __u32 room = l3 + shim_len(n) + inner;
+	const int nested = tag && is_tag(f->type);
+	const __u32 sham = nested ? sizeof(struct tag) : 0;
+	const __u32 room = sham + l3 + shim_len(n) + inner;
 	const __u8 protocol = outer_protocol(n, f);
 	const __be16 type = v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
 	__u8 *out = s->outer.byte;
@@ -356,12 +381,12 @@ static __always_inline int wrap(struct __sk_buff *skb, struct scratch *s, __u32 
 
 	if (!inner && (tag || !f->is_ip))
 		return -1;
-	if (tag && bpf_skb_vlan_pop(skb))
-		return -1;
 	if (make_room(skb, f, n, v6, room, inner))
 		return -1;
-	len = skb->len - ETH_HLEN;
-	out += put_eth(out, &w->dst, &w->src, type);
+	len = skb->len - ETH_HLEN - sham;
+	out += put_eth(out, &w->dst, &w->src, nested ? ETH_P_8021Q_BE : type);
+	if (nested)
+		out += put_tag(out, 0, type);
 	out += v6 ? put_v6(out, &n->local, vtep, outer_tos(f), len, protocol, flow_label(flow)) :
 		    put_v4(out, &n->local, vtep, outer_tos(f), len, protocol);
 	if (is_udp(n)) {
@@ -372,12 +397,12 @@ static __always_inline int wrap(struct __sk_buff *skb, struct scratch *s, __u32 
 	}
 	if (inner) {
 		out += put_eth(out, dst, src, tag ? tpid : f->type);
-		if (tag) {
-			((struct tag *)out)->tci = tci;
-			((struct tag *)out)->type = f->type;
-		}
+		if (tag)
+			put_tag(out, tci, f->type);
 	}
-	return bpf_skb_store_bytes(skb, 0, s->outer.byte, ETH_HLEN + room, 0);
+	if (bpf_skb_store_bytes(skb, 0, s->outer.byte, ETH_HLEN + room, 0))
+		return -1;
+	return tag ? forget_tag(skb, nested) : 0;
 }
 
 /* send finds the way of a tunnel packet that was made without. */

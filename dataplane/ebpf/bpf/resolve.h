@@ -70,7 +70,8 @@ struct advertisement {
 	struct nd_option option;
 };
 
-/* outer is what goes in front of a frame's payload, at most. */
+/* outer is what goes in front of a frame's payload, at most: with a tag, and a sham one
+ * (see forget_tag). */
 struct outer {
 	__u8 byte[ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct udphdr) + 8 + ETH_HLEN + 4 + 4];
 };
