@@ -18,15 +18,15 @@ type arrival struct {
 	network         dataplane.Settings // that it is in, if there is one
 	bridged, routed bool
 	tagged          bool
-	vid             uint16 // of the tag
+	vid             uint16 // of the tags: 0 if all have none
 	// claims: its type says that it is IP or ARP; parses: it is.
 	claims, parses bool
-	// packet is in the frame, also behind a tag, or came as it is; isIP: there is one.
+	// packet is in the frame, also behind tags, or came as it is; isIP: there is one.
 	packet ipPacket
 	isIP   bool
-	asks   bool       // it is ARP or ND, also behind a tag, and where it is not all right
+	asks   bool       // it is ARP or ND, also behind tags, and where it is not all right
 	target netip.Addr // of ND
-	cut    bool       // the tag is not whole, or what is behind it says that it is IP and has no whole header
+	cut    bool       // a tag is not whole, or what is behind it says that it is IP and is not
 	// outerExtended: there are options or extension headers outside.
 	outerExtended bool
 	large         bool // it does not fit into the tunnel
@@ -63,6 +63,9 @@ func (s *scene) arrival(in wild) arrival {
 	return a
 }
 
+// isTooLarge: a bridge has it, and no tunnel packet.
+func (a arrival) isTooLarge() bool { return a.bridged && a.large && a.at != Underlay }
+
 func (s *scene) withVNI(vni overlay.VNI) dataplane.Network {
 	for _, n := range s.state.Networks {
 		if n.VNI == vni {
@@ -74,10 +77,9 @@ func (s *scene) withVNI(vni overlay.VNI) dataplane.Network {
 
 // look looks at what is in the frame.
 func (a *arrival) look() {
-	if a.tagged = a.frame.Type.IsVLAN(); a.tagged && len(a.frame.body) >= 2 {
-		a.vid = binary.BigEndian.Uint16(a.frame.body) & 0x0fff
-	}
-	kind, body := a.frame.untagged()
+	a.tagged = a.frame.Type.IsVLAN()
+	kind, body, vid := a.frame.behindTags()
+	a.vid = vid
 	a.packet, a.isIP = frame{packet.Ethernet{Type: kind}, body, nil}.ip()
 	switch a.frame.Type {
 	case packet.TypeARP:
@@ -94,7 +96,7 @@ func (a *arrival) look() {
 	}
 	a.target = targetOf(kind, body)
 	a.asks = kind == packet.TypeARP || a.target.IsValid()
-	a.cut = a.tagged && a.frame.isCut()
+	a.cut = a.tagged && !a.isIP && (kind.IsVLAN() || kind == packet.TypeIPv4 || kind == packet.TypeIPv6)
 }
 
 // targetOf is whom a neighbour solicitation or advertisement is about, as who looks at nothing
@@ -111,16 +113,27 @@ func targetOf(kind packet.EtherType, ip []byte) netip.Addr {
 	return netip.Addr{}
 }
 
-// isCut reports whether the type behind all tags is IP's, and no whole header follows.
-func (f frame) isCut() bool {
-	for f.Type.IsVLAN() {
-		tag, rest, err := packet.ParseVLAN(f.body)
+// behindTags is what is behind all tags, or behind those that are whole, and the last VLAN ID
+// that they have.
+func (f frame) behindTags() (kind packet.EtherType, body []byte, vid uint16) {
+	kind, body = f.Type, f.body
+	for kind.IsVLAN() {
+		tag, rest, err := packet.ParseVLAN(body)
 		if err != nil {
-			return true
+			break
 		}
-		f.Type, f.body = tag.Type, rest
+		if tag.ID != 0 {
+			vid = tag.ID
+		}
+		kind, body = tag.Type, rest
 	}
-	return f.Type == packet.TypeIPv4 && len(f.body) < packet.IPv4MinLen || f.Type == packet.TypeIPv6 && len(f.body) < packet.IPv6Len
+	return kind, body, vid
+}
+
+// isEndless reports whether it is IPv6 of which the length is zero, with options that may say
+// how long it is (RFC 2675 section 2).
+func (p ipPacket) isEndless() bool {
+	return p.dst.Is6() && p.proto == packet.ProtoHopByHop && p.bytes[4] == 0 && p.bytes[5] == 0
 }
 
 // isJumbo reports whether it is UDP over IPv6 of which the length is zero.

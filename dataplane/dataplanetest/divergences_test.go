@@ -71,25 +71,39 @@ func divergent(w world) map[string]wild {
 	} else {
 		outer.bytes = extended(outer.bytes, packet.ProtoRouting, make([]byte, 8))
 	}
+	routing := func(b []byte) []byte {
+		return append(b[:packet.EthernetLen:packet.EthernetLen], extended(b[packet.EthernetLen:], packet.ProtoDestOptions, make([]byte, 8))...)
+	}
+	endless := hopByHop(slices.Clone(plain))
+	if a.ip.Is6() {
+		endless[packet.EthernetLen+4], endless[packet.EthernetLen+5] = 0, 0
+	}
+	stranger := c.withLinkLocal()
+	token := ask(a, c.ip)
+	token[packet.EthernetLen+1] = 6 // IEEE 802
 	nobody := a
 	nobody.ip = unspecified(a)
 	return map[string]wild{
 		"": {at: a.place(), bytes: plain},
-		"IP or ARP that does not parse, on a bridged network":          at(func(b []byte) []byte { return b[:packet.EthernetLen+9] }),
-		"IPv4 options and hop-by-hop options, on a bridged network":    at(optioned),
-		"a source that no station has, on a routed network":            tunnelled(func(b []byte) []byte { b[6] |= 1; return b }),
-		"a group's MAC around a packet to one host":                    tunnelled(func(b []byte) []byte { b[0] |= 1; return b }),
-		"priority tags, on a routed network":                           at(tagged),
-		"ARP and ND behind a tag, on a bridged network":                {at: a.place(), bytes: tagged(ask(a, c.ip))},
-		"what is too large for the tunnel, behind a tag":               {at: a.place(), bytes: tagged(sized(w.sent(a, c), UnderlayMTU))},
-		"extension headers and options of tunnel packets":              outer,
-		"extension headers before ICMPv6 from the unspecified address": {at: a.place(), bytes: hopByHop(ask(nobody, a.ip))},
-		"hop-by-hop options, on a routed network":                      at(hopByHop),
-		"a link-local source beyond the tunnel of a routed network":    {at: Underlay, bytes: x.from(c.node, blue, ping(local))},
-		"a UDP length of zero over IPv6":                               jumbo,
-		"ND with a hop limit below 255":                                {at: a.place(), bytes: far},
-		"a tag that is cut off, or an IP header behind one":            {at: a.place(), bytes: tagged(plain[:packet.EthernetLen+9])},
-		"a bad checksum in ND":                                         {at: a.place(), bytes: nd},
+		"IP or ARP that does not parse, on a bridged network":                         at(func(b []byte) []byte { return b[:packet.EthernetLen+9] }),
+		"IPv4 options and hop-by-hop options, on a bridged network":                   at(optioned),
+		"a source that no station has, on a routed network":                           tunnelled(func(b []byte) []byte { b[6] |= 1; return b }),
+		"a group's MAC around a packet to one host":                                   tunnelled(func(b []byte) []byte { b[0] |= 1; return b }),
+		"priority tags, on a routed network":                                          at(tagged),
+		"ARP and ND behind a tag, on a bridged network":                               {at: a.place(), bytes: tagged(ask(a, c.ip))},
+		"what is too large for the tunnel, and nobody can be told":                    {at: a.place(), bytes: tagged(sized(w.sent(a, c), UnderlayMTU))},
+		"extension headers and options of tunnel packets":                             outer,
+		"extension headers before ICMPv6 from the unspecified address":                {at: a.place(), bytes: hopByHop(ask(nobody, a.ip))},
+		"hop-by-hop options, on a routed network":                                     at(hopByHop),
+		"a link-local source beyond the tunnel of a routed network":                   {at: Underlay, bytes: x.from(c.node, blue, ping(local))},
+		"a UDP length of zero over IPv6":                                              jumbo,
+		"ND with a hop limit below 255":                                               {at: a.place(), bytes: far},
+		"a tag that is cut off, or an IP packet behind one":                           {at: a.place(), bytes: tagged(plain[:packet.EthernetLen+9])},
+		"extension headers in what is too large for the tunnel, on a bridged network": {at: a.place(), bytes: routing(sized(w.sent(a, c), UnderlayMTU-packet.EthernetLen))},
+		"an IPv6 length of zero before hop-by-hop options, on a routed network":       {at: a.place(), bytes: endless},
+		"a link-local address that nobody has, on a routed network":                   {at: a.place(), bytes: ping(w.sent(a.withLinkLocal(), stranger))},
+		"ARP for another kind of hardware, on a bridged network":                      {at: a.place(), bytes: token},
+		"a bad checksum in ND":                                                        {at: a.place(), bytes: nd},
 	}
 }
 

@@ -93,6 +93,17 @@ func isAnswer(in arrival, d Delivery) bool {
 	return in.isIP && p.dst == in.packet.src && d.Freedom&Made != 0
 }
 
+// seeks: the gateway asks all for who was sought, or for the sender.
+func seeks(in arrival, d Delivery) bool {
+	f, ok := delivered(d)
+	p, is := f.ip()
+	if !ok || !is || f.Src != in.network.GatewayMAC || p.proto != packet.ProtoICMPv6 {
+		return false
+	}
+	nd, _, err := packet.ParseND(p.payload)
+	return err == nil && nd.Type == packet.ICMPv6NeighborSolicitation && in.isIP && (nd.Target == in.packet.dst || nd.Target == in.packet.src)
+}
+
 // isPiece: it is a fragment of a tunnel packet.
 func isPiece(_ arrival, d Delivery) bool {
 	p, err := parseIP(d.Bytes)

@@ -3,6 +3,7 @@ package dataplanetest
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -110,7 +111,7 @@ func (p *pair) collect(h Harness) []Delivery {
 
 func (p *pair) inject(s *scene, in wild) {
 	if diff := p.differ(s, in); diff != "" {
-		p.t.Errorf("in %s, %s\n%s", describe(Delivery{At: in.at, Bytes: in.bytes}), in.how, diff)
+		p.t.Errorf("in %s, %s\n%x\n%s", describe(Delivery{At: in.at, Bytes: in.bytes}), in.how, in.bytes, diff)
 	}
 }
 
@@ -137,7 +138,16 @@ func (p *pair) differ(s *scene, in wild) string {
 	if len(one)+len(other) == 0 {
 		return ""
 	}
-	return differences(one, other)
+	return differences(one, other) + list("the first delivers", got[0]) + list("the second delivers", got[1])
+}
+
+// list has a line for each delivery, in no order.
+func list(head string, all []Delivery) string {
+	lines := []string{head}
+	for _, d := range all {
+		lines = append(lines, describe(d))
+	}
+	return strings.Join(lines, "\n    ") + "\n"
 }
 
 // optional tells the deliveries of a frame that may be missing: those that the contract says
