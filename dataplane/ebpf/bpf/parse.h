@@ -57,15 +57,27 @@ static __always_inline void *data_end(struct __sk_buff *skb)
 	return (void *)at;
 }
 
+/* NEAR is how far from its beginning a packet may be pointed into. */
+#define NEAR 256
+
+/* place is one in a packet that is NEAR. The verifier of Linux 6.1 forgets what it has seen of
+ * a number when the compiler has it on the stack: the mask tells it again. */
+static __always_inline void *place(struct __sk_buff *skb, __u32 offset)
+{
+	if (!__builtin_constant_p(offset))
+		barrier_var(offset); /* the compiler would leave out the mask */
+	return data(skb) + (offset & (NEAR - 1));
+}
+
 /* load copies out of a packet: straight where its headers lie in one piece, which they
  * mostly do. Words are loaded from wherever they are, which the processors that there are
  * BPF programs compiled for do (CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS). */
 static __always_inline int load(struct __sk_buff *skb, __u32 offset, void *to, __u32 len)
 {
-	void *at = data(skb), *end = data_end(skb);
+	void *here = place(skb, offset), *end = data_end(skb);
 
-	if (offset < 256 && at + offset + len <= end) {
-		__builtin_memcpy(to, __builtin_assume_aligned(at + offset, 4), len);
+	if (offset < NEAR && here + len <= end) {
+		__builtin_memcpy(to, __builtin_assume_aligned(here, 4), len);
 		return 0;
 	}
 	return bpf_skb_load_bytes(skb, offset, to, len);
@@ -75,10 +87,10 @@ static __always_inline int load(struct __sk_buff *skb, __u32 offset, void *to, _
  * has given one, stays what it was, as with the helper. */
 static __always_inline int store(struct __sk_buff *skb, __u32 offset, const void *from, __u32 len)
 {
-	void *at = data(skb), *end = data_end(skb);
+	void *here = place(skb, offset), *end = data_end(skb);
 
-	if (offset < 256 && at + offset + len <= end) {
-		__builtin_memcpy(__builtin_assume_aligned(at + offset, 4), from, len);
+	if (offset < NEAR && here + len <= end) {
+		__builtin_memcpy(__builtin_assume_aligned(here, 4), from, len);
 		return 0;
 	}
 	return bpf_skb_store_bytes(skb, offset, from, len, 0);
