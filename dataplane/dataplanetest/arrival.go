@@ -17,6 +17,7 @@ type arrival struct {
 	frame           frame              // inside the tunnel, if it comes from there
 	network         dataplane.Settings // that it is in, if there is one
 	bridged, routed bool
+	segment         bool // it came from behind a segment port
 	tagged          bool
 	vid             uint16 // of the tags: 0 if all have none
 	// claims: its type says that it is IP or ARP; parses: it is.
@@ -58,6 +59,7 @@ func (s *scene) arrival(in wild) arrival {
 	}
 	a.frame, a.network = frame{eth, body, b}, n.Settings
 	a.bridged, a.routed = n.Kind == overlay.Bridged, n.Kind == overlay.Routed
+	a.segment = n.Ports[in.at.Port].Kind == overlay.PortSegment
 	a.large = len(body) > room(n)
 	a.look()
 	return a

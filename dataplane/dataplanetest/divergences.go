@@ -59,11 +59,14 @@ func Divergences() []Divergence {
 			},
 			kernel: isPiece},
 		{Name: "extension headers in what is too large for the tunnel, on a bridged network",
-			Why: "programs have the gateway tell the sender; the kernel looks behind them, but counts from the wrong place (iptunnel_pmtud_check_icmpv6, from the Ethernet header), and if it finds nothing there cuts the tunnel packet",
+			Why: "the kernel looks behind them, but counts from the wrong place (iptunnel_pmtud_check_icmpv6, from the Ethernet header), and if it finds nothing there cuts the tunnel packet; programs have the gateway tell the sender",
 			covers: func(in arrival) bool {
 				return in.isTooLarge() && in.isIP && in.packet.dst.Is6() && in.packet.isExtended()
 			},
-			kernel:   isPiece,
+			kernel: isPiece},
+		{Name: "what is too large for the tunnel, from behind a segment port",
+			Why:      "to tell the sender, the gateway of programs has to look for it; the kernel's bridge answers in the name of who is sent to",
+			covers:   func(in arrival) bool { return in.isTooLarge() && in.isIP && in.segment },
 			programs: seeks},
 		{Name: "extension headers and options of tunnel packets",
 			Why:    "a host takes tunnel packets that have them; programs leave them to the host, which then does not know them for members'",

@@ -15,7 +15,7 @@ func TestDivergences(t *testing.T) {
 	t.Parallel()
 	covered := map[string]bool{}
 	for _, w := range worlds(overlay.EncapVXLAN) {
-		s := &scene{state: dataplane.State{Node: here, Networks: w.base().Networks}}
+		s := w.sceneWithOffice()
 		for name, in := range divergent(w) {
 			got := covering(s, in)
 			if name == "" && len(got) > 0 {
@@ -31,6 +31,15 @@ func TestDivergences(t *testing.T) {
 			t.Errorf("nothing is covered by %q", d.Name)
 		}
 	}
+}
+
+// sceneWithOffice is the base with a segment port, where there are such.
+func (w world) sceneWithOffice() *scene {
+	s := &scene{state: dataplane.State{Node: here, Networks: w.base().Networks}}
+	if w.kind == overlay.Bridged {
+		s.state.Networks[blue].Ports[office] = dataplane.Port{Name: office, Kind: overlay.PortSegment, Device: "p-office"}
+	}
+	return s
 }
 
 // divergent are frames by the name of what covers them in some world; one is covered by nothing.
@@ -81,7 +90,7 @@ func divergent(w world) map[string]wild {
 	stranger := c.withLinkLocal()
 	token := ask(a, c.ip)
 	token[packet.EthernetLen+1] = 6 // IEEE 802
-	nobody := a
+	nobody, office := a, w.olga()
 	nobody.ip = unspecified(a)
 	return map[string]wild{
 		"": {at: a.place(), bytes: plain},
@@ -100,6 +109,7 @@ func divergent(w world) map[string]wild {
 		"ND with a hop limit below 255":                                               {at: a.place(), bytes: far},
 		"a tag that is cut off, or an IP packet behind one":                           {at: a.place(), bytes: tagged(plain[:packet.EthernetLen+9])},
 		"extension headers in what is too large for the tunnel, on a bridged network": {at: a.place(), bytes: routing(sized(w.sent(a, c), UnderlayMTU-packet.EthernetLen))},
+		"what is too large for the tunnel, from behind a segment port":                {at: office.place(), bytes: sized(w.sent(office, c), UnderlayMTU)},
 		"an IPv6 length of zero before hop-by-hop options, on a routed network":       {at: a.place(), bytes: endless},
 		"a link-local address that nobody has, on a routed network":                   {at: a.place(), bytes: ping(w.sent(a.withLinkLocal(), stranger))},
 		"ARP for another kind of hardware, on a bridged network":                      {at: a.place(), bytes: token},

@@ -2,6 +2,7 @@ package dataplanetest
 
 import (
 	"bytes"
+	"net/netip"
 
 	"weft/packet"
 )
@@ -96,13 +97,19 @@ func isAnswer(in arrival, d Delivery) bool {
 // seeks: the gateway asks all for who was sought, or for the sender.
 func seeks(in arrival, d Delivery) bool {
 	f, ok := delivered(d)
-	p, is := f.ip()
-	if !ok || !is || f.Src != in.network.GatewayMAC || p.proto != packet.ProtoICMPv6 {
+	if !ok || !in.isIP || f.Src != in.network.GatewayMAC {
 		return false
 	}
+	if a, _, err := packet.ParseARP(f.body); f.Type == packet.TypeARP {
+		return err == nil && a.Op == packet.ARPRequest && in.isOf(a.TargetIP)
+	}
+	p, is := f.ip()
 	nd, _, err := packet.ParseND(p.payload)
-	return err == nil && nd.Type == packet.ICMPv6NeighborSolicitation && in.isIP && (nd.Target == in.packet.dst || nd.Target == in.packet.src)
+	return is && err == nil && p.proto == packet.ProtoICMPv6 && nd.Type == packet.ICMPv6NeighborSolicitation && in.isOf(nd.Target)
 }
+
+// isOf reports whether it is a packet's sender or receiver.
+func (a arrival) isOf(ip netip.Addr) bool { return ip == a.packet.src || ip == a.packet.dst }
 
 // isPiece: it is a fragment of a tunnel packet.
 func isPiece(_ arrival, d Delivery) bool {

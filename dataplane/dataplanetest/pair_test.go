@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"weft/dataplane"
 	"weft/overlay"
 	"weft/packet"
 )
@@ -26,7 +25,7 @@ func (h *inventive) Deliveries() ([]Delivery, error) {
 func TestDivergencesExcuseNothingElse(t *testing.T) {
 	t.Parallel()
 	for _, w := range worlds(overlay.EncapVXLAN) {
-		s := &scene{state: dataplane.State{Node: here, Networks: w.base().Networks}}
+		s := w.sceneWithOffice()
 		planes := [2]*inventive{{Harness: newMemoryHarness(t)}, {Harness: newMemoryHarness(t)}}
 		p := newPair(t, [2]Harness{planes[0], planes[1]}, &[2]uint64{})
 		t.Cleanup(func() { _ = p.oracle.Close() })

@@ -16,7 +16,7 @@ import (
 // behind the next one finds.
 func runRandom(t *testing.T, e overlay.Encapsulation, h Harness) {
 	var generation uint64
-	enough := budget()
+	enough := budget(10 * time.Second)
 	rapid.Check(t, func(t *rapid.T) {
 		if enough(t) {
 			return
@@ -35,15 +35,14 @@ func runRandom(t *testing.T, e overlay.Encapsulation, h Harness) {
 	})
 }
 
-// budget tells when to stop: after some seconds, unless -rapid.checks says how
+// budget tells when to stop: after some time, unless -rapid.checks says how
 // many checks there are to be, or one has failed, which rapid then makes smaller.
-func budget() func(*rapid.T) bool {
-	const seconds = 10
+func budget(most time.Duration) func(*rapid.T) bool {
 	start, told, failed := time.Now(), false, false
 	flag.Visit(func(f *flag.Flag) { told = told || f.Name == "rapid.checks" })
 	return func(t *rapid.T) bool {
 		t.Cleanup(func() { failed = failed || t.Failed() })
-		return !told && !failed && time.Since(start) > seconds*time.Second
+		return !told && !failed && time.Since(start) > most
 	}
 }
 

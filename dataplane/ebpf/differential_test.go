@@ -2,6 +2,7 @@ package ebpf
 
 import (
 	"testing"
+	"time"
 
 	"weft/dataplane"
 	"weft/dataplane/dataplanetest"
@@ -15,8 +16,8 @@ import (
 // plane and on this one.
 func TestDifferential(t *testing.T) {
 	t.Parallel()
-	run := []func(_ *testing.T, kernel, programs func(testing.TB) dataplanetest.Harness){dataplanetest.RunDifferentialBriefly, dataplanetest.RunDifferential}[testenv.Rounds(0, 1)]
-	run(t, newKernelBed, func(t testing.TB) dataplanetest.Harness { return newBed(t, overlay.AttachVeth) })
+	most := time.Duration(testenv.Rounds(10, 600)) * time.Second
+	dataplanetest.RunDifferential(t, most, newKernelBed, func(t testing.TB) dataplanetest.Harness { return newBed(t, overlay.AttachVeth) })
 }
 
 func newKernelBed(t testing.TB) dataplanetest.Harness {
