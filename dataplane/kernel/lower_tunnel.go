@@ -121,8 +121,8 @@ func outerOf(t dataplane.Tunnel) Outer {
 	if s.Mode.HasVNI() {
 		o.Port, o.InheritTTL = s.Port, s.TTL.Inherit
 		o.ZeroChecksum6 = over6
-		o.NoChecksum = !over6 && s.UDPChecksum != nil && !*s.UDPChecksum
-		o.ZeroChecksum6Tx = over6 && (s.UDPChecksum == nil || !*s.UDPChecksum)
+		none := s.UDPChecksum != nil && !*s.UDPChecksum
+		o.NoChecksum, o.ZeroChecksum6Tx = !over6 && none, over6 && none
 	}
 	if s.Mode == overlay.TunnelVXLAN {
 		o.Learning, o.Proxy = s.Learning != nil && *s.Learning, s.Proxy
