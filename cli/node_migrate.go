@@ -176,6 +176,8 @@ func (m *migration) refused(n *overlay.Node, network *overlay.Network) string {
 		return fmt.Sprintf("network %s names plane %s, for all its nodes; change that with weft apply", network.Name, spec.Plane)
 	case !m.to.Carries(spec.Encapsulation):
 		return fmt.Sprintf("plane %s does not do network %s's encapsulation %s", m.to, network.Name, spec.Encapsulation)
+	case m.to == overlay.PlaneKernel && n.NoDevice(spec) != "":
+		return fmt.Sprintf("plane %s cannot carry network %s on node %s: %s", m.to, network.Name, n.Name, n.NoDevice(spec))
 	}
 	return ""
 }

@@ -72,6 +72,18 @@ func (e Encapsulation) CarriesFamily(f Family) bool {
 	return true
 }
 
+// Mode is the mode of tunnels that carries a network of the kind between two nodes; empty
+// if none does.
+func (e Encapsulation) Mode(k NetworkKind) TunnelMode {
+	switch {
+	case e == EncapNone:
+		return ""
+	case e == EncapGRE && k == Bridged:
+		return TunnelGRETAP
+	}
+	return TunnelMode(e)
+}
+
 // checkEncapsulation: each has its kinds, families and ports.
 func checkEncapsulation(s NetworkSpec) error {
 	e := s.Encapsulation
@@ -136,12 +148,11 @@ const (
 	PlaneUser   PlaneName = "user"
 )
 
-// Carries reports whether the plane does an encapsulation.
+// Carries reports whether the plane does an encapsulation; the kernel plane those of which
+// the node's kernel has the device (NodeSpec.Device).
 func (p PlaneName) Carries(e Encapsulation) bool {
 	switch p {
-	case PlaneKernel:
-		return e == EncapVXLAN || e == EncapNone
-	case PlaneEBPF:
+	case PlaneKernel, PlaneEBPF:
 		return e != EncapUDP
 	case PlaneUser:
 		return e == EncapUDP

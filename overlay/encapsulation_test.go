@@ -99,7 +99,7 @@ func TestBareEncapsulationsAreClaimed(t *testing.T) {
 func TestPlanesCarry(t *testing.T) {
 	t.Parallel()
 	for p, want := range map[PlaneName]string{
-		PlaneKernel: "vxlan none", PlaneEBPF: "vxlan geneve gre ipip sit none", PlaneUser: "udp", "quantum": "vxlan geneve gre ipip sit udp none",
+		PlaneKernel: "vxlan geneve gre ipip sit none", PlaneEBPF: "vxlan geneve gre ipip sit none", PlaneUser: "udp", "quantum": "vxlan geneve gre ipip sit udp none",
 	} {
 		var got []string
 		for _, e := range []Encapsulation{EncapVXLAN, EncapGeneve, EncapGRE, EncapIPIP, EncapSIT, EncapUDP, EncapNone} {

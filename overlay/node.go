@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -141,3 +142,29 @@ func (n *Node) Claims() []Claim {
 
 // Needs implements Resource.
 func (n *Node) Needs() []Key { return nil }
+
+// NoDevice says what the node's kernel lacks to carry a network by its own devices; empty: it
+// lacks nothing.
+func (n *Node) NoDevice(s NetworkSpec) string {
+	if s.Encapsulation == EncapVXLAN || s.Encapsulation == EncapNone {
+		return ""
+	}
+	family, over := s.Underlay, ""
+	if _, has4 := n.Underlay(V4); family == FamilyAuto && !has4 {
+		family = V6
+	}
+	if family == V6 {
+		over = " over IPv6"
+	} else {
+		family = V4
+	}
+	mode := s.Encapsulation.Mode(s.Kind)
+	if mode == TunnelGRETAP {
+		// It looks for a route in the packet (net/ipv4/icmp.c, __icmp_send), and a bridged one has none.
+		return "a gretap device on a bridge drops what is too large without a word"
+	}
+	if slices.Contains(n.Spec.TunnelModes[PlaneKernel], mode.Over(family)) {
+		return ""
+	}
+	return fmt.Sprintf("its kernel has no %s device%s", mode, over)
+}

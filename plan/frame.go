@@ -110,9 +110,16 @@ func familyOf(want overlay.Family, nodes []*overlay.Node) overlay.Family {
 	return overlay.V4
 }
 
+// over is the spec with the underlay's family resolved.
+func (f *frame) over() overlay.NetworkSpec {
+	spec := f.spec
+	spec.Underlay = f.family
+	return spec
+}
+
 // join gives this node its place in the network; false when it cannot have one.
 func (f *frame) join() bool {
-	plane, err := planeOn(f.self, f.Name, f.spec, f.chosen)
+	plane, err := planeOn(f.self, f.Name, f.over(), f.chosen)
 	if err != nil {
 		f.refuse("this node, %s, %v: the network is not built here", f.self.Name, err)
 		return false
@@ -132,7 +139,7 @@ func (f *frame) join() bool {
 
 // admit makes another node a member, or says why it is left out.
 func (f *frame) admit(n *overlay.Node) {
-	if _, err := planeOn(n, f.Name, f.spec, ""); err != nil {
+	if _, err := planeOn(n, f.Name, f.over(), ""); err != nil {
 		f.refuse("node %s %v: it is left out", n.Name, err)
 		return
 	}

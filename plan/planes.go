@@ -25,7 +25,7 @@ func planeOn(n *overlay.Node, name overlay.NetworkName, spec overlay.NetworkSpec
 	if want == "" {
 		best, ok := Best(n, spec)
 		if !ok {
-			return "", fmt.Errorf("has no plane for %s, but %s%s", purpose(spec), planeNames(planesOf(n)), lacked(n, widest(spec)))
+			return "", fmt.Errorf("has no plane for %s, but %s%s%s", purpose(spec), planeNames(planesOf(n)), lacked(n, widest(spec)), noDevice(n, spec))
 		}
 		return best, nil
 	}
@@ -43,6 +43,8 @@ func Able(n *overlay.Node, p overlay.PlaneName, spec overlay.NetworkSpec, asked 
 		return fmt.Errorf("does not have plane %s%s but %s%s", p, asked, planeNames(planesOf(n)), lacked(n, p))
 	case !p.Carries(spec.Encapsulation):
 		return fmt.Errorf("has plane %s%s but that does not do encapsulation %s", p, asked, spec.Encapsulation)
+	case p == overlay.PlaneKernel && n.NoDevice(spec) != "":
+		return fmt.Errorf("has plane %s%s but %s", p, asked, n.NoDevice(spec))
 	case spec.Beyond(p) != "":
 		return fmt.Errorf("has plane %s%s but that does not do %s", p, asked, spec.Beyond(p))
 	}
@@ -61,7 +63,7 @@ func purpose(spec overlay.NetworkSpec) string {
 // Best is the best of a node's planes that does a network; false if none does.
 func Best(n *overlay.Node, spec overlay.NetworkSpec) (overlay.PlaneName, bool) {
 	has := planesOf(n)
-	able := slices.IndexFunc(has, func(p overlay.PlaneName) bool { return p.Carries(spec.Encapsulation) && spec.Beyond(p) == "" })
+	able := slices.IndexFunc(has, func(p overlay.PlaneName) bool { return Able(n, p, spec, "") == nil })
 	if able < 0 {
 		return "", false
 	}
@@ -83,6 +85,16 @@ func Why(n *overlay.Node, p overlay.PlaneName, spec overlay.NetworkSpec) string 
 		return "auto: the only plane here"
 	}
 	return "auto: the best here"
+}
+
+// noDevice says why the kernel plane, if the node has it, does not do a network that others
+// might; of those that it never does there is nothing to say.
+func noDevice(n *overlay.Node, spec overlay.NetworkSpec) string {
+	lacks := n.NoDevice(spec)
+	if lacks == "" || !overlay.PlaneKernel.Carries(spec.Encapsulation) || !slices.Contains(planesOf(n), overlay.PlaneKernel) {
+		return ""
+	}
+	return "; " + lacks
 }
 
 // planesOf are a node's planes, best first. A node that names none has the kernel's.

@@ -22,8 +22,8 @@ func TestPlaneForEncapsulation(t *testing.T) {
 		{[]overlay.PlaneName{kernel, ebpf}, overlay.PlaneAuto, geneve, ebpf, ""},
 		{[]overlay.PlaneName{kernel, ebpf}, ebpf, overlay.EncapNone, ebpf, ""},
 		{[]overlay.PlaneName{kernel, ebpf}, ebpf, geneve, ebpf, ""},
-		{[]overlay.PlaneName{kernel, ebpf}, kernel, geneve, "", "has plane kernel, which the network asks for, but that does not do encapsulation geneve"},
-		{[]overlay.PlaneName{kernel}, overlay.PlaneAuto, geneve, "", "has no plane for encapsulation geneve, but kernel (no tcx)"},
+		{[]overlay.PlaneName{kernel, ebpf}, kernel, geneve, "", "has plane kernel, which the network asks for, but its kernel has no geneve device"},
+		{[]overlay.PlaneName{kernel}, overlay.PlaneAuto, geneve, "", "has no plane for encapsulation geneve, but kernel (no tcx); its kernel has no geneve device"},
 		{nil, ebpf, overlay.EncapVXLAN, "", "does not have plane ebpf, which the network asks for, but kernel (no tcx)"},
 	} {
 		n := &overlay.Node{Spec: overlay.NodeSpec{Planes: tt.has, Lacks: map[overlay.PlaneName]string{ebpf: "no tcx"}}}
@@ -34,6 +34,35 @@ func TestPlaneForEncapsulation(t *testing.T) {
 		}
 		if plane != tt.plane || said != tt.err {
 			t.Errorf("%s of %v for %s: %q, %q, want %q, %q", tt.want, tt.has, tt.encap, plane, said, tt.plane, tt.err)
+		}
+	}
+}
+
+// The kernel plane does what the node's kernel has a device for, over the network's underlay.
+func TestPlaneOfDevices(t *testing.T) {
+	t.Parallel()
+	n := &overlay.Node{Spec: overlay.NodeSpec{TunnelModes: map[overlay.PlaneName][]string{overlay.PlaneKernel: {"geneve", "gre", "gretap", "ipip6"}}}}
+	for _, tt := range []struct {
+		e     overlay.Encapsulation
+		kind  overlay.NetworkKind
+		under overlay.Family
+		err   string
+	}{
+		{overlay.EncapGeneve, overlay.Bridged, overlay.V4, ""},
+		{overlay.EncapGRE, overlay.Routed, overlay.V4, ""},
+		{overlay.EncapIPIP, overlay.Routed, overlay.V6, ""},
+		{overlay.EncapNone, overlay.Routed, overlay.V6, ""},
+		{overlay.EncapGRE, overlay.Routed, overlay.V6, "has plane kernel but its kernel has no gre device over IPv6"},
+		{overlay.EncapSIT, overlay.Routed, overlay.V4, "has plane kernel but its kernel has no sit device"},
+		{overlay.EncapGRE, overlay.Bridged, overlay.V4, "has plane kernel but a gretap device on a bridge drops what is too large without a word"},
+		{overlay.EncapUDP, overlay.Routed, overlay.V4, "has plane kernel but that does not do encapsulation udp"},
+	} {
+		said := ""
+		if err := Able(n, overlay.PlaneKernel, overlay.NetworkSpec{Encapsulation: tt.e, Kind: tt.kind, Underlay: tt.under}, ""); err != nil {
+			said = err.Error()
+		}
+		if said != tt.err {
+			t.Errorf("%s %s over %s: %q, want %q", tt.kind, tt.e, tt.under, said, tt.err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package dataplanetest
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"weft/dataplane"
@@ -85,18 +86,34 @@ func RunEncapsulationBriefly(t *testing.T, e overlay.Encapsulation, new func(t t
 	runWorlds(t, fewWorlds(e), new)
 }
 
+// RunCases is RunEncapsulationBriefly for a kind of network with some of the cases, by name, where
+// all take too long. A name that is no case's fails the test.
+func RunCases(t *testing.T, e overlay.Encapsulation, kind overlay.NetworkKind, names []string, new func(t testing.TB) Harness) {
+	some := slices.DeleteFunc(cases(), func(c testCase) bool { return !slices.Contains(names, c.name) })
+	for _, name := range names {
+		if !slices.ContainsFunc(some, func(c testCase) bool { return c.name == name }) {
+			t.Errorf("there is no case %q", name)
+		}
+	}
+	for _, w := range fewWorlds(e) {
+		if w.kind == kind {
+			t.Run(w.name(), func(t *testing.T) { runCases(t, lending{new(t)}, w, some) })
+		}
+	}
+}
+
 func runWorlds(t *testing.T, worlds []world, new func(t testing.TB) Harness) {
 	for _, w := range worlds {
 		t.Run(w.name(), func(t *testing.T) {
 			t.Parallel()
-			runCases(t, lending{new(t)}, w)
+			runCases(t, lending{new(t)}, w, cases())
 		})
 	}
 }
 
-func runCases(t *testing.T, h Harness, w world) {
+func runCases(t *testing.T, h Harness, w world, cases []testCase) {
 	b := &bench{h: h}
-	for _, c := range cases() {
+	for _, c := range cases {
 		if !c.fits(w) {
 			continue
 		}

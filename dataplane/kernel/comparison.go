@@ -27,10 +27,13 @@ func (p *Plane) compare(h *hand, w *wantedNetwork) (comparison, error) {
 // compared is the comparison with what was read. What is on a link that is going to be replaced
 // has to be made again.
 func compared(w *wantedNetwork, have Objects, m *many) comparison {
-	for _, link := range []string{bridgeName, tunnelName} {
-		id := LinkID{w.ns, link}
-		if l, ok := have.Links[id]; !ok || !w.frame.Links[id].sameDevice(l) && !w.frame.Links[id].changesFrom(l) {
-			m.lose(link)
+	own := aliasOf(w.net.Name, "")
+	for id, want := range w.frame.Links {
+		if id.NS != w.ns || want.Alias != own || want.Kind != KindBridge && !want.Kind.isTunnel() {
+			continue
+		}
+		if l, ok := have.Links[id]; !ok || !want.sameDevice(l) && !want.changesFrom(l) {
+			m.lose(id.Name)
 		}
 	}
 	return comparison{w.frame, have, m}

@@ -94,7 +94,7 @@ func (d *differ) setLink(id LinkID, want, have Link) {
 	odd := have.Port.Odd && want.Master == have.Master
 	have.Port.Odd = false
 	if want.Port.Owned && (want.Port != have.Port || want.Master != have.Master) {
-		d.add(setBridgePort{id, want.Port})
+		d.add(setBridgePort{id, have.Port, want.Port})
 	}
 	if want.Up != have.Up {
 		d.ups = append(d.ups, setUp{id, want.Up, want})

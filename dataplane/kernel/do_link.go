@@ -220,6 +220,7 @@ func (o setBridgePort) do(h *hand) error {
 	port.AddRtAttr(nl.IFLA_BRPORT_MCAST_FLOOD, boolean(f.Broadcast))
 	port.AddRtAttr(nl.IFLA_BRPORT_BCAST_FLOOD, boolean(f.Broadcast))
 	port.AddRtAttr(nl.IFLA_BRPORT_NEIGH_SUPPRESS, boolean(f.Suppress))
+	port.AddRtAttr(nl.IFLA_BRPORT_ISOLATED, boolean(f.Isolated))
 	return s.send(unix.RTM_SETLINK, 0, linkMessage(unix.AF_BRIDGE, i), port)
 }
 
@@ -243,7 +244,7 @@ func (o resetBridgePort) do(h *hand) error {
 
 // oddPortFlags are those that Weft's ports never have.
 var oddPortFlags = []int{
-	nl.IFLA_BRPORT_ISOLATED, nl.IFLA_BRPORT_MODE, nl.IFLA_BRPORT_GUARD, nl.IFLA_BRPORT_PROTECT, brportLocked,
+	nl.IFLA_BRPORT_MODE, nl.IFLA_BRPORT_GUARD, nl.IFLA_BRPORT_PROTECT, brportLocked,
 }
 
 const (

@@ -176,6 +176,8 @@ func parseBridgePort(data []byte, running bool) BridgePort {
 			broadcast = on
 		case nl.IFLA_BRPORT_NEIGH_SUPPRESS:
 			p.Suppress = on
+		case nl.IFLA_BRPORT_ISOLATED:
+			p.Isolated = on
 		case nl.IFLA_BRPORT_STATE:
 			p.Odd = p.Odd || running && v[0] != portForwarding
 		default:

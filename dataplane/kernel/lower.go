@@ -87,14 +87,14 @@ func (l lowering) collections() {
 	for _, p := range l.n.Ports {
 		l.port(p)
 	}
+	for node := range l.n.Members {
+		l.member(node)
+	}
 	if l.n.Kind == overlay.Routed {
 		for prefix, r := range l.n.Routes {
 			l.route(prefix, r)
 		}
 		return
-	}
-	for node := range l.n.Members {
-		l.member(node)
 	}
 	for mac, node := range l.n.Remotes {
 		l.remote(mac, node)

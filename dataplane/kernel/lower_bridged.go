@@ -32,31 +32,46 @@ func (l lowering) bridgedDomain() {
 	}
 	l.address(bridge, l.n.GatewayMAC.LinkLocal(), 64)
 
-	vx := l.tunnel()
-	vx.Master = bridgeName
-	vx.Port = BridgePort{
-		Owned: true, Suppress: !l.n.Learning, Learning: l.n.Learning, Flood: l.n.Learning,
-		Broadcast: l.n.BUM != overlay.BUMNone,
+	if hasMemberLinks(l.n) {
+		return
 	}
+	vx := l.tunnel()
+	vx.Master, vx.Port = bridgeName, l.uplinkFlags()
 	l.Links[l.link(tunnelName)] = vx
 }
 
-// member adds a VTEP that broadcast and multicast go to. To a group's they go anyway.
+// uplinkFlags are those of a port that leads to other nodes.
+func (l lowering) uplinkFlags() BridgePort {
+	return BridgePort{
+		Owned: true, Suppress: !l.n.Learning, Learning: l.n.Learning, Flood: l.n.Learning,
+		Broadcast: l.n.BUM != overlay.BUMNone,
+	}
+}
+
+// member adds the way to a member: a link of its own, or a VTEP that broadcast and multicast
+// go to. To a group's they go anyway.
 func (l lowering) member(node overlay.NodeName) {
-	if m, ok := l.n.Members[node]; ok && l.n.BUM != overlay.BUMNone && !l.n.Group.IsValid() {
+	m, ok := l.n.Members[node]
+	switch {
+	case !ok:
+	case hasMemberLinks(l.n):
+		l.memberLink(node, m)
+	case l.n.Kind == overlay.Bridged && l.n.BUM != overlay.BUMNone && !l.n.Group.IsValid():
 		l.Tunnels[TunnelKey{Link: l.link(tunnelName), Member: m.VTEP}] = m.VTEP
 	}
 }
 
 // remote adds the entries for a station on another node: the bridge sends it to
-// the vxlan link, and that to the node's VTEP.
+// the node's link, or to the vxlan link, and that to the node's VTEP.
 func (l lowering) remote(mac overlay.MAC, node overlay.NodeName) {
 	m, ok := l.n.Members[node]
 	if !ok {
 		return // a node without a VTEP in this network reaches nobody
 	}
-	l.Tunnels[TunnelKey{Link: l.link(tunnelName), MAC: mac}] = m.VTEP
-	l.Stations[StationKey{l.link(bridgeName), mac}] = Station{tunnelName, true}
+	if !hasMemberLinks(l.n) {
+		l.Tunnels[TunnelKey{Link: l.link(tunnelName), MAC: mac}] = m.VTEP
+	}
+	l.Stations[StationKey{l.link(bridgeName), mac}] = Station{uplinkTo(l.n, node), true}
 }
 
 // neighbor adds what the bridge answers ARP and ND with, and the gateway sends to.

@@ -54,6 +54,11 @@ func nodesOf(old, next dataplane.Network, d dataplane.NetworkDelta) map[overlay.
 // the nodes, as far as the network has them.
 func (l lowering) changed(d dataplane.NetworkDelta, nodes map[overlay.NodeName]struct{}) {
 	d.Ports.Among(l.n.Ports, func(_ overlay.EndpointName, p dataplane.Port) { l.port(p) })
+	if hasMemberLinks(l.n) {
+		for node := range nodes {
+			l.member(node)
+		}
+	}
 	if l.n.Kind == overlay.Routed {
 		dataplane.OfNodes(nodes, l.n.Routes, func(r dataplane.Route) overlay.NodeName { return r.Node }, l.route)
 		return

@@ -14,7 +14,7 @@ func (l lowering) routedDomain() {
 	switch {
 	case l.onUser():
 		l.userDomain()
-	case l.n.Encapsulation != overlay.EncapNone:
+	case l.n.Encapsulation != overlay.EncapNone && !hasMemberLinks(l.n):
 		vx := l.tunnel()
 		vx.MAC = l.n.VTEPMAC
 		l.Links[l.link(tunnelName)] = vx
@@ -54,6 +54,10 @@ func (l lowering) route(prefix netip.Prefix, r dataplane.Route) {
 	}
 	if l.onUser() {
 		l.userRoute(prefix)
+		return
+	}
+	if hasMemberLinks(l.n) {
+		l.memberRoute(prefix, r.Node, m)
 		return
 	}
 	vx, hop := l.link(tunnelName), hopFor(prefix, m)

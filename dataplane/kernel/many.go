@@ -84,12 +84,12 @@ func found[K comparable](in map[K]struct{}, k K, asWanted bool) {
 func (m *many) lose(link string) {
 	switch {
 	case m == nil:
-	case link == tunnelName:
-		clear(m.tunnels)
-		clear(m.stations)
 	case link == bridgeName:
 		clear(m.stations)
 		clear(m.neighbors)
+	default:
+		clear(m.tunnels)
+		maps.DeleteFunc(m.stations, func(mac overlay.MAC, _ struct{}) bool { return uplinkTo(m.of.net, m.of.net.Remotes[mac]) == link })
 	}
 }
 
@@ -98,9 +98,13 @@ func (m *many) count() (wanted, there int) {
 	if m == nil {
 		return 0, 0
 	}
+	each := 2 // in the FDB of the vxlan link, and of the bridge
+	if hasMemberLinks(m.of.net) {
+		each = 1
+	}
 	for _, node := range m.of.net.Remotes {
 		if has(m.of.net.Members, node) {
-			wanted += 2 // in the FDB of the vxlan link, and of the bridge
+			wanted += each
 		}
 	}
 	wanted += len(m.of.net.Neighbors)
@@ -130,7 +134,7 @@ func (m *many) missing() iter.Seq[Objects] {
 			return yield(o)
 		}
 		for mac, node := range l.n.Remotes {
-			if has(m.tunnels, mac) && has(m.stations, mac) {
+			if has(m.stations, mac) && (has(m.tunnels, mac) || hasMemberLinks(l.n)) {
 				continue
 			}
 			l.remote(mac, node)

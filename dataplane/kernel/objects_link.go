@@ -67,7 +67,9 @@ type BridgePort struct {
 	// Suppress: ARP and ND are answered for stations behind this port, and not
 	// sent out of it.
 	Suppress bool
-	// Odd: somebody gave the port what Weft's never have, such as isolation or a
+	// Isolated ports exchange nothing with each other.
+	Isolated bool
+	// Odd: somebody gave the port what Weft's never have, such as hairpin mode or a
 	// state other than forwarding.
 	Odd bool
 }

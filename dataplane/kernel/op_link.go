@@ -165,16 +165,20 @@ func (o setLink) addrGenMode() (string, bool) {
 
 // setBridgePort sets the flags of a bridge's port.
 type setBridgePort struct {
-	ID    LinkID
-	Flags BridgePort
+	ID          LinkID
+	Have, Flags BridgePort
 }
 
 func (o setBridgePort) String() string {
 	f := o.Flags
-	return o.ID.NS.command("bridge", "link", "set", "dev", o.ID.Name,
-		"learning", onOff(f.Learning), "flood", onOff(f.Flood),
-		"mcast_flood", onOff(f.Broadcast), "bcast_flood", onOff(f.Broadcast),
-		"neigh_suppress", onOff(f.Suppress))
+	words := []string{
+		"link", "set", "dev", o.ID.Name, "learning", onOff(f.Learning), "flood", onOff(f.Flood),
+		"mcast_flood", onOff(f.Broadcast), "bcast_flood", onOff(f.Broadcast), "neigh_suppress", onOff(f.Suppress),
+	}
+	if f.Isolated || o.Have.Isolated {
+		words = append(words, "isolated", onOff(f.Isolated))
+	}
+	return o.ID.NS.command("bridge", words...)
 }
 
 // resetBridgePort takes from a port what Weft's never have.
@@ -182,7 +186,7 @@ type resetBridgePort struct{ ID LinkID }
 
 func (o resetBridgePort) String() string {
 	return o.ID.NS.command("bridge", "link", "set", "dev", o.ID.Name, "state", "forwarding",
-		"isolated", "off", "hairpin", "off", "guard", "off", "root_block", "off", "locked", "off")
+		"hairpin", "off", "guard", "off", "root_block", "off", "locked", "off")
 }
 
 // resetBridge takes from a bridge what Weft's never have, and sets how long it remembers.

@@ -93,12 +93,12 @@ func lowerBoth(n dataplane.Network, dir string) Objects {
 	return both
 }
 
-// withoutTunnel leaves out the tunnel device, and what is on it or behind it: a host has
+// withoutTunnel leaves out the tunnel devices, and what is on it or behind it: a host has
 // one for each VNI, so two planes have it one after the other.
 func (o Objects) withoutTunnel() Objects {
 	tunnel := map[LinkID]struct{}{}
 	for id, l := range o.Links {
-		if l.Kind == KindVXLAN {
+		if l.Kind.isTunnel() {
 			tunnel[id] = struct{}{}
 		}
 	}

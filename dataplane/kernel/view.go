@@ -164,7 +164,7 @@ func (h *hand) drops(w *wantedNetwork, programs Programs) (drops overlay.Drops, 
 		drops[overlay.DropNotMember] = n
 	}
 	for _, why := range overlay.DropReasons() {
-		if !slices.Contains(nft.Reasons(), why) {
+		if !slices.Contains(nft.Reasons(), why) || hasMemberLinks(w.net) && (why == overlay.DropNotMember || why == overlay.DropUnknownVNI) {
 			untold = append(untold, why)
 		}
 	}

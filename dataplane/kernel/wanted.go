@@ -95,7 +95,7 @@ func (w *wantedNetwork) tunnel(k TunnelKey) (netip.Addr, bool) {
 		return vtep, ok
 	}
 	m, ok := w.net.Members[w.net.Remotes[k.MAC]]
-	return m.VTEP, ok && k == (TunnelKey{Link: LinkID{w.ns, tunnelName}, MAC: k.MAC})
+	return m.VTEP, ok && !hasMemberLinks(w.net) && k == (TunnelKey{Link: LinkID{w.ns, tunnelName}, MAC: k.MAC})
 }
 
 func (w *wantedNetwork) station(k StationKey) (Station, bool) {
@@ -104,8 +104,9 @@ func (w *wantedNetwork) station(k StationKey) (Station, bool) {
 	if s, ok := w.frame.Stations[k]; ok || w.net.Kind == overlay.Routed {
 		return s, ok
 	}
-	_, ok := w.net.Members[w.net.Remotes[k.MAC]]
-	return Station{tunnelName, true}, ok && k.Bridge == LinkID{w.ns, bridgeName}
+	node := w.net.Remotes[k.MAC]
+	_, ok := w.net.Members[node]
+	return Station{uplinkTo(w.net, node), true}, ok && k.Bridge == LinkID{w.ns, bridgeName}
 }
 
 func (w *wantedNetwork) neighbor(k NeighborKey) (overlay.MAC, bool) {

@@ -59,6 +59,11 @@ func (e *encoder) statement(s Statement) ([]any, error) {
 	case Verdict:
 		word, chain, _ := strings.Cut(string(s), " ")
 		return []any{&expr.Verdict{Kind: expr.VerdictKind(verdicts[word]), Chain: chain}}, nil
+	case SetMark:
+		return []any{
+			&expr.Immediate{Register: register(0), Data: []byte(s.Value)},
+			&expr.Meta{Key: expr.MetaKey(fields[Mark].offset), Register: register(0), SourceRegister: true},
+		}, nil
 	case Notrack:
 		return []any{&expr.Notrack{}}, nil
 	case Forward:

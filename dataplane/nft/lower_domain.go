@@ -1,9 +1,12 @@
 package nft
 
 import (
+	"crypto/sha256"
+	"encoding/base32"
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"weft/dataplane"
 	"weft/overlay"
@@ -12,6 +15,30 @@ import (
 // Uplink is the device in a bridged domain that leads to the other nodes. What
 // comes from there was checked by those nodes, and as a packet by the host.
 const Uplink = "vx0"
+
+// uplinkPrefix begins the names of devices that lead to one node each.
+const uplinkPrefix = "to-"
+
+// HasUplinks reports whether a network has a device for each member: the kernel's own of
+// all encapsulations but vxlan lead to one.
+func HasUplinks(n dataplane.Network) bool {
+	switch n.Encapsulation {
+	case overlay.EncapGeneve, overlay.EncapGRE, overlay.EncapIPIP, overlay.EncapSIT:
+		return n.Plane != overlay.PlaneEBPF && n.Plane != overlay.PlaneUser
+	}
+	return false
+}
+
+// UplinkTo is the device that leads to a node, where there is one for each: of at most 15
+// characters, the same always, and no port's.
+func UplinkTo(node overlay.NodeName) string {
+	name := uplinkPrefix + string(node)
+	if len(name) < 16 && !strings.Contains(name, ":") {
+		return name
+	}
+	sum := sha256.Sum256([]byte(node))
+	return uplinkPrefix + base32.StdEncoding.EncodeToString(sum[:])[:12] // upper case, which no node's name has
+}
 
 // Names in a domain's table. That of a counter is the reason that it counts.
 const (
@@ -23,6 +50,7 @@ const (
 	guarded     = "guarded"  // MACs that are of nobody behind a segment
 	storms      = "storms"   // what ports flood, by port
 	portsChain  = "ports"
+	judgeChain  = "judge"
 	floodChain  = "flood"
 	singleChain = "single"
 )
@@ -61,12 +89,18 @@ func Domain(n dataplane.Network) Ruleset {
 
 func bridgedDomain(t Table, n dataplane.Network) {
 	singlePorts(t, notIn(stations, InputDevice, EtherSource))
-	stormControl(t)
+	uplink := deviceBytes(Uplink)
+	if HasUplinks(n) {
+		uplink = uplinkPrefix
+		stormControlOfMany(t, n)
+	} else {
+		stormControl(t)
+	}
 	t.Sets[segments] = newSet(InputDevice)
 	t.Sets[guarded] = newSet(EtherSource)
 	t.Sets[guarded].Elements[macBytes(n.GatewayMAC)] = ""
 	t.Chains[portsChain] = Chain{Hook: Hook{Name: "prerouting", Priority: priority}, Rules: []Rule{
-		{is(InputDevice, deviceBytes(Uplink)), accept},
+		{is(InputDevice, uplink), accept},
 		{in(segments, InputDevice), in(guarded, EtherSource), Count{string(overlay.DropSpoofedMAC)}, drop},
 		{in(segments, InputDevice), accept},
 		{gotoChain(singleChain)},
@@ -90,6 +124,24 @@ func stormControl(t Table) {
 	t.Chains[floodChain] = Chain{Hook: Hook{Name: "forward", Priority: priority}, Rules: []Rule{
 		{is(PacketType, toOther), accept},
 		{is(OutputDevice, deviceBytes(Uplink)), over(dataplane.StormRate, dataplane.StormBurst, storms, InputDevice), Count{string(overlay.DropStorm)}, drop},
+	}}
+}
+
+// stormControlOfMany is stormControl where a frame is handed to the device of each member. So it
+// is judged when it comes in, and with it what goes no further for other reasons.
+func stormControlOfMany(t Table, n dataplane.Network) {
+	t.Counters[string(overlay.DropStorm)] = struct{}{}
+	t.Sets[storms] = newSet(InputDevice).ofRules()
+	if n.BUM == overlay.BUMNone {
+		return
+	}
+	t.Chains[judgeChain] = Chain{Hook: Hook{Name: "prerouting", Priority: priority + 1}, Rules: []Rule{
+		{is(PacketType, toOther), accept},
+		{is(InputDevice, uplinkPrefix), accept},
+		{over(dataplane.StormRate, dataplane.StormBurst, storms, InputDevice), Count{string(overlay.DropStorm)}, SetMark{ofStorm}},
+	}}
+	t.Chains[floodChain] = Chain{Hook: Hook{Name: "forward", Priority: priority}, Rules: []Rule{
+		{is(OutputDevice, uplinkPrefix), is(Mark, ofStorm), drop},
 	}}
 }
 

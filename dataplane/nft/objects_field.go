@@ -161,7 +161,7 @@ var words = map[Field]map[string]string{
 	},
 	InputType:         {typeEthernet: "ether"},
 	PacketType:        {toOther: "other"},
-	Mark:              {ofMember: "0x77656d62"},
+	Mark:              {ofMember: "0x77656d62", ofStorm: "0x77657374"},
 	NetworkProtocol:   {familyIPv4: "ipv4", familyIPv6: "ipv6"},
 	TransportProtocol: {transportUDP: "udp", transportICMPv6: "ipv6-icmp"},
 	FragmentHeader:    {"\x01": "exists"},
@@ -175,6 +175,8 @@ var (
 	// ofMember is what the eBPF plane's programs put on a tunnel packet whose sender they have
 	// found among the members (MARK_MEMBER in dataplane/ebpf/bpf/verdict.h).
 	ofMember = string(binary.NativeEndian.AppendUint32(nil, 0x77656d62))
+	// ofStorm is what storm control puts on a frame that is to stay on the node.
+	ofStorm = string(binary.NativeEndian.AppendUint32(nil, 0x77657374))
 )
 
 const (
@@ -193,6 +195,9 @@ func (f Field) print(v string) string {
 func (k kind) print(v string) string {
 	switch k {
 	case ifname:
+		if len(v) < kinds[k].length { // the beginning of a name
+			v += "*"
+		}
 		return strconv.Quote(strings.TrimRight(v, "\x00"))
 	case etherAddress:
 		return overlay.MAC([]byte(v)).String()

@@ -11,7 +11,7 @@ import (
 // something on the way.
 type Rule []Statement
 
-// Statement is a part of a rule: Match, Lookup, Dispatch, Count, Verdict, Notrack,
+// Statement is a part of a rule: Match, Lookup, Dispatch, Count, SetMark, Verdict, Notrack,
 // Forward, Limit, or Odd.
 type Statement interface {
 	// String is the statement as nft(8) reads it.
@@ -101,6 +101,11 @@ func (s Verdict) chain() string {
 	_, name, _ := strings.Cut(string(s), " ")
 	return name
 }
+
+// SetMark puts a Mark on the packet.
+type SetMark struct{ Value string }
+
+func (s SetMark) String() string { return "meta mark set " + Mark.print(s.Value) }
 
 // Notrack keeps connection tracking, and with it NAT, from the packet.
 type Notrack struct{}

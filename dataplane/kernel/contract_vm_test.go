@@ -1,0 +1,40 @@
+package kernel_test
+
+import (
+	"testing"
+
+	"weft/dataplane/dataplanetest"
+	"weft/dataplane/dataplanetest/linux"
+	"weft/internal/testenv/vm"
+	"weft/overlay"
+)
+
+// memberCases are those of the contract that links to members can get wrong; the rest is the
+// business of ports and of the domain, which are those of vxlan networks.
+var memberCases = []string{
+	"ping to another node", "broadcast goes to everybody", "a member's broadcast goes to the ports",
+	"no way from member to member", "ARP and ND for another node's are answered here", "outer source is no member",
+	"unknown VNI", "the largest packet passes", "a larger one is answered", "the same State again",
+	"a remote that has gone", "a member that has gone", "a node with another address",
+}
+
+// TestContractOfEncapsulations holds the plane to the contract with networks of those
+// encapsulations whose links a stock kernel has.
+func TestContractOfEncapsulations(t *testing.T) {
+	t.Parallel()
+	vm.Each(t, []vm.Kernel{vm.Linux612}, vm.Options{Tools: []string{"nft"}}, func(t *testing.T) {
+		for _, n := range []struct {
+			e    overlay.Encapsulation
+			kind overlay.NetworkKind
+		}{
+			{overlay.EncapGeneve, overlay.Bridged}, {overlay.EncapGeneve, overlay.Routed}, {overlay.EncapGRE, overlay.Routed},
+			{overlay.EncapIPIP, overlay.Routed}, {overlay.EncapSIT, overlay.Routed},
+		} {
+			t.Run(string(n.e), func(t *testing.T) {
+				dataplanetest.RunCases(t, n.e, n.kind, memberCases, func(t testing.TB) dataplanetest.Harness {
+					return linux.New(t, subject(overlay.AttachVeth))
+				})
+			})
+		}
+	})
+}
