@@ -20,6 +20,8 @@ type article struct {
 	tunnel string
 	// behind is the other network of each host, which is a router then.
 	behind [2]lan
+	// auto is the plane that nodes choose for it.
+	auto string
 	// asked are the addresses that are asked: by those behind the other host, if there are any.
 	asked [2]string
 	// mirror is what the second host's commands differ in, where the article says they are
@@ -40,22 +42,22 @@ var swap = []string{"172.16.17.18", "172.16.17.19", "172.16.17.19", "172.16.17.1
 
 var (
 	vxlanArticles = []article{
-		{name: "vxlan-unicast", underlay: "eth0", addresses: [2]string{"172.16.17.18/24", "172.16.17.19/24"}, tunnel: "vxlan1",
+		{name: "vxlan-unicast", auto: "ebpf", underlay: "eth0", addresses: [2]string{"172.16.17.18/24", "172.16.17.19/24"}, tunnel: "vxlan1",
 			asked: [2]string{"10.1.0.106", "10.1.0.107"}, mirror: swap},
-		{name: "vxlan-gateways", underlay: "eth2", addresses: [2]string{"172.12.1.10/24", "172.12.1.11/24"}, tunnel: "vxlan0",
+		{name: "vxlan-gateways", auto: "ebpf", underlay: "eth2", addresses: [2]string{"172.12.1.10/24", "172.12.1.11/24"}, tunnel: "vxlan0",
 			behind: [2]lan{{router: "10.1.5.1/24", host: "10.1.5.10/24"}, {router: "10.1.8.1/24", host: "10.1.8.10/24"}},
 			asked:  [2]string{"10.1.5.10", "10.1.8.10"}},
-		{name: "vxlan-hosts", underlay: "ens33", addresses: [2]string{"172.16.94.141/24", "172.16.94.142/24"}, tunnel: "vxlan0",
+		{name: "vxlan-hosts", auto: "ebpf", underlay: "ens33", addresses: [2]string{"172.16.94.141/24", "172.16.94.142/24"}, tunnel: "vxlan0",
 			behind: [2]lan{{split: "## 创建 vxlan\n"}, {split: "## 创建 vxlan\n"}},
 			asked:  [2]string{"10.1.5.10", "10.1.8.10"}},
 	}
 	ipArticles = []article{
-		{name: "ipip", underlay: "eth1", addresses: [2]string{"172.16.17.18/24", "172.16.17.19/24"}, tunnel: "neta",
+		{name: "ipip", auto: "ebpf", underlay: "eth1", addresses: [2]string{"172.16.17.18/24", "172.16.17.19/24"}, tunnel: "neta",
 			behind: [2]lan{{router: "10.0.1.2/24", host: "10.0.1.10/24"}, {router: "10.0.2.2/24", host: "10.0.2.10/24"}},
 			asked:  [2]string{"10.0.1.10", "10.0.2.10"}, mirror: swap},
-		{name: "gre", underlay: "eth1", addresses: [2]string{"172.16.17.18/24", "172.16.17.19/24"}, tunnel: "neta",
+		{name: "gre", auto: "ebpf", underlay: "eth1", addresses: [2]string{"172.16.17.18/24", "172.16.17.19/24"}, tunnel: "neta",
 			behind: first, asked: [2]string{"10.0.1.10", "10.0.2.10"}, mirror: swap},
-		{name: "gre-keys", underlay: "eth0", addresses: [2]string{"172.16.0.3/24", "172.16.0.5/24"}, tunnel: "gre01",
+		{name: "gre-keys", auto: "kernel", underlay: "eth0", addresses: [2]string{"172.16.0.3/24", "172.16.0.5/24"}, tunnel: "gre01",
 			asked: [2]string{"10.1.1.1", "10.1.1.2"}},
 	}
 )

@@ -38,7 +38,7 @@ func TestThere(t *testing.T) {
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	want := []string{"README.md"}
-	names := []string{"vxlan-fdb", "vxlan-proxy", "vxlan-docker", "vxlan-multicast"}
+	names := slices.Clone(segments)
 	for _, a := range slices.Concat(vxlanArticles, ipArticles) {
 		names = append(names, a.name)
 	}
@@ -73,6 +73,9 @@ func (a article) test(t *testing.T, at place) {
 	p.untype(0)
 
 	p.hosts[0].apply(a.name + side[0])
+	if got := p.hosts[0].plane(a.tunnel); got != a.auto {
+		t.Errorf("the node chose plane %q, want %s", got, a.auto)
+	}
 	p.talk("declared on both")
 	p.hosts[1].down()
 	p.hosts[1].left(a.tunnel)
@@ -84,6 +87,17 @@ func (a article) test(t *testing.T, at place) {
 
 	p.hosts[0].apply(a.name+side[0], onKernel...)
 	p.hosts[0].explains(p.inside[0])
+}
+
+// plane is the one that Weft's status says a tunnel is on.
+func (h *host) plane(tunnel string) string {
+	h.Helper()
+	for line := range strings.Lines(h.weft("status")) {
+		if f := strings.Fields(line); slices.Contains(f, tunnel) && slices.Index(f, tunnel)+1 < len(f) {
+			return f[slices.Index(f, tunnel)+1]
+		}
+	}
+	return ""
 }
 
 // left fails the test if something of Weft's is still there.
