@@ -57,6 +57,9 @@ func TestLocal(t *testing.T) {
 	if list := v.weft("tunnel ls"); saysAll(list, "site", "vxlan", "192.0.2.11", "up") != nil {
 		t.Errorf("weft tunnel ls says\n%s", list)
 	}
+	if stats := v.weft("tunnel stats"); strings.Contains(stats, "not counted") {
+		t.Errorf("weft tunnel stats says\n%s", stats)
+	}
 
 	// What cannot be changes nothing, and is said in one line.
 	before := v.look(t)
