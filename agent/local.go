@@ -30,7 +30,6 @@ import (
 // the store that the control loop follows instead of the servers'.
 type local struct {
 	*memstore.Store
-	path string
 	// options are the agent's.
 	options Options
 
