@@ -77,7 +77,7 @@ func arrowTable() map[string][]string {
 		},
 		"server": {"overlay", "store", "store/memstore", "store/etcdstore", "api", "api/identity", "ipam", "internal/files"},
 		// weftd down and doctor work on the host without an agent.
-		"daemon": {"store", "overlay", "agent", "server", "api", "api/identity", "api/agentapi", "dataplane", "dataplane/kernel", "dataplane/ebpf", "dataplane/user", "internal/files", "internal/release"},
+		"daemon": {"overlay", "store", "agent", "server", "api", "api/identity", "api/agentapi", "dataplane", "dataplane/kernel", "dataplane/ebpf", "dataplane/user", "internal/files", "internal/release"},
 		// Of store and dataplane the CLI has the errors and the views that the APIs speak in.
 		"cli": {"overlay", "store", "dataplane", "api", "api/identity", "api/agentapi", "trace", "lab", "lab/demo", "bench", "bench/probe", "internal/netns", "internal/release"},
 
