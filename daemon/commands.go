@@ -125,11 +125,14 @@ func (d *daemon) localAgent(ctx context.Context, s *server.Server) error {
 	return unlessTold(ctx, agent.Run(ctx, o))
 }
 
+// nodeFile has the certificate and key of a host that has joined.
+func (d *daemon) nodeFile() string { return filepath.Join(d.config.stateDir, "node.json") }
+
 // membership says whether this host joins for the first time, or again because
 // its certificate and key are damaged: a server of its own gives it new ones, so
 // the file is set aside.
 func (d *daemon) membership(log *slog.Logger) (first, again bool, err error) {
-	file := filepath.Join(d.config.stateDir, "node.json")
+	file := d.nodeFile()
 	_, err = identity.LoadCredentials(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,7 +62,7 @@ func (d *daemon) declare(ctx context.Context, text io.Reader) error {
 		return err
 	}
 	o := d.agentOptions()
-	if err := alone(); err != nil {
+	if err := d.alone(); err != nil {
 		return err
 	}
 	if err := agent.Check(ctx, o, next); err != nil {
@@ -94,8 +95,15 @@ func (d *daemon) takeBack(ctx context.Context, client *agentapi.Client, before a
 	return errors.Join(agent.SaveDeclaration(d.config.stateDir, before), err)
 }
 
-// alone refuses a host that follows servers.
-func alone() error {
+// alone refuses a host that follows servers, also while its agent does not run: what is there of
+// their networks would be taken away.
+func (d *daemon) alone() error {
+	if _, err := os.Stat(d.nodeFile()); err == nil {
+		return fmt.Errorf("this host has joined servers (%s is there): declare it there with weft apply -f FILE, or remove it from them with weft node rm %s, say weft down, and remove that file",
+			d.nodeFile(), d.config.node)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	leave, err := agent.Claim()
 	if errors.Is(err, agent.ErrRunning) {
 		return errors.New("an agent runs on this host already, with other folders, or has just been started; weft status --run-dir DIR shows it, and one host has one")
