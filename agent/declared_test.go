@@ -118,6 +118,18 @@ func TestBecome(t *testing.T) {
 	if got := has(); len(got) != 3 {
 		t.Errorf("it has %v, want network, block and endpoint", got)
 	}
+	// Two that exchange what only one may hold.
+	pair := func(first, second string) agentapi.Declaration {
+		a, b := localTunnel(""), localTunnel("")
+		b.Name, b.Spec.Remote = "netb", "172.16.17.20"
+		a.Spec.Device, b.Spec.Device = first, second
+		return agentapi.Declaration{Tunnels: []*overlay.Tunnel{a, b}}
+	}
+	for _, d := range []agentapi.Declaration{pair("one", "two"), pair("two", "one")} {
+		if err := l.become(t.Context(), d); err != nil || len(has()) != 2 {
+			t.Errorf("it has %v, %v", has(), err)
+		}
+	}
 	if err := l.become(t.Context(), agentapi.Declaration{}); err != nil || len(has()) != 0 {
 		t.Errorf("it has %v, %v", has(), err)
 	}

@@ -137,11 +137,22 @@ func (l *local) become(ctx context.Context, d agentapi.Declaration) error {
 	return nil
 }
 
-// gone are the keys that are not wanted any more, what others need last.
+// gone are the keys that are not wanted any more, what others need last, and those of tunnels and
+// endpoints that hold what another one is to have: two that exchange something cannot both wait.
 func gone(has, want map[overlay.Key]overlay.Resource) []overlay.Key {
+	holder := map[overlay.Claim]overlay.Key{}
+	for k, r := range want {
+		for _, c := range r.Claims() {
+			holder[c] = k
+		}
+	}
+	inTheWay := func(k overlay.Key) bool {
+		return (k.Kind == overlay.KindTunnel || k.Kind == overlay.KindEndpoint) &&
+			slices.ContainsFunc(has[k].Claims(), func(c overlay.Claim) bool { h, ok := holder[c]; return ok && h != k })
+	}
 	var keys []overlay.Key
 	for k := range has {
-		if _, ok := want[k]; !ok {
+		if _, ok := want[k]; !ok || inTheWay(k) {
 			keys = append(keys, k)
 		}
 	}
