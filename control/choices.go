@@ -1,11 +1,7 @@
 package control
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 
 	"weft/internal/files"
 	"weft/overlay"
@@ -32,35 +28,22 @@ const foundReason = "auto: found so on this host"
 // the plane on which they were found.
 func (c *choices) load(found map[overlay.NetworkName]overlay.PlaneName) error {
 	c.of = map[overlay.NetworkName]choice{}
-	data, err := os.ReadFile(c.path)
+	err := fromFile(c.path, &c.of)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, errDamaged):
+		c.of = map[overlay.NetworkName]choice{}
 	case err != nil:
 		return err
-	default:
-		if err = json.Unmarshal(data, &c.of); err != nil {
-			err = fmt.Errorf("read %s: %w: %w", c.path, errDamaged, err)
-			c.of = map[overlay.NetworkName]choice{}
-		}
 	}
 	for name, plane := range found {
 		if _, recorded := c.of[name]; !recorded {
 			c.of[name] = choice{plane, foundReason}
 		}
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
 	return err
 }
 
-func (c *choices) save() error {
-	data, err := json.MarshalIndent(c.of, "", "  ")
-	if err != nil {
-		return err
-	}
-	return files.Replace(c.path, append(data, '\n'))
-}
+func (c *choices) save() error { return toFile(c.path, c.of) }
 
 // recall loads what this node has chosen before, and holds the planner to it.
 func (l *Loop) recall() error {

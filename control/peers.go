@@ -2,11 +2,7 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 
 	"weft/internal/files"
 	"weft/overlay"
@@ -32,16 +28,9 @@ type knownPath struct {
 // load reads what was found out before.
 func (p *peers) load() error {
 	p.known = map[overlay.Key]overlay.TunnelPath{}
-	data, err := os.ReadFile(p.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
 	var lines []knownPath
-	if err := json.Unmarshal(data, &lines); err != nil {
-		return fmt.Errorf("read %s: %w: %w", p.path, errDamaged, err)
+	if err := fromFile(p.path, &lines); err != nil {
+		return err
 	}
 	for _, l := range lines {
 		p.known[l.Key] = l.TunnelPath
@@ -54,11 +43,7 @@ func (p *peers) save() error {
 	for k, path := range p.known {
 		lines = append(lines, knownPath{k, path})
 	}
-	data, err := json.MarshalIndent(lines, "", "  ")
-	if err != nil {
-		return err
-	}
-	return files.Replace(p.path, append(data, '\n'))
+	return toFile(p.path, lines)
 }
 
 // recallPeers loads what this node has found out of its tunnels' peers, and plans with it.
