@@ -164,29 +164,32 @@ func (p *Programs) sweep(kept map[uint32]bool) error {
 	return filters.sweep(func(index uint32) bool { return kept[index] })
 }
 
-// programID is the kernel's number of a program.
-func (p *Programs) programID(r role) (ebpf.ProgramID, error) {
-	info, err := p.program(r).Info()
-	if err != nil {
-		return 0, err
+// identify asks for the kernel's numbers of the programs: once, as it copies all of a program to
+// answer.
+func (p *Programs) identify() error {
+	p.ids = map[role]ebpf.ProgramID{}
+	for _, r := range roles() {
+		info, err := p.program(r).Info()
+		if err != nil {
+			return fmt.Errorf("look at program %s: %w", r, err)
+		}
+		p.ids[r], _ = info.ID()
 	}
-	id, _ := info.ID()
-	return id, nil
+	return nil
 }
 
-// idle says what a device lacks that is to run a program of this role; empty: nothing.
-func (p *Programs) idle(a attachment, attached map[attachment]ebpf.ProgramID) (string, error) {
-	want, err := p.programID(a.role)
-	if err != nil {
-		return "", err
+// idle says which of the devices do not run the programs that they are to run.
+func (p *Programs) idle(all []attachment, attached map[attachment]ebpf.ProgramID) (lines []string) {
+	for _, a := range all {
+		switch attached[a] {
+		case p.ids[a.role]:
+		case 0:
+			lines = append(lines, fmt.Sprintf("no program on device %d (%s)", a.index, a.role))
+		default:
+			lines = append(lines, fmt.Sprintf("another program on device %d (%s)", a.index, a.role))
+		}
 	}
-	switch attached[a] {
-	case want:
-		return "", nil
-	case 0:
-		return fmt.Sprintf("no program on device %d (%s)", a.index, a.role), nil
-	}
-	return fmt.Sprintf("another program on device %d (%s)", a.index, a.role), nil
+	return lines
 }
 
 // roles are those that there are.

@@ -42,15 +42,7 @@ func (s *pass) Differs(n dataplane.Network, on kernel.ProgramLinks) (lines []str
 	if err := s.fresh(); err != nil {
 		return nil, err
 	}
-	for _, a := range attachments(n, on) {
-		line, err := s.idle(a, s.attached)
-		if err != nil {
-			return nil, err
-		}
-		if line != "" {
-			lines = append(lines, line)
-		}
-	}
+	lines = s.idle(attachments(n, on), s.attached)
 	for name := range n.Ports {
 		if _, ok := on.Ports[name]; !ok {
 			lines = append(lines, fmt.Sprintf("no device of port %s", name))
@@ -95,15 +87,13 @@ func (s *pass) Forward(n dataplane.Network, on kernel.ProgramLinks) error {
 	if len(s.older) > 0 {
 		return nil // they run what they ran
 	}
-	return s.runNow(attachments(n, on))
+	s.runNow(attachments(n, on))
+	return nil
 }
 
 // runNow notes that devices run the programs by now.
-func (s *pass) runNow(all []attachment) (err error) {
+func (s *pass) runNow(all []attachment) {
 	for _, a := range all {
-		if s.attached[a], err = s.programID(a.role); err != nil {
-			return err
-		}
+		s.attached[a] = s.ids[a.role]
 	}
-	return nil
 }

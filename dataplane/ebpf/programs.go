@@ -33,6 +33,8 @@ type Programs struct {
 	log       *slog.Logger
 	hook      hook
 	objects   programsObjects
+	// ids are the kernel's numbers of the programs.
+	ids map[role]ebpf.ProgramID
 	// counters are those in use: for one goroutine at a time, as the methods that need them are.
 	counters Counters
 	// specs are those of the maps that are pinned, layout is what these say.
@@ -110,7 +112,7 @@ func (p *Programs) load(spec *ebpf.CollectionSpec) (err error) {
 	if err := spec.LoadAndAssign(&p.objects, &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.maps()}}); err != nil {
 		return fmt.Errorf("load programs: %w", err)
 	}
-	return nil
+	return p.identify()
 }
 
 // follow has what is attached run the programs, at once if the maps are those that it runs

@@ -26,15 +26,7 @@ func (s *pass) TunnelDiffers(t dataplane.Tunnel, on kernel.TunnelLinks) (lines [
 	if err := s.fresh(); err != nil {
 		return nil, err
 	}
-	for _, a := range tunnelAttachments(on) {
-		line, err := s.idle(a, s.attached)
-		if err != nil {
-			return nil, err
-		}
-		if line != "" {
-			lines = append(lines, line)
-		}
-	}
+	lines = s.idle(tunnelAttachments(on), s.attached)
 	return append(lines, differing(LowerTunnel(t, on, s.counters), s.of(endOwner(on.End)))...), nil
 }
 
@@ -61,7 +53,8 @@ func (s *pass) ForwardTunnel(t dataplane.Tunnel, on kernel.TunnelLinks) error {
 	if len(s.older) > 0 {
 		return nil // they run what they ran
 	}
-	return s.runNow(tunnelAttachments(on))
+	s.runNow(tunnelAttachments(on))
+	return nil
 }
 
 // forgetEnd takes away what the programs have counted, and numbered, for an end that is gone.
