@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -29,8 +30,13 @@ func Checked(m *testing.M) interface{ Run() int } {
 
 type checked struct{ m *testing.M }
 
+// collect is when garbage is collected, in percent of what is in use: tests have little there, and much
+// of what they would spend on it.
+const collect = 400
+
 func (c checked) Run() int {
 	defer markChildren()()
+	debug.SetGCPercent(collect)
 	before, err := survey(residues)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "leak check:", err)
