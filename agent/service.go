@@ -174,6 +174,7 @@ func (s *service) Explain(ctx context.Context, network overlay.NetworkName) ([]s
 	}
 	if network != "" {
 		state.Networks = map[overlay.NetworkName]dataplane.Network{network: state.Networks[network]}
+		state.Tunnels = nil // they stand alone
 	}
 	return s.plane.Explain(state)
 }

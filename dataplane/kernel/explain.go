@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"slices"
 
 	"weft/dataplane"
 	"weft/dataplane/nft"
@@ -24,8 +25,8 @@ func Explain(s dataplane.State, dir string, devices map[netip.Addr]string) []str
 		}
 	}
 	guard, host := NewObjects(), LowerHost(s)
-	guard.Filters[Host] = nft.Host(s.Networks, nil)
-	host.Filters[Host] = nft.Host(s.Networks, direct)
+	guard.Filters[Host] = nft.Host(s, nil)
+	host.Filters[Host] = nft.Host(s, direct)
 	for _, step := range []struct{ want, have Objects }{
 		{guard, NewObjects()}, {Lower(s, dir), NewObjects()}, {LowerTunnels(s.Tunnels), NewObjects()}, {host, guard},
 	} {
@@ -40,26 +41,51 @@ func Explain(s dataplane.State, dir string, devices map[netip.Addr]string) []str
 	return lines
 }
 
-// otherwise is a comment for each network that the commands are not what is there of.
+// otherwise is a comment for each network and each tunnel that the commands are not what is
+// there of.
 func otherwise(s dataplane.State) []string {
+	const instead = "programs do what these commands have the kernel do"
 	var lines []string
 	for _, name := range sortedNames(s.Networks) {
 		if s.Networks[name].Plane == overlay.PlaneEBPF {
-			lines = append(lines, fmt.Sprintf("# network %s is on plane ebpf here: programs do what these commands have the kernel do", name))
+			lines = append(lines, fmt.Sprintf("# network %s is on plane ebpf here: %s", name, instead))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Tunnels)) {
+		if t := s.Tunnels[name]; t.Spec.Plane == overlay.PlaneEBPF {
+			lines = append(lines, fmt.Sprintf("# tunnel %s is on plane ebpf here: %s is a veth, and %s", name, t.Spec.Device, instead))
 		}
 	}
 	return lines
 }
 
-// byHand is the State with every network on the kernel plane that this carries: what programs do,
+// byHand is the State with all that programs carry on the kernel plane: what they do,
 // commands can only do otherwise.
 func byHand(s dataplane.State) dataplane.State {
-	s.Networks = maps.Clone(s.Networks)
+	s.Networks, s.Tunnels = maps.Clone(s.Networks), maps.Clone(s.Tunnels)
 	for name, n := range s.Networks {
-		if n.Plane != overlay.PlaneUser {
+		if n.Plane == overlay.PlaneEBPF {
 			n.Plane = overlay.PlaneKernel
+			n.Ports = maps.Clone(n.Ports)
+			for at, p := range n.Ports {
+				if p.Tunnel != nil {
+					t := tunnelByHand(*p.Tunnel)
+					p.Tunnel = &t
+					n.Ports[at] = p
+				}
+			}
 		}
 		s.Networks[name] = n
 	}
+	for name, t := range s.Tunnels {
+		s.Tunnels[name] = tunnelByHand(t)
+	}
 	return s
+}
+
+func tunnelByHand(t dataplane.Tunnel) dataplane.Tunnel {
+	if t.Spec.Plane == overlay.PlaneEBPF {
+		t.Spec.Plane = overlay.PlaneKernel
+	}
+	return t
 }

@@ -28,7 +28,7 @@ func (p *Plane) hostWant(h *hand, s dataplane.State) (Objects, error) {
 		}
 		direct[name] = directFilter(n, devices)
 	}
-	want.Filters[Host] = nft.Host(s.Networks, direct)
+	want.Filters[Host] = nft.Host(s, direct)
 	return want, nil
 }
 
@@ -91,7 +91,7 @@ func (s *space) routeTo(a netip.Addr) (link int, err error) {
 // guard makes the host check the tunnel packets of the wanted networks, before there
 // are any tunnels. What else there is stays until applyHost.
 func (p *Plane) guard(h *hand) error {
-	want := nft.Host(p.want.Networks, nil)
+	want := nft.Host(p.want, nil)
 	have, _, err := h.readFilters(Host, want)
 	if err != nil {
 		return err
@@ -110,9 +110,17 @@ func (p *Plane) guard(h *hand) error {
 func (p *Plane) concernsHost(was dataplane.State, d dataplane.Delta) bool {
 	for name, nd := range d.Networks {
 		old, known := was.Networks[name]
-		if !known || nd.Gone || nd.Settings != nil || !nd.Members.Empty() || hasDirect(old) || hasDirect(p.want.Networks[name]) {
+		if !known || nd.Gone || nd.Settings != nil || !nd.Members.Empty() || hasDirect(old) || hasDirect(p.want.Networks[name]) || concernsTunnels(old, p.want.Networks[name], nd) {
 			return true
 		}
 	}
 	return !d.Tunnels.Empty()
+}
+
+// concernsTunnels reports whether a change is about tunnels that are ports of a network.
+func concernsTunnels(old, next dataplane.Network, d dataplane.NetworkDelta) (some bool) {
+	note := func(_ overlay.EndpointName, p dataplane.Port) { some = some || p.Tunnel != nil }
+	d.Ports.Among(old.Ports, note)
+	d.Ports.Among(next.Ports, note)
+	return some
 }

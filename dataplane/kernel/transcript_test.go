@@ -127,6 +127,9 @@ func TestExplain(t *testing.T) {
 		"outer":           node(overlay.Bridged, overlay.V4, only(overlay.V4), outer),
 		"routed-both":     node(overlay.Routed, overlay.V4),
 		"routed-over-v6":  node(overlay.Routed, overlay.V6),
+		"routed-gre":      node(overlay.Routed, overlay.V4, only(overlay.V4), in(overlay.EncapGRE)),
+		"routed-ipip":     node(overlay.Routed, overlay.V4, only(overlay.V4), in(overlay.EncapIPIP)),
+		"bridged-geneve":  node(overlay.Bridged, overlay.V4, only(overlay.V4), in(overlay.EncapGeneve)),
 		"routed-tap":      node(overlay.Routed, overlay.V4, attached(overlay.AttachTap, "tap0")),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,6 +137,11 @@ func TestExplain(t *testing.T) {
 			testenv.Golden(t, "explain/"+name+".txt", lines(Explain(s, "/run/netns", nil)))
 		})
 	}
+}
+
+// in has packets be of an encapsulation.
+func in(e overlay.Encapsulation) func(*dataplane.Network) {
+	return func(n *dataplane.Network) { n.Encapsulation, n.Port = e, e.DefaultPort() }
 }
 
 func lines(l []string) string { return strings.Join(l, "\n") + "\n" }

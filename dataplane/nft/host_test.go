@@ -133,6 +133,42 @@ func TestHost(t *testing.T) {
 	}
 }
 
+// What is for a tunnel to a peer without Weft passes, whoever sends it, and is not counted.
+func TestHostOfTunnels(t *testing.T) {
+	t.Parallel()
+	for _, f := range []overlay.Family{overlay.V4, overlay.V6} {
+		t.Run(string(f), func(t *testing.T) {
+			t.Parallel()
+			const alone, attached, kept = 77, 78, 79
+			tunnel := func(v overlay.VNI) dataplane.Tunnel {
+				s := overlay.TunnelSpec{Mode: overlay.TunnelVXLAN, VNI: v, Remote: vtep(f, 9).String(), Plane: overlay.PlaneKernel}
+				return dataplane.Tunnel{Spec: s.Complete("neta"), Local: vtep(f, 1), Remote: vtep(f, 9)}
+			}
+			part := tunnel(attached)
+			blue := network(overlay.Bridged, f, func(n *dataplane.Network) {
+				n.Ports["tunnel/out"] = dataplane.Port{Name: "tunnel/out", Kind: overlay.PortSegment, Device: "out", Tunnel: &part}
+			})
+			state := dataplane.State{
+				Networks: map[overlay.NetworkName]dataplane.Network{"blue": blue},
+				Tunnels:  map[overlay.TunnelName]dataplane.Tunnel{"neta": tunnel(alone), "netb": tunnel(blue.VNI)},
+			}
+			w := newHost(t, f)
+			w.apply(Host(state, nil))
+			w.witness("inet", "input")
+			for _, v := range []overlay.VNI{alone, attached} {
+				w.send("eth0", [][]byte{underFrame(f, 9, v, 4789)}, passed)
+			}
+			w.send("eth0", [][]byte{underFrame(f, 9, kept, 4789)}, unknownVNI, passed)
+			w.send("eth0", [][]byte{underFrame(f, 9, alone, 4790)}, passed)
+			w.send("eth0", [][]byte{underFrame(f, 9, blue.VNI, 4789)}, "not-member/blue") // whatever claims should have kept out
+
+			delete(state.Tunnels, "neta")
+			w.apply(Host(state, nil))
+			w.send("eth0", [][]byte{underFrame(f, 9, alone, 4789)}, unknownVNI, passed)
+		})
+	}
+}
+
 // fragments sends tunnel packets in pieces: the first ends before the VNI, so that no
 // rule that looks at pieces could tell.
 func (w *wires) fragments(f overlay.Family) {

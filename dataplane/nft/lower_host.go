@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -26,18 +27,18 @@ const (
 // take, and what is kept from the host's own firewall. direct says how the
 // unencapsulated packets of networks pass the host, if they have any.
 //
-// A tunnel packet from no member of its network is dropped. One with a VNI that no
-// network here has is counted and let go: another vxlan device may listen on the
-// port, and where there is none the kernel drops it. So with such a device the
+// A tunnel packet from no member of its network is dropped. One with a VNI that neither
+// a network nor a tunnel here has is counted and let go: another vxlan device may listen
+// on the port, and where there is none the kernel drops it. So with such a device the
 // count is of its packets too.
 //
 // The chain is on the input hook: it sees packets for this host only, as the
 // tunnel's socket does, and IPv4 packets as they were before fragmentation. Not so
 // in IPv6, where a first fragment could end before the VNI: fragments to a tunnel
 // are dropped, as RFC 7348 section 4.3 allows. Its sender must not make any.
-func Host(all map[overlay.NetworkName]dataplane.Network, direct map[overlay.NetworkName]Direct) Ruleset {
+func Host(s dataplane.State, direct map[overlay.NetworkName]Direct) Ruleset {
 	r := Ruleset{}
-	for _, n := range all {
+	for _, n := range s.Networks {
 		if n.Encapsulation == overlay.EncapVXLAN {
 			tunnelChecks(r.table(INet))
 			members(r.table(INet), n)
@@ -55,7 +56,42 @@ func Host(all map[overlay.NetworkName]dataplane.Network, direct map[overlay.Netw
 			forwarded(r.table(Netdev), n, d)
 		}
 	}
+	if _, checked := r[INet].Chains[underlay]; checked {
+		toTunnels(r.table(INet), s)
+	}
 	return r
+}
+
+// toTunnels lets pass what is for tunnels to peers without Weft: those know no members.
+func toTunnels(t Table, s dataplane.State) {
+	all := slices.Collect(maps.Values(s.Tunnels))
+	for _, n := range s.Networks {
+		for _, p := range n.Ports {
+			if p.Tunnel != nil {
+				all = append(all, *p.Tunnel)
+			}
+		}
+	}
+	for _, tunnel := range all {
+		if tunnel.Spec.Mode != overlay.TunnelVXLAN || !tunnel.Local.IsValid() {
+			continue
+		}
+		key := join(familyOf(tunnel.Local).family, portBytes(tunnel.Spec.Port), vniBytes(tunnel.Spec.VNI))
+		if _, taken := t.Sets[networks].Elements[key]; !taken {
+			t.Sets[networks].Elements[key] = acceptVerdict
+		}
+		if tunnel.Spec.Plane == overlay.PlaneEBPF {
+			checkedBefore(t)
+		}
+	}
+}
+
+// familyOf is what rules say of an address's.
+func familyOf(a netip.Addr) version {
+	if a.Is6() {
+		return versions[1]
+	}
+	return versions[0]
 }
 
 // tunnelChecks adds what is there for all tunnels.
@@ -95,11 +131,7 @@ func checkedBefore(t Table) {
 
 // members adds the network's check.
 func members(t Table, n dataplane.Network) {
-	v := versions[0]
-	if n.Local.Is6() {
-		v = versions[1]
-	}
-	name := string(n.Name)
+	v, name := familyOf(n.Local), string(n.Name)
 	t.Counters[strangers+name] = struct{}{}
 	t.Sets[tunnels].Elements[portBytes(n.Port)] = ""
 	t.Sets[networks].Elements[join(v.family, portBytes(n.Port), vniBytes(n.VNI))] = gotoVerdict + ofNetwork + name

@@ -104,7 +104,7 @@ func hosts(all ...dataplane.Network) Ruleset {
 			direct[n.Name] = d
 		}
 	}
-	return Host(byName, direct)
+	return Host(dataplane.State{Networks: byName}, direct)
 }
 
 func directOf(n dataplane.Network) Direct {

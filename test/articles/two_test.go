@@ -64,7 +64,7 @@ var onKernel = []string{"spec:\n  mode:", "spec:\n  plane: kernel\n  mode:"}
 
 // test has the article's hosts talk: one of them built by what is typed there and the other
 // declared on the kernel plane; both declared, the first on the plane that its node chooses;
-// and the other way round. On the kernel plane Weft explains what was typed.
+// and the other way round. On either plane Weft explains what was typed.
 func (a article) test(t *testing.T, at place) {
 	p := newPair(t, a, [2]place{at, at})
 	p.typeOn(0)
@@ -76,6 +76,7 @@ func (a article) test(t *testing.T, at place) {
 	if got := p.hosts[0].plane(a.tunnel); got != a.auto {
 		t.Errorf("the node chose plane %q, want %s", got, a.auto)
 	}
+	p.hosts[0].explains(p.inside[0])
 	p.talk("declared on both")
 	p.hosts[1].down()
 	p.hosts[1].left(a.tunnel)
