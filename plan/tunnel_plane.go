@@ -58,36 +58,42 @@ func (t tunnelNeeds) why(p overlay.PlaneName) string {
 		return t.device() + " is the kernel's device's to do"
 	case p == overlay.PlaneKernel:
 		return lacks.Error()
-	case t.slow():
-		return fmt.Sprintf("slow mode, without offloads, for %s: %v", t.device(), lacks)
+	case t.slow() != "":
+		return fmt.Sprintf("slow mode, without offloads, for %s: %v", t.slow(), lacks)
 	}
 	return "this node has all that it needs"
 }
 
 // device says what of the tunnel the kernel's own device does best, or alone.
 func (t tunnelNeeds) device() string {
-	s := t.spec
-	switch {
-	case t.slow():
-		return "GRE with checksums or sequence numbers"
+	if alone := t.alone(); alone != "" {
+		return alone
+	}
+	return t.slow()
+}
+
+// alone says what of the tunnel only the kernel's own device does.
+func (t tunnelNeeds) alone() string {
+	switch s := t.spec; {
 	case s.Group():
 		return "learning by multicast"
 	case s.Proxy:
 		return "answering ARP and ND for others"
 	case len(s.FDB) > 0:
 		return "an FDB by hand"
-	case s.SourcePorts != nil:
-		return "a range of source ports"
-	case s.UDPChecksum != nil && *s.UDPChecksum:
-		return "computing outer UDP checksums"
 	}
 	return ""
 }
 
-// slow: the eBPF plane can do it, without offloads.
-func (t tunnelNeeds) slow() bool {
-	s := t.spec
-	return s.InChecksum || s.OutChecksum || s.InSequence || s.OutSequence
+// slow says what the eBPF plane can only do without offloads.
+func (t tunnelNeeds) slow() string {
+	switch s := t.spec; {
+	case s.InChecksum, s.OutChecksum, s.InSequence, s.OutSequence:
+		return "GRE with checksums or sequence numbers"
+	case s.UDPChecksum != nil && *s.UDPChecksum:
+		return "computing outer UDP checksums"
+	}
+	return ""
 }
 
 // refuse says why a plane cannot do it; nil: it can. Of a node that does not say what its
@@ -103,8 +109,8 @@ func (t tunnelNeeds) refuse(p overlay.PlaneName) error {
 		return fmt.Errorf("plane %s is not there%s", p, lacked(t.node, p))
 	case (t.node.Spec.TunnelModes != nil || p == overlay.PlaneEBPF) && !slices.Contains(t.node.Spec.TunnelModes[p], mode):
 		return fmt.Errorf("plane %s: %s", p, t.lacking(p))
-	case p == overlay.PlaneEBPF && t.device() != "" && !t.slow():
-		return fmt.Errorf("plane ebpf does not do %s", t.device())
+	case p == overlay.PlaneEBPF && t.alone() != "":
+		return fmt.Errorf("plane ebpf does not do %s", t.alone())
 	}
 	return nil
 }
