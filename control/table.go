@@ -159,33 +159,11 @@ func (t *table) doubt() {
 	clear(t.dropped)
 	for _, k := range slices.Collect(maps.Keys(t.entries)) {
 		e := t.entries[k]
-		e.resource = copyOf(e.resource)
+		e.resource = overlay.Copy(e.resource)
 		h := e.resource.Header()
 		h.Revision, h.UID = 0, ""
 		t.set(k, e)
 	}
-}
-
-// copyOf is a copy whose header can be changed.
-func copyOf(r overlay.Resource) overlay.Resource {
-	switch r := r.(type) {
-	case *overlay.Node:
-		c := *r
-		return &c
-	case *overlay.Network:
-		c := *r
-		return &c
-	case *overlay.Block:
-		c := *r
-		return &c
-	case *overlay.Endpoint:
-		c := *r
-		return &c
-	case *overlay.Tunnel:
-		c := *r
-		return &c
-	}
-	return r
 }
 
 // leave takes one source's cover away; the key is appended to deletes when that was the last.

@@ -102,6 +102,32 @@ type Resource interface {
 	Needs() []Key
 }
 
+// Copy returns a copy whose header, spec and status can be set anew; what they point to is shared.
+func Copy(r Resource) Resource {
+	switch r := r.(type) {
+	case *Node:
+		return shallow(r)
+	case *Network:
+		return shallow(r)
+	case *Block:
+		return shallow(r)
+	case *Endpoint:
+		return shallow(r)
+	case *Tunnel:
+		return shallow(r)
+	case *Token:
+		return shallow(r)
+	case *Revocation:
+		return shallow(r)
+	}
+	panic(fmt.Sprintf("copy of a %T", r))
+}
+
+func shallow[T any](r *T) *T {
+	c := *r
+	return &c
+}
+
 // New returns an empty resource of the kind, or nil when the kind is unknown.
 func New(kind Kind) Resource {
 	switch kind {

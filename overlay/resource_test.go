@@ -239,3 +239,16 @@ func TestDropReasons(t *testing.T) {
 		t.Errorf("%d reasons", len(seen))
 	}
 }
+
+// Copies are of every kind, and change nothing of what they were made from.
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	for _, kind := range Kinds() {
+		r := New(kind)
+		c := Copy(r)
+		c.Header().Name = "other"
+		if c.Key().Kind != kind || r.Header().Name != "" {
+			t.Errorf("%s: the copy is %v, what it was made from %v", kind, c.Key(), r.Key())
+		}
+	}
+}

@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -48,7 +47,7 @@ func (m model) update(c store.Change) (overlay.Resource, error) {
 	case c.Status && !exists:
 		return nil, store.ErrNotFound
 	}
-	next := clone(c.Put)
+	next := overlay.Copy(c.Put)
 	if c.Status {
 		next = withStatus(old, c.Put)
 	} else if exists {
@@ -91,27 +90,9 @@ func (m model) sorted() []overlay.Resource {
 	return list
 }
 
-func clone(r overlay.Resource) overlay.Resource {
-	switch r := r.(type) {
-	case *overlay.Node:
-		c := *r
-		return &c
-	case *overlay.Network:
-		c := *r
-		return &c
-	case *overlay.Endpoint:
-		c := *r
-		return &c
-	case *overlay.Tunnel:
-		c := *r
-		return &c
-	}
-	panic(fmt.Sprintf("clone of a %T", r))
-}
-
 // withStatus is a copy of r with the status of another resource of its kind.
 func withStatus(r, from overlay.Resource) overlay.Resource {
-	r = clone(r)
+	r = overlay.Copy(r)
 	if n, ok := r.(*overlay.Node); ok {
 		n.Status = from.(*overlay.Node).Status
 	}
@@ -219,7 +200,7 @@ func checkMeta(t *rapid.T, c store.Change, old, got overlay.Resource) {
 }
 
 func withMeta(r overlay.Resource, m overlay.Meta) overlay.Resource {
-	r = clone(r)
+	r = overlay.Copy(r)
 	*r.Header() = m
 	return r
 }
