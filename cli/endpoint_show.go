@@ -22,11 +22,7 @@ func newEndpointShow(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		server, err := a.source(cmd.Context())
-		if err != nil {
-			return err
-		}
-		r, err := server.Get(cmd.Context(), keys[0])
+		_, r, err := a.resource(cmd.Context(), keys[0])
 		if err != nil {
 			return err
 		}

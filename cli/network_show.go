@@ -20,12 +20,7 @@ func newNetworkShow(a *app) *cobra.Command {
 	}
 	format := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		server, err := a.source(cmd.Context())
-		if err != nil {
-			return err
-		}
-		key := overlay.Key{Kind: overlay.KindNetwork, Name: args[0]}
-		r, err := server.Get(cmd.Context(), key)
+		server, r, err := a.resource(cmd.Context(), overlay.Key{Kind: overlay.KindNetwork, Name: args[0]})
 		if err != nil {
 			return err
 		}
@@ -33,7 +28,7 @@ func newNetworkShow(a *app) *cobra.Command {
 			return output.One(a.stdout, *format, r, nil)
 		}
 		parts, err := list(cmd.Context(), server, listing{
-			kinds: []overlay.Kind{overlay.KindBlock, overlay.KindTunnel, overlay.KindEndpoint}, network: overlay.NetworkName(key.Name),
+			kinds: []overlay.Kind{overlay.KindBlock, overlay.KindTunnel, overlay.KindEndpoint}, network: overlay.NetworkName(args[0]),
 		})
 		if err != nil {
 			return err

@@ -83,3 +83,13 @@ func (d declaredHere) List(_ context.Context, kind overlay.Kind, network overlay
 	}
 	return some, overlay.Revision{}, nil
 }
+
+// resource is the one that has a key, and where it was found.
+func (a *app) resource(ctx context.Context, key overlay.Key) (source, overlay.Resource, error) {
+	from, err := a.source(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := from.Get(ctx, key)
+	return from, r, err
+}

@@ -24,11 +24,7 @@ func newTunnelShow(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		server, err := a.source(cmd.Context())
-		if err != nil {
-			return err
-		}
-		r, err := server.Get(cmd.Context(), keys[0])
+		server, r, err := a.resource(cmd.Context(), keys[0])
 		if err != nil {
 			return err
 		}

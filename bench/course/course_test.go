@@ -26,13 +26,12 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 func programs(t *testing.T) string {
 	t.Helper()
 	bin := t.TempDir()
-	for _, argv := range [][]string{
-		{"go", "build", "-o", bin, "../../cmd/weft", "../../cmd/weftd"},
-		{"go", "build", "-modfile=../../tools/go.mod", "-o", filepath.Join(bin, "wireguard-go"), "golang.zx2c4.com/wireguard"},
-	} {
-		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", strings.Join(argv, " "), err, out)
-		}
+	if err := testenv.BuildPrograms(bin); err != nil {
+		t.Fatal(err)
+	}
+	wireguard := exec.Command("go", "build", "-modfile=../../tools/go.mod", "-o", filepath.Join(bin, "wireguard-go"), "golang.zx2c4.com/wireguard")
+	if out, err := wireguard.CombinedOutput(); err != nil {
+		t.Fatalf("build wireguard-go: %v\n%s", err, out)
 	}
 	return bin
 }

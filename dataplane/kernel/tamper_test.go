@@ -138,6 +138,11 @@ func tamperings() []tampering {
 // repairs it; and that is the end of it.
 func TestTampering(t *testing.T) {
 	t.Parallel()
+	tamperWith(t, tamperings())
+}
+
+// tamperWith does so on a host with a network of each kind.
+func tamperWith(t *testing.T, all []tampering) {
 	for _, kind := range []overlay.NetworkKind{overlay.Bridged, overlay.Routed} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -147,7 +152,7 @@ func TestTampering(t *testing.T) {
 			}
 			a := n.bed.hosts[0]
 			a.silence()
-			for _, c := range tamperings() {
+			for _, c := range all {
 				if c.kind == kind {
 					t.Run(c.name, func(t *testing.T) { n.tamper(t, a, c) })
 				}

@@ -41,22 +41,7 @@ func workloadTamperings() []tampering {
 // repaired like the rest, though nothing of Weft is in there to listen.
 func TestTamperingInTheWorkload(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []overlay.NetworkKind{overlay.Bridged, overlay.Routed} {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			n := newTestNet(t, 2, kind, overlay.V4)
-			for i, h := range n.bed.hosts {
-				h.apply(n.state(i))
-			}
-			a := n.bed.hosts[0]
-			a.silence()
-			for _, c := range workloadTamperings() {
-				if c.kind == kind {
-					t.Run(c.name, func(t *testing.T) { n.tamper(t, a, c) })
-				}
-			}
-		})
-	}
+	tamperWith(t, workloadTamperings())
 }
 
 // What a workload does with the rest of its namespace is its own business: nothing is

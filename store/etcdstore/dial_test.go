@@ -26,6 +26,12 @@ import (
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, newCertificates(t))
+	c.contract(t)
+}
+
+// contract holds stores in the cluster to it.
+func (c *cluster) contract(t *testing.T) {
+	t.Helper()
 	c.dial(c.options())
 	config, err := c.options().config()
 	if err != nil {

@@ -4,11 +4,7 @@ import (
 	"os/exec"
 	"testing"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
-
 	"weft/internal/testenv"
-	"weft/store"
-	"weft/store/storetest"
 )
 
 // TestInstalledProgram runs the contract on the etcd that this machine has installed,
@@ -24,20 +20,5 @@ func TestInstalledProgram(t *testing.T) {
 		testenv.Skip(t, "needs an etcd of its own in PATH, such as that of Debian's package etcd-server")
 	}
 	c := startProgram(t, program, newCertificates(t))
-	c.dial(c.options())
-	config, err := c.options().config()
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := clientv3.New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	factory := func(t *testing.T) store.Store {
-		s, err := Open(t.Context(), client, Options{Prefix: "/" + testenv.Name(t, "weft"), Now: storetest.Now})
-		return opened(t, s, err)
-	}
-	storetest.Run(t, factory)
-	storetest.Blocks(t, factory)
+	c.contract(t)
 }

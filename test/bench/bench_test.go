@@ -8,7 +8,6 @@ import (
 	"context"
 	"net/netip"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"testing"
@@ -44,8 +43,8 @@ type world struct {
 func start(b *testing.B) *world {
 	b.Helper()
 	testenv.NeedRoot(b)
-	if out, err := exec.Command("go", "build", "-o", bin, "../../cmd/...").CombinedOutput(); err != nil {
-		b.Fatalf("build: %v\n%s", err, out)
+	if err := testenv.BuildPrograms(bin); err != nil {
+		b.Fatal(err)
 	}
 	ctx := b.Context()
 	l, err := lab.Build(ctx, lab.Demo(testenv.Name(b, "bench")))

@@ -11,19 +11,14 @@
 package e2e
 
 import (
-	"flag"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"go.etcd.io/etcd/server/v3/etcdmain"
 
 	"weft/internal/testenv"
 
-	// The programs are built by the go command, which go test does not see: by
-	// these it knows that its cached result is of the past when they change.
+	// See testenv.WithPrograms.
 	_ "weft/cli"
 	_ "weft/daemon"
 )
@@ -39,33 +34,5 @@ func TestMain(m *testing.M) {
 		etcdmain.Main(os.Args)
 		return
 	}
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	flag.Parse()
-	if os.Geteuid() == 0 { // else every test is skipped
-		dir, err := build()
-		defer os.RemoveAll(dir)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		bin = dir
-	}
-	return testenv.Checked(m).Run()
-}
-
-// build builds the programs as make build does.
-func build() (dir string, err error) {
-	if dir, err = os.MkdirTemp("", "weft-e2e-"); err != nil {
-		return "", err
-	}
-	cmd := exec.Command("go", "build", "-trimpath", "-o", dir, "./cmd/weft", "./cmd/weftd")
-	cmd.Dir = filepath.Join("..", "..")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return dir, fmt.Errorf("build the programs: %w\n%s", err, out)
-	}
-	return dir, nil
+	os.Exit(testenv.WithPrograms(m, &bin).Run())
 }

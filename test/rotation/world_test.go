@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,11 +42,8 @@ func begin(t *testing.T) *world {
 	testenv.NeedRoot(t)
 	testenv.Need(t, "ip", "ping")
 	bin := t.TempDir()
-	build := exec.Command("go", "build", "-trimpath", "-o", bin, "./cmd/weft", "./cmd/weftd")
-	build.Dir = filepath.Join("..", "..")
-	build.Env = append(build.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the programs: %v\n%s", err, out)
+	if err := testenv.BuildPrograms(bin); err != nil {
+		t.Fatal(err)
 	}
 	l, err := lab.Build(t.Context(), lab.Demo(testenv.Name(t, "rotate")))
 	if err != nil {
