@@ -117,7 +117,9 @@ func (c content) replace(k overlay.Key, old, after item) {
 	if old.resource != nil {
 		delete(c.items, k)
 		for _, claim := range old.resource.Claims() {
-			delete(c.holders, claim)
+			if c.holders[claim] == k { // and not somebody else by now: Together
+				delete(c.holders, claim)
+			}
 		}
 		for _, need := range old.resource.Needs() {
 			delete(c.users[need], k)
