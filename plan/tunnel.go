@@ -23,6 +23,7 @@ func tunnels(self *overlay.Node, all map[overlay.TunnelName]*overlay.Tunnel, pat
 		}
 		out[name] = t
 	}
+	apart(all, out, problems)
 	return out, problems
 }
 
