@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"weft/cli/output"
 	"weft/overlay"
@@ -38,14 +39,15 @@ func tunnelOf(r overlay.TunnelReport) string {
 	return nameOf(overlay.Key{Kind: overlay.KindTunnel, Network: r.Network, Name: string(r.Tunnel)})
 }
 
-// tunnelTroubles is a line for each tunnel that is not up, and for what is not as wanted.
+// tunnelTroubles is a line for each tunnel that is not up, for what is not as wanted, and for what
+// is in the way of packets.
 func (a *app) tunnelTroubles(n nodeState) []string {
 	var lines []string
 	for _, r := range n.Tunnels {
 		if r.State != overlay.TunnelUp {
 			lines = append(lines, fmt.Sprintf("%s: tunnel %s: %s", n.Node, tunnelOf(r), a.tunnelStateText(&r)))
 		}
-		for _, d := range r.Differs {
+		for _, d := range slices.Concat(r.Differs, r.Notes) {
 			lines = append(lines, fmt.Sprintf("%s: tunnel %s: %s", n.Node, tunnelOf(r), d))
 		}
 	}

@@ -94,6 +94,7 @@ func (a *app) tunnelReportDetails() []output.Column[tunnelState] {
 			return fmt.Sprintf("%d of %d", r.Present, r.Wanted)
 		})},
 		{Title: "Differs", Cell: of(func(r r) string { return strings.Join(r.Differs, "\n") })},
+		{Title: "Notes", Cell: of(func(r r) string { return strings.Join(r.Notes, "\n") })},
 		{Title: "Traffic", Cell: of(tunnelTrafficText)},
 		{Title: "Dropped", Cell: of(func(r r) string { return r.Drops.String() })},
 		{Title: "Created", Cell: func(s s) string { return timeText(s.Created) }},

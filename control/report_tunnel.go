@@ -37,7 +37,7 @@ func (l *Loop) tunnelReports(seen dataplane.Observation) []overlay.TunnelReport 
 func (l *Loop) reportAlone(r *overlay.TunnelReport, view dataplane.NetworkView) {
 	state := l.planner.State()
 	r.Wanted, r.Present, r.Differs = view.Wanted, view.Present, slices.Clone(view.Differs)
-	r.Traffic, r.Drops = view.Traffic.Nodes, counted(view.Drops)
+	r.Traffic, r.Drops, r.Notes = view.Traffic.Nodes, counted(view.Drops), slices.Clone(view.Notes)
 	r.Differs = append(r.Differs, state.TunnelProblems[r.Tunnel]...)
 	if t, ok := state.Tunnels[r.Tunnel]; ok {
 		l.reportPlane(r, t)

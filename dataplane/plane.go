@@ -95,6 +95,8 @@ type NetworkView struct {
 	Wanted  int      `json:"wanted"`
 	Present int      `json:"present"`
 	Differs []string `json:"differs,omitempty"`
+	// Notes say what is as wanted, and not enough, a line each.
+	Notes []string `json:"notes,omitempty"`
 	// Drops counts packets by reason since the network was made; reasons that
 	// the plane cannot tell are in Untold.
 	Drops  map[overlay.DropReason]uint64 `json:"drops,omitempty"`

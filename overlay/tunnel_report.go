@@ -44,6 +44,9 @@ type TunnelReport struct {
 	Wanted  int      `json:"wanted,omitempty"`
 	Present int      `json:"present,omitempty"`
 	Differs []string `json:"differs,omitempty"`
+	// Notes say what on the node keeps packets from passing although all is as wanted, one
+	// line each.
+	Notes []string `json:"notes,omitempty"`
 	// Traffic is what came in by the interface and what went out; nil: it is not counted.
 	Traffic *Traffic `json:"traffic,omitempty"`
 	// Drops counts packets that were dropped, by reason.

@@ -78,5 +78,9 @@ func (o addAddress) local(s *space) (bool, error) {
 		&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6, Dst_len: 128}},
 		nl.NewRtAttr(unix.RTA_DST, o.Prefix.Addr().AsSlice()),
 		nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(i))))
-	return kind == unix.RTN_LOCAL, ignore(err, unix.ENETUNREACH)
+	if kind == unix.RTN_LOCAL || !isSpared(o.Address) {
+		return kind == unix.RTN_LOCAL, ignore(err, unix.ENETUNREACH)
+	}
+	l, _, err := s.named(o.Link.Name)
+	return l.link.NoIPv6, err
 }

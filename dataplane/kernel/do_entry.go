@@ -28,8 +28,16 @@ func (o addAddress) do(h *hand) error {
 	if o.Prefix.Addr().Is6() {
 		m.IfAddrmsg.Flags = unix.IFA_F_NODAD
 	}
-	return ignore(s.send(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, m, addressAttributes(o.Address)[0], addressAttributes(o.Address)[1]), unix.EEXIST)
+	err = s.send(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, m, addressAttributes(o.Address)[0], addressAttributes(o.Address)[1])
+	if isSpared(o.Address) {
+		err = ignore(err, noIPv6)
+	}
+	return ignore(err, unix.EEXIST)
 }
+
+// noIPv6 is what the kernel says to an address on a link that has no IPv6 (net/ipv6/addrconf.c,
+// addrconf_add_dev).
+const noIPv6 = unix.EACCES
 
 func (o deleteAddress) do(h *hand) error {
 	s, i, err := h.at(o.Link)

@@ -62,7 +62,7 @@ func (s tunnelNotice) link(l hostLink, gone bool) {
 		s.p.suspicions.raise(ofHost, lost{id}) // with routes, of which nothing is said
 	}
 	have := s.table.tunnelLink(l, want)
-	have.Peer = want.Peer // only a look tells
+	have.Peer, have.Master = want.Peer, want.Master // only a look tells; that is others' to say (letBe)
 	s.judge(id, true, have == want, gone)
 }
 

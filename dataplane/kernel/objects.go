@@ -203,3 +203,8 @@ func DomainNS(dir string, n overlay.NetworkName) NS {
 
 // domainPrefix begins the names of Weft's namespaces.
 const domainPrefix = "weft-"
+
+// isWorkload reports whether the namespace is neither the host's nor one of Weft's.
+func (ns NS) isWorkload() bool {
+	return ns != Host && !strings.HasPrefix(path.Base(string(ns)), domainPrefix)
+}

@@ -98,6 +98,9 @@ func (o *observer) workload(id LinkID, want Link) error {
 		return nil
 	}
 	o.Links[id] = t.link(l, want)
+	if l.link.NoIPv6 {
+		o.spare(id)
+	}
 	err = s.addresses(func(a hostAddress) {
 		if a, ok := t.address(a); ok && a.Link == id {
 			o.Addresses[a] = struct{}{}
@@ -108,6 +111,22 @@ func (o *observer) workload(id LinkID, want Link) error {
 			o.Routes[k] = route
 		}
 	}))
+}
+
+// spare takes the address that is spared a workload's interface without IPv6 as there.
+func (o *observer) spare(id LinkID) {
+	for a := range o.want.Addresses {
+		if a.Link == id && isSpared(a) {
+			o.Addresses[a] = struct{}{}
+		}
+	}
+}
+
+// isSpared reports whether an interface without IPv6 need not have the address: a workload's, and
+// link-local. Many containers have none (net.ipv6.conf.all.disable_ipv6), and for IPv4 they lack
+// nothing.
+func isSpared(a Address) bool {
+	return a.Prefix.Addr().Is6() && a.Prefix.Addr().IsLinkLocalUnicast() && a.Link.NS.isWorkload()
 }
 
 // redirects reads those of the network's links on the host.

@@ -18,10 +18,21 @@ type tunnelObserver struct {
 }
 
 // observeTunnels reads what there is of the tunnels that are not out, and of those that are
-// not wanted any more.
+// not wanted any more. What is wanted goes by it in what others may decide: see letBe.
 func (p *Plane) observeTunnels(h *hand, want Objects, out tunnelSet) (Objects, error) {
 	o, err := p.readTunnels(h, want, out)
+	want.letBe(o.Objects)
 	return o.Objects, err
+}
+
+// letBe wants the interfaces of tunnels to be ports of those bridges that they are ports of:
+// Weft puts none into any, so whoever has meant it. An interface that is made again, because
+// its tunnel is another now, goes back there; one that somebody has deleted does not.
+func (o Objects) letBe(have Objects) {
+	for id, l := range o.Links {
+		l.Master = have.Links[id].Master
+		o.Links[id] = l
+	}
 }
 
 func (p *Plane) readTunnels(h *hand, want Objects, out tunnelSet) (o *tunnelObserver, err error) {

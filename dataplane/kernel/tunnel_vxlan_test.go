@@ -119,6 +119,13 @@ func TestTunnelVXLANProxy(t *testing.T) {
 	}
 	testenv.Run(t, station, "ip", "address", "add", "10.20.1.9/24", "dev", "eth0")
 	testenv.Run(t, station, "ip", "link", "set", "eth0", "up")
+	// The bridge is for whoever put it there to say, also when the link has to be another one.
+	p.a.tunnelsSettled()
+	p.a.silence()
+	tunnel.Spec.VNI = 43
+	p.a.apply(tunnelState(tunnel))
+	p.a.run("ip", "link", "set", "neta", "mtu", "1300")
+	p.repaired(t, tunnel)
 	testenv.Eventually(t, 10*time.Second, func() error {
 		_, _ = netns.Output(t.Context(), station, "ping", "-n", "-c1", "-W1", "10.20.1.4") // nobody is there
 		if known := testenv.Output(t, station, "ip", "neigh", "show", "10.20.1.4"); !strings.Contains(known, vxlanFar.String()) {
@@ -126,6 +133,9 @@ func TestTunnelVXLANProxy(t *testing.T) {
 		}
 		return nil
 	}, "an answer by the link")
+	p.a.run("ip", "link", "set", "neta", "nomaster")
+	p.a.tunnelsSettled()
+	p.a.silence()
 }
 
 // What is in the way is named in one line, and nothing is changed.
@@ -144,6 +154,8 @@ func TestTunnelRefused(t *testing.T) {
 		{"VNI", "link add other type vxlan id 42 dstport 4789", "link delete other", func(*overlay.TunnelSpec) {},
 			"vxlan device other has VNI 42 on port 4789 already: remove it (ip link delete other), or give the tunnel another VNI or port"},
 		{"route", "route add 10.9.0.0/16 dev eth0", "route delete 10.9.0.0/16", via, "this host has a route to 10.9.0.0/16 already: remove it (ip route delete 10.9.0.0/16 dev eth0"},
+		{"settings", "link add other up type vxlan external dstport 4789", "link delete other", func(*overlay.TunnelSpec) {},
+			"UDP port 4789 of this host is held by vxlan device other, whose settings do not go with Weft's: remove it (ip link delete other), or give the tunnel another port"},
 		{"device", "link show lo", "link show lo", func(s *overlay.TunnelSpec) { s.Underlay = "eth7" }, "this host has no underlay device eth7"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -87,7 +87,7 @@ func (p *Plane) changeTunnels(ctx context.Context, h *hand, want Objects, out tu
 			err = op.do(h)
 		}
 		if err != nil {
-			return errors.Join(&OpError{Op: op, Done: i, Total: len(ops), Err: inWords(h, op, err)}, undo(h, ops[:i], op))
+			return errors.Join(&OpError{Op: op, Done: i, Total: len(ops), Err: inWords(h, op, err)}, undo(h, p.want.Tunnels, ops[:i], op))
 		}
 		p.Log.Debug("host changed", "op", op.String())
 	}
@@ -97,16 +97,19 @@ func (p *Plane) changeTunnels(ctx context.Context, h *hand, want Objects, out tu
 	return p.remember(h, want)
 }
 
-// undo takes away the link that an op failed on, if it was made just before.
-func undo(h *hand, done []Op, failed Op) error {
-	for _, id := range linksOf(failed) {
-		for _, op := range done {
-			if made, ok := op.(addLink); ok && made.ID == id {
-				return deleteLink{id}.do(h)
-			}
+// undo takes away what was made just before of the tunnel that an op has failed for.
+func undo(h *hand, all map[overlay.TunnelName]dataplane.Tunnel, done []Op, failed Op) error {
+	name, ok := tunnelChanged(all, failed)
+	if !ok {
+		return nil
+	}
+	var errs []error
+	for _, op := range done {
+		if made, ok := op.(addLink); ok && isOf(all[name], made.ID) {
+			errs = append(errs, deleteLink{made.ID}.do(h))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // tunnelOf is the tunnel that a failed change was for.
@@ -115,14 +118,25 @@ func tunnelOf(all map[overlay.TunnelName]dataplane.Tunnel, err error) (overlay.T
 	if !errors.As(err, &failed) {
 		return "", false
 	}
-	for _, id := range linksOf(failed.Op) {
+	return tunnelChanged(all, failed.Op)
+}
+
+// tunnelChanged is the tunnel that an op changes.
+func tunnelChanged(all map[overlay.TunnelName]dataplane.Tunnel, op Op) (overlay.TunnelName, bool) {
+	for _, id := range linksOf(op) {
 		for name, t := range all {
-			if id == (LinkID{Host, t.Spec.Device}) {
+			if isOf(t, id) {
 				return name, true
 			}
 		}
 	}
 	return "", false
+}
+
+// isOf reports whether a link is one of a tunnel's.
+func isOf(t dataplane.Tunnel, id LinkID) bool {
+	device := t.Spec.Device
+	return id == LinkID{Host, device} || id == tunnelEnd(device) || id == tunnelIdle(device)
 }
 
 // tunnelTag is the tunnel that a link's alias names; false if it names none.

@@ -32,6 +32,7 @@ func (p *Plane) viewTunnels(h *hand, entries bool) (map[overlay.TunnelName]datap
 	views := map[overlay.TunnelName]dataplane.NetworkView{}
 	for name, t := range p.want.Tunnels {
 		own := LowerTunnels(map[overlay.TunnelName]dataplane.Tunnel{name: t})
+		own.letBe(o.Objects)
 		if len(own.Links) == 0 {
 			continue // another plane's
 		}
@@ -51,7 +52,7 @@ func (p *Plane) viewTunnels(h *hand, entries bool) (map[overlay.TunnelName]datap
 		}
 		views[name] = v.NetworkView
 	}
-	return views, nil
+	return views, p.barred(h, views)
 }
 
 // tunnelViewer collects what the host has of one tunnel.

@@ -31,9 +31,18 @@ func inWords(h *hand, op Op, err error) error {
 		if errors.Is(err, unix.EADDRINUSE) && o.Link.Kind.hasSocket() {
 			words = o.Link.portTaken(h, o.ID)
 		}
+	case addAddress:
+		if errors.Is(err, noIPv6) && o.Prefix.Addr().Is6() && o.Link.NS.isWorkload() {
+			words = fmt.Sprintf("namespace %s has IPv6 switched off: switch it on (%s), or give the endpoint IPv4 addresses alone",
+				o.Link.NS.reference(), o.Link.NS.enter("sysctl", "-w", "net.ipv6.conf.all.disable_ipv6=0"))
+		}
 	case addRoute:
 		if errors.Is(err, unix.EEXIST) && o.NS == Host {
 			words = o.taken(h)
+		}
+	case changeTunnel:
+		if errors.Is(err, unix.EEXIST) || errors.Is(err, unix.EBUSY) {
+			words = o.Want.taken(h, o.ID)
 		}
 	case setCarried:
 		if errors.Is(err, unix.EADDRINUSE) {

@@ -1,8 +1,12 @@
 package kernel
 
 import (
+	"context"
 	"fmt"
+	"net/netip"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -42,6 +46,40 @@ func workloadTamperings() []tampering {
 func TestTamperingInTheWorkload(t *testing.T) {
 	t.Parallel()
 	tamperWith(t, workloadTamperings())
+}
+
+// A workload without IPv6, as many containers are, lacks nothing for IPv4; if it is to have an
+// address of IPv6, it is said what to do.
+func TestWorkloadWithoutIPv6(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []overlay.NetworkKind{overlay.Bridged, overlay.Routed} {
+		n := newTestNet(t, 2, kind, overlay.V4)
+		h, off := n.bed.hosts[0], n.workloads[0]
+		testenv.Run(t, off, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
+		err := h.plane.Apply(context.Background(), n.state(0), nil)
+		want := fmt.Sprintf("attach endpoint blue/e0: network blue: namespace %s has IPv6 switched off: switch it on (nsenter --net=%s sysctl -w net.ipv6.conf.all.disable_ipv6=0), or give the endpoint IPv4 addresses alone",
+			filepath.Base(off), off)
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v\nwant %s", err, want)
+		}
+		s := n.state(0)
+		e := s.Networks["blue"].Ports["e0"]
+		e.Addresses = slices.DeleteFunc(slices.Clone(e.Addresses), func(a netip.Addr) bool { return a.Is6() && !a.IsLinkLocalUnicast() })
+		s.Networks["blue"].Ports["e0"] = e
+		h.apply(s)
+		n.bed.hosts[1].apply(n.state(1))
+		ping(t, off, n.endpoint(1).Addresses[0].String(), "-W10")
+		h.settled()
+		h.silence()
+		seen, err := h.plane.Compare(context.Background())
+		if v := seen.Networks["blue"]; err != nil || v.Present != v.Wanted || len(v.Differs) > 0 {
+			t.Errorf("%d of %d objects: %v, %v", v.Present, v.Wanted, v.Differs, err)
+		}
+		testenv.Run(t, off, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0")
+		h.apply(n.state(0))
+		h.settled()
+		ping(t, off, n.endpoint(1).Addresses[1].String(), "-W10")
+	}
 }
 
 // What a workload does with the rest of its namespace is its own business: nothing is

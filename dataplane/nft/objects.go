@@ -29,6 +29,10 @@ const (
 
 func (f Family) String() string {
 	switch f {
+	case ip4:
+		return "ip"
+	case ip6:
+		return "ip6"
 	case INet:
 		return "inet"
 	case Netdev:

@@ -1,0 +1,76 @@
+package kernel
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"weft/internal/netns"
+	"weft/internal/testenv"
+	"weft/overlay"
+)
+
+// A firewall that drops what the host routes for a tunnel is named, with the commands that
+// let it pass; as soon as they are said it is not named any more.
+func TestTunnelBarred(t *testing.T) {
+	t.Parallel()
+	testenv.Need(t, "iptables", "nft")
+	p := newTunnelPair(t)
+	p.typedVXLAN("remote 192.0.2.1")
+	p.b.run("ip", "route", "add", "10.9.0.0/24", "via", "10.20.1.2")
+	p.b.run("ip", "address", "add", "10.30.0.1/24", "dev", "lo")
+	lan := testenv.Namespace(t)
+	p.a.run("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "eth0", "netns", lan)
+	p.a.run("ip", "address", "add", "10.9.0.1/24", "dev", "lan0")
+	p.a.run("ip", "link", "set", "lan0", "up")
+	testenv.Run(t, lan, "ip", "address", "add", "10.9.0.2/24", "dev", "eth0")
+	testenv.Run(t, lan, "ip", "link", "set", "eth0", "up")
+	testenv.Run(t, lan, "ip", "route", "add", "default", "via", "10.9.0.1")
+	p.a.apply(tunnelState(p.vxlan(func(s *overlay.TunnelSpec) {
+		s.Routes = []overlay.TunnelRoute{{Prefix: netip.MustParsePrefix("10.30.0.0/24"), Via: netip.MustParseAddr("10.20.1.3")}}
+	})))
+	ping(t, lan, "10.30.0.1", "-W10")
+	for _, c := range []struct {
+		name, close, want string
+	}{
+		{"iptables", "iptables -P FORWARD DROP; iptables -A FORWARD -i docker0 -j ACCEPT; iptables -A FORWARD -i neta -j DROP",
+			"(iptables -P FORWARD DROP), unless a rule lets it pass, and none names neta: iptables -I FORWARD -i neta -j ACCEPT && iptables -I FORWARD -o neta -j ACCEPT"},
+		{"Docker", "iptables -F FORWARD; iptables -N DOCKER-USER; iptables -A DOCKER-USER -j RETURN; iptables -I FORWARD -j DOCKER-USER",
+			": iptables -I DOCKER-USER -i neta -j ACCEPT && iptables -I DOCKER-USER -o neta -j ACCEPT"},
+		{"nft", "iptables -P FORWARD ACCEPT; nft add table inet fw; nft 'add chain inet fw pass { type filter hook forward priority 0; policy drop; }'; nft add rule inet fw pass ct state established accept",
+			"(chain pass of nft table inet fw), unless a rule lets it pass, and none names neta: nft insert rule inet fw pass iifname neta accept && nft insert rule inet fw pass oifname neta accept"},
+	} {
+		p.a.run("sh", "-ec", c.close)
+		notes := p.notes(t)
+		if len(notes) != 1 || !strings.Contains(notes[0], c.want) {
+			t.Fatalf("%s: noted %q, want %q", c.name, notes, c.want)
+		}
+		if _, err := netns.Output(context.Background(), lan, "ping", "-nqc1", "-W1", "10.30.0.1"); err == nil {
+			t.Errorf("%s: packets pass", c.name)
+		}
+		_, open, _ := strings.Cut(notes[0], "none names neta: ")
+		p.a.run("sh", "-ec", open)
+		ping(t, lan, "10.30.0.1", "-W10")
+		if notes := p.notes(t); len(notes) != 0 {
+			t.Errorf("%s: still noted: %q", c.name, notes)
+		}
+	}
+	p.a.run("nft", "flush", "chain", "inet", "fw", "pass")
+	p.a.run("nft", "add", "rule", "inet", "fw", "pass", "counter", "accept")
+	if notes := p.notes(t); len(notes) != 0 {
+		t.Errorf("a chain that accepts all: %q", notes)
+	}
+}
+
+func (p tunnelPair) notes(t *testing.T) []string {
+	t.Helper()
+	seen, err := p.a.plane.Compare(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := seen.Tunnels["neta"]; len(v.Differs) > 0 {
+		t.Errorf("differs: %q", v.Differs)
+	}
+	return seen.Tunnels["neta"].Notes
+}
