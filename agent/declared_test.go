@@ -8,6 +8,7 @@ import (
 
 	"weft/api/agentapi"
 	"weft/overlay"
+	"weft/store"
 )
 
 func localNetwork(kind overlay.NetworkKind) *overlay.Network {
@@ -129,6 +130,24 @@ func TestBecome(t *testing.T) {
 		if err := l.become(t.Context(), d); err != nil || len(has()) != 2 {
 			t.Errorf("it has %v, %v", has(), err)
 		}
+	}
+	// So may networks, with what is in them.
+	swap := func(blue, green overlay.VNI) agentapi.Declaration {
+		a, b, e := localNetwork(overlay.Bridged), localNetwork(overlay.Bridged), localEndpoint("10.244.1.5")
+		b.Name, a.Spec.VNI, b.Spec.VNI = "green", blue, green
+		return agentapi.Declaration{Networks: []*overlay.Network{a, b}, Endpoints: []*overlay.Endpoint{e}}
+	}
+	for _, d := range []agentapi.Declaration{swap(7, 8), swap(8, 7)} {
+		if err := l.become(t.Context(), d); err != nil || len(has()) != 3 {
+			t.Errorf("it has %v, %v", has(), err)
+		}
+	}
+	// Also what was learnt since goes with its network.
+	station := localEndpoint("10.244.1.9")
+	station.Kind, station.Name, station.Spec.Node, station.Spec.Port, station.Spec.Attach = overlay.KindEndpoint, "learnt", "a", overlay.PortStation, overlay.Attach{}
+	station.Spec.MAC, station.Spec.Via = overlay.MAC{2, 0, 0, 0, 0, 9}, "web"
+	if _, _, err := l.Update(t.Context(), store.Change{Put: station, Expect: store.Any}); err != nil {
+		t.Fatal(err)
 	}
 	if err := l.become(t.Context(), agentapi.Declaration{}); err != nil || len(has()) != 0 {
 		t.Errorf("it has %v, %v", has(), err)

@@ -33,7 +33,12 @@ type local struct {
 	// options are the agent's.
 	options Options
 
+	// declaring is held while the host is made what is declared.
+	declaring sync.Mutex
+
 	mu sync.Mutex
+	// declared is what the host was last declared to be.
+	declared agentapi.Declaration
 	// has are the resources in the store that were declared, or follow from what was, with their
 	// revisions there.
 	has map[overlay.Key]overlay.Resource
@@ -109,7 +114,8 @@ func (l *local) Get(_ context.Context, k overlay.Key) (overlay.Resource, error) 
 // Server implements home.
 func (l *local) Server() string { return "" }
 
-// become makes the store have what is declared, and nothing else.
+// become makes the store have what is declared, and nothing else, all at once: what is declared
+// may exchange VNIs, interfaces and addresses.
 func (l *local) become(ctx context.Context, d agentapi.Declaration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,47 +123,29 @@ func (l *local) become(ctx context.Context, d agentapi.Declaration) error {
 	if err != nil {
 		return err
 	}
-	next := map[overlay.Key]overlay.Resource{}
+	next := map[overlay.Key]bool{}
 	for _, r := range want {
-		next[r.Key()] = r
+		next[r.Key()] = true
 	}
-	for _, k := range gone(l.has, next) {
-		if _, _, err := l.Update(ctx, store.Change{Delete: k, Expect: store.Any}); err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
+	var changes []store.Change
+	for k := range l.has {
+		if !next[k] {
+			changes = append(changes, store.Change{Delete: k, Expect: store.Any})
 		}
-		delete(l.has, k)
 	}
 	for _, r := range want { // in the order in which they need each other
-		stored, _, err := l.Update(ctx, store.Change{Put: r, Expect: store.Any})
-		if err != nil {
-			return err
-		}
-		l.has[r.Key()] = stored
+		changes = append(changes, store.Change{Put: r, Expect: store.Any})
 	}
+	stored, err := l.Together(ctx, changes)
+	if err != nil {
+		return err
+	}
+	l.has = map[overlay.Key]overlay.Resource{}
+	for _, r := range stored {
+		l.has[r.Key()] = r
+	}
+	l.declared = d
 	return nil
-}
-
-// gone are the keys that are not wanted any more, what others need last, and those of tunnels and
-// endpoints that hold what another one is to have: two that exchange something cannot both wait.
-func gone(has, want map[overlay.Key]overlay.Resource) []overlay.Key {
-	holder := map[overlay.Claim]overlay.Key{}
-	for k, r := range want {
-		for _, c := range r.Claims() {
-			holder[c] = k
-		}
-	}
-	inTheWay := func(k overlay.Key) bool {
-		return (k.Kind == overlay.KindTunnel || k.Kind == overlay.KindEndpoint) &&
-			slices.ContainsFunc(has[k].Claims(), func(c overlay.Claim) bool { h, ok := holder[c]; return ok && h != k })
-	}
-	var keys []overlay.Key
-	for k := range has {
-		if _, ok := want[k]; !ok || inTheWay(k) {
-			keys = append(keys, k)
-		}
-	}
-	slices.SortFunc(keys, func(a, b overlay.Key) int { return inOrder(b, a) })
-	return keys
 }
 
 // inOrder puts first what others need, and then goes by name.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"weft/api"
 	"weft/api/agentapi"
+	"weft/control"
 	"weft/overlay"
 	"weft/store"
 )
@@ -43,6 +45,19 @@ func (s *service) Declare(ctx context.Context, d agentapi.Declaration) error {
 	if err := o.check(ctx, u, d); err != nil {
 		return err
 	}
+	s.local.declaring.Lock()
+	defer s.local.declaring.Unlock()
+	before := s.local.declared
+	err = s.become(ctx, u, d)
+	if err != nil && !reflect.DeepEqual(before, d) { // else whoever started the agent takes it back
+		return errors.Join(err, s.takeBack(ctx, before))
+	}
+	return err
+}
+
+// become makes the host what is declared, also over a reboot, and returns when it is.
+func (s *service) become(ctx context.Context, u Underlay, d agentapi.Declaration) error {
+	o := s.local.options
 	if err := SaveDeclaration(o.StateDir, d); err != nil {
 		return err
 	}
@@ -55,34 +70,83 @@ func (s *service) Declare(ctx context.Context, d agentapi.Declaration) error {
 	return s.settled(ctx)
 }
 
+// takeBackTime is how long a host may take to become what it was.
+const takeBackTime = 5 * time.Second
+
+// takeBack has the host be what it was declared to be before. What of that was not there then is
+// not waited for: weft status says it.
+func (s *service) takeBack(ctx context.Context, before agentapi.Declaration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackTime)
+	defer cancel()
+	u, err := FindUnderlay(s.local.options.nearEnds(before))
+	if err != nil {
+		return err
+	}
+	var differs *notSoError
+	if err := s.become(ctx, u, before); !errors.As(err, &differs) {
+		return err
+	}
+	return nil
+}
+
+// notSoError says that a host is not as declared.
+type notSoError struct{ why string }
+
+func (e *notSoError) Error() string { return e.why + "; this host is as it was" }
+
+// mostTries is how often in a row the host may refuse what is declared: what has to wait for
+// something else that is declared is there the second time.
+const mostTries = 3
+
 // settled returns when the host is as declared, or says what is not.
 func (s *service) settled(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, declareTime)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	want, refused := s.local.revisions(), refusals{before: -1}
+	differs := "it is being worked on"
 	for {
-		differs, err := s.differs(ctx)
-		if err == nil && differs == "" {
-			return nil
+		at, err := s.loop.Progress(ctx, want)
+		if err == nil && refused.count(at) >= mostTries {
+			return &notSoError{oneLine(at.Err)}
+		}
+		switch {
+		case err != nil:
+		case at.Err != nil:
+			differs = oneLine(at.Err)
+		case at.Done:
+			if said, err := s.differs(ctx); err == nil && said == "" {
+				return nil
+			} else if err == nil {
+				differs = said
+			}
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-				return err
-			}
-			return fmt.Errorf("declared, and this host is not so after %s: %s", declareTime, differs)
+			return &notSoError{fmt.Sprintf("declared, and not so after %s: %s", declareTime, differs)}
 		}
 	}
 }
 
+// refusals count how often the host has refused what is declared, and not what was before.
+type refusals struct{ before int }
+
+func (r *refusals) count(at control.Progress) int {
+	if !at.Follows {
+		return 0
+	}
+	if r.before < 0 || at.Tries < r.before {
+		r.before = at.Tries
+	}
+	return at.Tries - r.before
+}
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
 // differs says what is not as declared.
 func (s *service) differs(ctx context.Context) (string, error) {
-	follows, err := s.loop.Follows(ctx, s.local.revisions())
-	if err != nil {
-		return "", err
-	}
 	now, err := s.loop.Status(ctx)
 	if err != nil {
 		return "", err
@@ -97,9 +161,6 @@ func (s *service) differs(ctx context.Context) (string, error) {
 		if len(t.Differs) > 0 || t.Present < t.Wanted || t.Network == "" && t.Wanted == 0 {
 			lines = append(lines, fmt.Sprintf("tunnel %s has %d of %d objects: %s", t.Tunnel, t.Present, t.Wanted, strings.Join(t.Differs, "; ")))
 		}
-	}
-	if len(lines) == 0 && !follows {
-		return "it is being worked on", nil
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "; "), nil

@@ -15,8 +15,9 @@ type applying struct {
 	// retry fires when an Apply that failed is due again.
 	retry *time.Timer
 	wait  time.Duration
-	// err of the last Apply.
-	err error
+	// err of the last Apply, and how many have failed since one succeeded.
+	err   error
+	tries int
 }
 
 // again is the channel on which a retry falls due; nil blocks for ever.
@@ -29,13 +30,14 @@ func (a *applying) again() <-chan time.Time {
 
 func (a *applying) failed(err error) {
 	a.err, a.full = err, false // the retry makes it full again
+	a.tries++
 	a.wait = min(max(2*a.wait, retryFirst), retryMost)
 	a.stop()
 	a.retry = time.NewTimer(a.wait)
 }
 
 func (a *applying) succeeded() {
-	a.err, a.full, a.wait = nil, false, 0
+	a.err, a.full, a.wait, a.tries = nil, false, 0, 0
 	a.stop()
 }
 
@@ -62,7 +64,10 @@ func (l *Loop) step(ctx context.Context) {
 	delta, changed := l.planner.Plan()
 	l.choose()
 	switch {
-	case l.applying.full, changed && l.applying.err != nil:
+	case changed && l.applying.err != nil:
+		l.applying.wait = 0 // it may have been mended: it is soon tried again
+		fallthrough
+	case l.applying.full:
 		l.apply(ctx, nil) // one network's failure keeps no other waiting
 	case changed:
 		l.apply(ctx, &delta)

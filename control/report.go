@@ -160,22 +160,30 @@ func (l *Loop) Status(ctx context.Context) (Status, error) {
 	})
 }
 
-// Follows reports whether the loop has all of these resources, at these revisions of the store or
-// later ones, and the host was brought to what follows from them.
-func (l *Loop) Follows(ctx context.Context, want map[overlay.Key]int64) (bool, error) {
-	return ask(ctx, l, func() bool {
+// Progress is how far the loop is with what it is to follow.
+type Progress struct {
+	// Follows: it has all of it, and Done: the host was brought to what follows from it.
+	Follows, Done bool
+	// Tries is how often in a row that has failed, the last time with Err.
+	Tries int
+	Err   error
+}
+
+// Progress says how far the loop is with these resources, at these revisions of the store or
+// later ones, and no other tunnels.
+func (l *Loop) Progress(ctx context.Context, want map[overlay.Key]int64) (Progress, error) {
+	return ask(ctx, l, func() Progress {
+		p := Progress{Follows: l.planned, Tries: l.applying.tries, Err: l.applying.err}
 		for k, revision := range want {
 			e, ok := l.table.entries[k]
-			if !ok || e.resource.Header().Revision < revision {
-				return false
-			}
+			p.Follows = p.Follows && ok && e.resource.Header().Revision >= revision
 		}
 		for k := range l.table.tunnels {
-			if _, ok := want[k]; !ok {
-				return false
-			}
+			_, wanted := want[k]
+			p.Follows = p.Follows && wanted
 		}
-		return !l.applying.full && l.applying.err == nil && l.planned
+		p.Done = p.Follows && !l.applying.full && l.applying.err == nil
+		return p
 	})
 }
 

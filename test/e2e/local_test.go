@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"weft/internal/netns"
 	"weft/internal/testenv"
 )
 
@@ -78,14 +80,35 @@ func TestLocal(t *testing.T) {
 		t.Errorf("what was refused changed something: %v", err)
 	}
 
-	// The agent is killed: nothing moves. The host boots again: everything is back.
+	// Nor does what the host refuses: a port that another program has.
+	held := v.holds("udp4", 8472)
+	second := vxlanByHand + strings.NewReplacer("site", "second", "vni: 20", "vni: 21\n  port: 8472", "10.1.", "10.2.").Replace("---\n"+vxlanByHand)
+	holder := fmt.Sprintf("UDP port 8472 of this host is held by process %d (e2e.test): stop it, or give the tunnel another port", os.Getpid())
+	if did := v.try("apply --local %s", v.file(second)); did.code == 0 || !strings.Contains(did.stderr, holder) || strings.Count(did.stderr, "\n") != 1 {
+		t.Errorf("%v\nwant one line that says %q", did, holder)
+	}
+	if err := before.differs(v.look(t)); err != nil {
+		t.Errorf("what the host has refused changed something: %v", err)
+	}
+	held()
+	v.weft("apply --local %s", v.file(second))
+	v.weft("apply --local %s", file)
+
+	// The agent is killed: nothing moves. The host boots again: everything is back, as soon as its
+	// port is free.
 	v.killLocal(t)
 	if err := before.differs(v.look(t)); err != nil {
 		t.Errorf("after a kill: %v", err)
 	}
 	testenv.Run(t, v.Path(), "ip", "link", "delete", "site")
+	testenv.Run(t, v.Path(), "sh", "-ec", `ip -br link show type vxlan | while read -r l _; do ip link delete "${l%@*}"; done`)
+	held = v.holds("udp4", 4789)
 	p, err := v.Start(v.s.weft.Command(v.Host, "weftd", "local"))
 	v.started(p, err)
+	testenv.Eventually(t, patience, func() error {
+		return saysAll(v.try("tunnel show site").stdout, strings.ReplaceAll(holder, "8472", "4789"))
+	}, "who has the port is said")
+	held()
 	s.pings(&v.Namespace, "10.1.5.1")
 
 	// A peer that stops loses its routes, and has them back.
@@ -115,6 +138,23 @@ func (h *host) file(text string) string {
 		h.s.t.Fatal(err)
 	}
 	return path
+}
+
+// holds has this process have a UDP port of the host, until released is called.
+func (h *host) holds(network string, port int) (released func()) {
+	h.s.t.Helper()
+	var held net.PacketConn
+	if err := netns.Do(h.Path(), func() (err error) {
+		held, err = new(net.ListenConfig).ListenPacket(h.s.t.Context(), network, fmt.Sprintf(":%d", port))
+		return err
+	}); err != nil {
+		h.s.t.Fatal(err)
+	}
+	return sync.OnceFunc(func() {
+		if err := held.Close(); err != nil {
+			h.s.t.Error(err)
+		}
+	})
 }
 
 // killLocal kills the agent that weft apply --local has started, whoever that is.
