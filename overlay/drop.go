@@ -46,6 +46,9 @@ const (
 	DropChecksum DropReason = "wrong-checksum"
 	// DropSequence: a GRE packet came after a later one, or without a number (RFC 2890 section 2.2).
 	DropSequence DropReason = "out-of-order"
+	// DropFragment: a tunnel packet came in pieces, and nobody on this node puts those of its
+	// encapsulation together.
+	DropFragment DropReason = "fragment"
 )
 
 // DropReasons lists the whole enumeration, in the order of the constants.
@@ -53,7 +56,7 @@ func DropReasons() []DropReason {
 	return []DropReason{
 		DropNotMember, DropUnknownVNI, DropMalformed, DropSpoofedMAC, DropSpoofedIP,
 		DropUnknownUnicast, DropBUM, DropNoRoute, DropTTL, DropTooBig, DropNoPort, DropLoop, DropNotIP,
-		DropStorm, DropFamily, DropChecksum, DropSequence,
+		DropStorm, DropFamily, DropChecksum, DropSequence, DropFragment,
 	}
 }
 

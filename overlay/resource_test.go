@@ -235,7 +235,7 @@ func TestDropReasons(t *testing.T) {
 		seen[r] = true
 		check(t, CheckName("drop reason", string(r)), "")
 	}
-	if len(seen) != 17 {
+	if len(seen) != 18 {
 		t.Errorf("%d reasons", len(seen))
 	}
 }

@@ -113,8 +113,8 @@ func twoEncapsulations(x *exam) {
 	x.errs = append(x.errs, other.errs...)
 }
 
-// withTOS gives a packet at the underlay another TOS.
-func withTOS(b []byte, tos uint8) []byte {
+// WithTOS gives a packet at the underlay another TOS.
+func WithTOS(b []byte, tos uint8) []byte {
 	p, err := parseIP(b)
 	if err != nil {
 		panic(err) // the suite has just built it
@@ -142,13 +142,13 @@ func congestion(x *exam) {
 		out, wire := x.sent(a, c), x.tunnelled(a, c)
 		out.TOS, wire.TOS = dscp|uint8(inside), dscp|uint8(inside)
 		want := x.to(c.node, a, ping(wire))
-		want.Bytes = withTOS(want.Bytes, uint8(inside))
+		want.Bytes = WithTOS(want.Bytes, uint8(inside))
 		x.send(a.place(), ping(out), want)
 
 		for outside, ecn := range row {
 			wire, in := x.tunnelled(c, a), x.received(c, a)
 			wire.TOS, in.TOS = dscp|uint8(inside), dscp|ecn
-			b := withTOS(x.from(c.node, blue, ping(wire)), another|uint8(outside))
+			b := WithTOS(x.from(c.node, blue, ping(wire)), another|uint8(outside))
 			if ecn == lost {
 				x.drop(Underlay, b, overlay.DropMalformed)
 			} else {

@@ -32,7 +32,7 @@ func unmarked(b []byte) []byte {
 	if _, err := parseIP(b); err != nil {
 		return b
 	}
-	return withTOS(b, 0)
+	return WithTOS(b, 0)
 }
 
 func tunnelMutants(e overlay.Encapsulation) map[string]altered {
@@ -119,7 +119,7 @@ func rewrapped(change func(*encap.Outer)) func([]byte) []byte {
 		if err != nil {
 			return b
 		}
-		return withTOS(encap.Wrap(o, inner), outer.tos)
+		return WithTOS(encap.Wrap(o, inner), outer.tos)
 	}
 }
 

@@ -103,7 +103,7 @@ func passMark(f frame, outside uint8) (frame, error) {
 	if !ok {
 		return f, nil
 	}
-	ecn, err := innerECN(p.tos&ecnMask, outside)
+	ecn, err := InnerECN(p.tos&ecnMask, outside)
 	if err != nil || ecn == p.tos&ecnMask {
 		return f, err
 	}
@@ -113,9 +113,10 @@ func passMark(f frame, outside uint8) (frame, error) {
 	return f, nil
 }
 
-// innerECN is the table of RFC 6040 section 4.2. Linux logs where that has a (!), and does the
-// same (include/net/inet_ecn.h, INET_ECN_decapsulate).
-func innerECN(inside, outside uint8) (uint8, error) {
+// InnerECN is the ECN of a packet that came out of a tunnel packet, by that of both: the table of RFC
+// 6040 section 4.2. Linux logs where that has a (!), and does the same (include/net/inet_ecn.h,
+// INET_ECN_decapsulate).
+func InnerECN(inside, outside uint8) (uint8, error) {
 	switch {
 	case outside == congested && inside == incapable:
 		return inside, errCongestion

@@ -31,11 +31,15 @@ func newBed(t testing.TB, attach overlay.AttachType) *bed { return newBedBy(t, a
 
 // newBedBy has its programs attached to this hook.
 func newBedBy(t testing.TB, attach overlay.AttachType, by hook) *bed {
-	b := &bed{options: Options{Dir: filepath.Join(t.TempDir(), testenv.Name(t, "bpf")), hook: by}}
+	b := &bed{options: bedOptions(t, by)}
 	b.Harness = linux.New(t, linux.Subject{
 		New: b.plane, Name: overlay.PlaneEBPF, Attach: attach, OnHost: true,
 	})
 	return b
+}
+
+func bedOptions(t testing.TB, by hook) Options {
+	return Options{Dir: filepath.Join(t.TempDir(), testenv.Name(t, "bpf")), hook: by}
 }
 
 // plane makes the plane on a host.

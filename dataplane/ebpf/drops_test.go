@@ -125,7 +125,7 @@ func TestDropReasons(t *testing.T) {
 	state.Networks["green"] = green
 	b.apply(t, state)
 	all := provocations()
-	if ofTunnels := []overlay.DropReason{overlay.DropFamily, overlay.DropChecksum, overlay.DropSequence}; len(all)+len(ofTunnels) != len(overlay.DropReasons()) {
+	if ofTunnels := []overlay.DropReason{overlay.DropFamily, overlay.DropChecksum, overlay.DropSequence, overlay.DropFragment}; len(all)+len(ofTunnels) != len(overlay.DropReasons()) {
 		t.Errorf("%d provocations, and %v, of %d reasons", len(all), ofTunnels, len(overlay.DropReasons()))
 	}
 	plane := b.Plane.(*kernel.Plane)

@@ -159,9 +159,16 @@ func (p *Programs) tidyTunnels(all map[uint32]Tables) error {
 
 // Untold implements kernel.Programs. Tunnel packets with a wrong checksum the kernel drops,
 // and what comes unencapsulated the network's own host has, and refuses, before a program
-// sees it.
+// sees it. Packets of GRE with an unknown key, and of bare IP from a stranger, may be for a device
+// of the host's, which gets them; fragments but for the first do not say what they are of.
 func (p *Programs) Untold(n dataplane.Network) []overlay.DropReason {
-	untold := []overlay.DropReason{overlay.DropMalformed}
+	untold := []overlay.DropReason{overlay.DropMalformed, overlay.DropFragment}
+	switch n.Encapsulation {
+	case overlay.EncapGRE:
+		untold = append(untold, overlay.DropUnknownVNI)
+	case overlay.EncapIPIP, overlay.EncapSIT:
+		untold = append(untold, overlay.DropNotMember)
+	}
 	for _, r := range n.Routes {
 		if r.Direct {
 			return append(untold, overlay.DropNoRoute, overlay.DropTTL, overlay.DropTooBig)

@@ -5,6 +5,7 @@ import (
 
 	"weft/dataplane/dataplanetest"
 	"weft/dataplane/dataplanetest/linux"
+	"weft/dataplane/kernel"
 	"weft/internal/testenv/vm"
 	"weft/overlay"
 )
@@ -37,4 +38,18 @@ func TestContractOfEncapsulations(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestTunnelHeaders holds what is expected of other planes' tunnels against the kernel's own devices.
+func TestTunnelHeaders(t *testing.T) {
+	t.Parallel()
+	tunnelHeaders(t)
+}
+
+func tunnelHeaders(t *testing.T) {
+	modes, err := kernel.TunnelModes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	linux.RunTunnels(t, subject(overlay.AttachVeth), modes, func(overlay.TunnelMode) bool { return true })
 }

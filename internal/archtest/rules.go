@@ -46,7 +46,7 @@ func arrowTable() map[string][]string {
 		"plan":                    {"overlay", "encap", "ipam", "dataplane"},
 
 		// What planes on Linux are tested with.
-		"dataplane/dataplanetest/linux": {"overlay", "packet", "dataplane", "dataplane/dataplanetest", "internal/netns", "internal/testenv"},
+		"dataplane/dataplanetest/linux": {"overlay", "packet", "encap", "dataplane", "dataplane/dataplanetest", "internal/netns", "internal/testenv"},
 
 		"store":           {"overlay"},
 		"store/memstore":  {"overlay", "store"},

@@ -119,12 +119,9 @@ static __always_inline int is_for_kernel(struct __sk_buff *skb, const struct tun
 	       bpf_ntohs(t->udp.len) != t->ip.len - t->ip.header;
 }
 
-/* fits: what is inside is what the end has. Fragments of what only programs unwrap nobody puts
- * together. */
+/* fits: what is inside is what the end has. */
 static __always_inline int fits(const struct tunnelled *t, const struct end *e)
 {
-	if (t->ip.fragment)
-		return 0;
 	return e->content == CONTENT_FRAMES || t->type == bpf_htons(ETH_P_IP) || t->type == bpf_htons(ETH_P_IPV6);
 }
 
@@ -152,7 +149,10 @@ static __always_inline int arrive(struct __sk_buff *skb, struct scratch *s)
 		}
 		v.t.skip += sizeof(struct udphdr) + sizeof(struct vxlan) + v.t.options;
 	}
-	why = e->as.encapsulation == ENCAP_GRE ? disorder(skb, &v, e, index) : 0;
+	if (v.t.ip.fragment) /* as in receive */
+		why = DROP_FRAGMENT;
+	else
+		why = e->as.encapsulation == ENCAP_GRE ? disorder(skb, &v, e, index) : 0;
 	if (why)
 		return drop(skb, OWNER_END | index, why);
 	if (!fits(&v.t, e) || !strip(skb, s, &v.t, &e->as.vtep_mac) || (e->content != CONTENT_FRAMES && !s->frame.is_ip))

@@ -15,6 +15,7 @@ struct tunnelled {
 	__u32 skip;    /* what stands before what is inside, from the outer IP header on */
 	__be16 type;   /* of what is inside: ETH_P_TEB_BE for a frame */
 	__u32 options; /* Geneve's, in bytes */
+	__u8 odd;      /* no network's packets are like this */
 	struct udphdr udp;
 };
 
@@ -50,34 +51,58 @@ static __always_inline enum reading read_geneve(struct __sk_buff *skb, __u32 at,
 	return OURS;
 }
 
-/* read_gre: RFC 2890. A packet without a key is some other tunnel's. */
+/* read_gre: RFC 2890. A packet without a key is some other tunnel's, and so is one with what only
+ * RFC 1701 and RFC 2637 have. What else Weft's networks do not send matters when it is one
+ * of theirs. */
 static __always_inline enum reading read_gre(struct __sk_buff *skb, __u32 at, struct tunnelled *t)
 {
 	struct gre gre;
 
-	if (load(skb, at, &gre, sizeof(gre)) || !(gre.flags & bpf_htons(GRE_KEY)))
+	if (load(skb, at, &gre, sizeof(gre)) || !(gre.flags & bpf_htons(GRE_KEY)) ||
+	    gre.flags & ~bpf_htons(GRE_CHECKSUM | GRE_KEY | GRE_SEQUENCE))
 		return NOT_OURS;
-	if (gre.flags != bpf_htons(GRE_KEY))
-		return WRONG;
+	t->odd = gre.flags != bpf_htons(GRE_KEY);
+	if (gre.flags & bpf_htons(GRE_CHECKSUM) && load(skb, at + sizeof(gre), &gre.key, sizeof(gre.key)))
+		return NOT_OURS;
 	t->vni = bpf_ntohl(gre.key);
 	t->type = gre.protocol;
 	t->skip += sizeof(gre);
 	return OURS;
 }
 
-/* read_ip: nothing in the packet says which network it is of, its ends do. */
-static __always_inline enum reading read_ip(struct __sk_buff *skb, struct tunnelled *t)
+/* read_ip: nothing in the packet says which network it is of, its ends do. That of others may be
+ * for a device of the host's. */
+static __always_inline enum reading read_ip(struct tunnelled *t)
 {
 	struct pair_key key = {.local = t->ip.dst, .remote = t->ip.src, .protocol = t->ip.protocol};
 	__u32 *vni = bpf_map_lookup_elem(&pairs, &key);
 
-	if (!vni) {
-		note(skb, 0, DROP_NOT_MEMBER);
-		return NOT_OURS; /* nothing says that it was for Weft */
-	}
+	if (!vni)
+		return NOT_OURS;
 	t->vni = *vni;
 	t->type = t->ip.protocol == IPPROTO_IPIP ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
 	return OURS;
+}
+
+/* pass_fragment passes over the header of a first fragment of IPv6 (RFC 8200 section 4.5). It is
+ * false for the others, which do not say what they are of, and for one that is the first and
+ * the last (RFC 6946), as no tunnel makes. */
+static __always_inline int pass_fragment(struct __sk_buff *skb, struct packet *p)
+{
+	struct {
+		__u8 next, reserved;
+		__be16 field;
+		__be32 id;
+	} fragment;
+
+	if (p->version != 6 || p->protocol != IPPROTO_FRAGMENT)
+		return 1;
+	if (load(skb, ETH_HLEN + p->header, &fragment, sizeof(fragment)) ||
+	    (fragment.field & bpf_htons(IP6_OFFSET | IP6_MORE)) != bpf_htons(IP6_MORE))
+		return 0;
+	p->protocol = fragment.next;
+	p->header += sizeof(fragment);
+	return 1;
 }
 
 /* Options of IPv6 (RFC 2473 section 4.1.1, RFC 8200 section 4.2). */
@@ -127,7 +152,7 @@ static __always_inline int read_outer(struct __sk_buff *skb, struct tunnelled *t
 
 	if (skb->vlan_present || (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6)) ||
 	    !parse_ip(skb, skb->protocol, &t->ip) || t->ip.later || has_options(&t->ip) ||
-	    !pass_limit(skb, &t->ip) || !may_be_tunnel(&t->ip))
+	    !pass_fragment(skb, &t->ip) || !pass_limit(skb, &t->ip) || !may_be_tunnel(&t->ip))
 		return 0;
 	t->skip = t->ip.header;
 	key.local = t->ip.dst;
@@ -165,7 +190,7 @@ static __always_inline enum reading read_tunnelled(struct __sk_buff *skb, struct
 	case ENCAP_GRE:
 		return read_gre(skb, ETH_HLEN + t->ip.header, t);
 	}
-	return read_ip(skb, t);
+	return read_ip(t);
 }
 
 /* put_shim changes a Geneve header into a VXLAN one; the checksum follows, so that the
@@ -339,16 +364,21 @@ static __always_inline int receive(struct __sk_buff *skb)
 	n = bpf_map_lookup_elem(&networks, &t.vni);
 	if (!n || n->encapsulation != t.encapsulation || (is_udp(n) && n->udp_port != t.udp.dest) ||
 	    is_v4(&n->local) != is_v4(&t.ip.dst)) {
-		if (t.encapsulation == ENCAP_GENEVE || t.encapsulation == ENCAP_GRE)
+		/* It goes to whom it belongs, or to nobody. GRE may be for a device of the host's, and VXLAN,
+		 * too: that the host's filter counts. Geneve is nobody's: Weft has the port. */
+		if (t.encapsulation == ENCAP_GENEVE)
 			note(skb, 0, DROP_UNKNOWN_VNI);
-		return PASS; /* to whom it belongs, or to nobody: VXLAN may be the kernel plane's, and the host's filter counts it */
+		return PASS;
 	}
 	member.vni = t.vni;
 	member.ip = t.ip.src;
 	counter = bpf_map_lookup_elem(&members, &member);
 	if (!counter)
 		return drop(skb, t.vni, DROP_NOT_MEMBER);
-	if (!is_udp(n) && (t.ip.fragment || (carries_frames(n) ? t.type != ETH_P_TEB_BE :
+	/* Nobody puts fragments together but the kernel for its own sockets, of UDP. */
+	if (!is_udp(n) && t.ip.fragment)
+		return drop(skb, t.vni, DROP_FRAGMENT);
+	if (t.odd || (!is_udp(n) && (carries_frames(n) ? t.type != ETH_P_TEB_BE :
 				t.type != bpf_htons(ETH_P_IP) && t.type != bpf_htons(ETH_P_IPV6))))
 		return drop(skb, t.vni, DROP_MALFORMED);
 	s = find_scratch();

@@ -6,10 +6,6 @@
 #include "ends.h"
 #include "sum.h"
 
-/* RFC 2784 section 2.1; beside GRE_KEY. */
-#define GRE_CHECKSUM 0x8000
-#define GRE_SEQUENCE 0x1000
-
 /* gre_len is the length of a header with these flags. */
 static __always_inline __u32 gre_len(__u32 flags)
 {

@@ -40,7 +40,9 @@ struct gre {
 	__be32 key;
 };
 
+#define GRE_CHECKSUM 0x8000 /* RFC 2784 section 2.1 */
 #define GRE_KEY 0x2000
+#define GRE_SEQUENCE 0x1000
 
 #define ETH_P_TEB_BE bpf_htons(0x6558) /* an Ethernet frame */
 

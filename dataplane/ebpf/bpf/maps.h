@@ -172,6 +172,7 @@ enum drop_reason {
 	DROP_FAMILY,
 	DROP_CHECKSUM,
 	DROP_SEQUENCE,
+	DROP_FRAGMENT,
 };
 
 /* vni is 0 where a packet belongs to no network of the node. */
