@@ -49,8 +49,14 @@ func (p *Plane) Apply(ctx context.Context, want dataplane.State, since *dataplan
 // done is done, whatever fails beside it.
 func (p *Plane) applyAll(ctx context.Context, h *hand, want dataplane.State) error {
 	errs := []error{p.guard(h)}
+	var again []overlay.NetworkName
 	for _, name := range sortedNames(want.Networks) {
-		errs = append(errs, p.applyNetwork(ctx, h, want.Networks[name]))
+		err := p.applyNetwork(ctx, h, want.Networks[name])
+		if isTaken(err) {
+			again = append(again, name)
+			continue
+		}
+		errs = append(errs, err)
 	}
 	stale, err := p.present(h)
 	errs = append(errs, err)
@@ -59,7 +65,11 @@ func (p *Plane) applyAll(ctx context.Context, h *hand, want dataplane.State) err
 			errs = append(errs, p.remove(ctx, h, name))
 		}
 	}
-	errs = append(errs, p.applyTunnels(ctx, h), p.tidyPrograms(h), p.applyHost(ctx, h, want))
+	errs = append(errs, p.applyTunnels(ctx, h))
+	for _, name := range again {
+		errs = append(errs, p.makeRoom(h, name), p.applyNetwork(ctx, h, want.Networks[name]))
+	}
+	errs = append(errs, p.tidyPrograms(h), p.applyHost(ctx, h, want))
 	return errors.Join(errs...)
 }
 

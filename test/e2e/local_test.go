@@ -69,6 +69,7 @@ func TestLocal(t *testing.T) {
 		"mode ipip has no VNI":             strings.Replace(vxlanByHand, "mode: vxlan", "mode: ipip", 1),
 		"are of different families":        strings.Replace(vxlanByHand, "remote: 192.0.2.11", "remote: 2001:db8:1::11", 1),
 		"an interface name has at most 15": strings.Replace(vxlanByHand, "spec:", "spec:\n  device: much-too-long-a-name", 1),
+		"this kernel has no gre device":    strings.Replace(vxlanByHand, "mode: vxlan\n  vni: 20", "mode: gre\n  plane: kernel", 1),
 		"is for node c":                    strings.Replace(vxlanByHand, "spec:", "spec:\n  node: c", 1),
 	} {
 		if did := v.try("apply --local %s", v.file(wrong)); did.code == 0 || !strings.Contains(did.stderr, want) || strings.Count(did.stderr, "\n") != 1 {
@@ -124,10 +125,30 @@ func TestLocal(t *testing.T) {
 			return nil
 		}, "a peer that is "+to)
 	}
+	// Networks may exchange their VNIs, though the host has each once.
+	for _, plane := range []string{"kernel", "ebpf"} {
+		v.weft("apply --local %s", file)
+		for _, vnis := range [][2]int{{7, 8}, {8, 7}} {
+			v.weft("apply --local %s", v.file(localNetwork("blue", vnis[0], plane)+"---\n"+localNetwork("green", vnis[1], plane)))
+		}
+	}
 	v.leavesNothing(t)
 	if did := v.finish(v.s.weft.Command(v.Host, "weftd", "local")); did.code != 1 || !strings.Contains(did.stderr, "this host follows no file") {
 		t.Errorf("after weft down: %v", did)
 	}
+}
+
+// localNetwork is a network with an endpoint, as a file declares it.
+func localNetwork(name string, vni int, plane string) string {
+	return fmt.Sprintf(`kind: Network
+name: %s
+spec: {vni: %d, plane: %s, subnets: [10.7.0.0/24], discovery: static, peers: [{address: 192.0.2.11}]}
+---
+kind: Endpoint
+network: %[1]s
+name: vm
+spec: {attach: {type: tap, target: %[1]s0}, addresses: [10.7.0.5]}
+`, name, vni, plane)
 }
 
 // file writes a file of the user's.
