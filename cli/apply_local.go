@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -45,6 +46,9 @@ func (a *app) applyLocal(ctx context.Context, file string) error {
 // declaration gathers what a file declares for the host that it is on.
 func declaration(documents []manifest.Document) (d agentapi.Declaration, err error) {
 	for _, at := range documents {
+		if err := declarable(at.Resource); err != nil {
+			return d, fmt.Errorf("%s: %w", at.Where(), err)
+		}
 		switch r := desired(at.Resource, nil).(type) {
 		case *overlay.Node:
 			for _, p := range r.Spec.Underlay {
@@ -56,9 +60,26 @@ func declaration(documents []manifest.Document) (d agentapi.Declaration, err err
 			d.Endpoints = append(d.Endpoints, r)
 		case *overlay.Tunnel:
 			d.Tunnels = append(d.Tunnels, r)
-		default:
-			return d, fmt.Errorf("%s: %s: one host alone is declared by tunnels, networks, endpoints, and its node for the underlay addresses", at.Where(), r.Key())
 		}
 	}
 	return d, nil
+}
+
+// declarable reports what is wrong with a resource by itself, which weftd would say without the line
+// of the file. What a host fills in may be missing.
+func declarable(r overlay.Resource) error {
+	switch r := r.(type) {
+	case *overlay.Tunnel:
+		t := *r
+		t.Spec.Node = cmp.Or(t.Spec.Node, "here")
+		return t.Validate()
+	case *overlay.Network:
+		if r.Spec.VNI != 0 {
+			return desired(r, nil).Validate()
+		}
+	case *overlay.Node, *overlay.Endpoint:
+	default:
+		return fmt.Errorf("%s: one host alone is declared by tunnels, networks, endpoints, and its node for the underlay addresses", r.Key())
+	}
+	return nil
 }
