@@ -156,7 +156,13 @@ func (h *host) apply(name string, renamed ...string) {
 	if err != nil {
 		h.Fatal(err)
 	}
-	h.dir = h.folder(h, "host.yaml", strings.NewReplacer(renamed...).Replace(string(text)))
+	h.declare(strings.NewReplacer(renamed...).Replace(string(text)))
+}
+
+// declare is apply for a file of the test's own.
+func (h *host) declare(text string) {
+	h.Helper()
+	h.dir = h.folder(h, "host.yaml", text)
 	h.down = sync.OnceFunc(func() { h.weft("down") })
 	h.Cleanup(h.down)
 	h.weft("apply --local " + h.dir + "/host.yaml")

@@ -99,7 +99,9 @@ func TestStations(t *testing.T) {
 			s.ask(2, ips[1])
 			s.held(c.end(), name == "vxlan-proxy")
 
-			s.hosts[0].run("ip link delete vxlan0; ip link delete lan")
+			s.hosts[0].run("ip link delete vxlan0")
+			s.bridged(name)
+			s.hosts[0].run("ip link delete lan")
 			s.hosts[0].apply(name + "-a")
 			s.hosts[0].explains(block + "\nip link set vxlan0 up\nip address add 10.20.1.2/24 dev vxlan0")
 			s.stations[0] = s.hosts[0]
@@ -108,6 +110,31 @@ func TestStations(t *testing.T) {
 			s.ask(2, ips[0])
 		})
 	}
+}
+
+// bridged has Weft make the first host's interface, which the user puts into the bridge that a station
+// is behind: it stays there, whatever Weft has to repair, and the station is asked and answered.
+func (s *segment) bridged(name string) {
+	h := s.hosts[0]
+	h.Helper()
+	h.apply(name+"-a", "  # This host is a station, too.\n", "", "  mac: 02:00:5e:00:00:02\n", "", "  addresses: [10.20.1.2/24]\n", "")
+	defer h.down()
+	h.run("ip link set vxlan0 master br0; ip link set vxlan0 mtu 1300")
+	testenv.Eventually(h.TB, patience, func() error {
+		link := h.run("ip link show vxlan0")
+		if !strings.Contains(link, "mtu 1450 ") || !strings.Contains(link, " master br0 ") {
+			return fmt.Errorf("the interface is %s", link)
+		}
+		return nil
+	}, "the interface is repaired in its bridge")
+	for _, i := range []int{0, 2} {
+		s.stations[i].run("ip neigh flush all")
+	}
+	c := s.wire.capture("br0")
+	s.ask(0, ips[1])
+	s.ask(0, ips[2])
+	s.ask(2, ips[0])
+	s.held(c.end(), name == "vxlan-proxy")
 }
 
 // held fails the test unless frames were where the tables say: ARP requests at both others, or
@@ -140,6 +167,13 @@ func TestDocker(t *testing.T) {
 	}
 	s.hosts[0].run(means + typed(t, "vxlan-docker-a"))
 	s.hosts[1].apply("vxlan-docker-b")
+	s.ask(0, "172.18.0.11")
+	s.ask(1, "172.18.0.10")
+
+	// An interface of the eBPF plane goes into a bridge like any other.
+	s.hosts[1].down()
+	s.hosts[1].declare("kind: Tunnel\nname: vx0\nspec: {mode: vxlan, vni: 200, local: 192.168.13.132, remote: 192.168.13.131, underlay: ens33, plane: ebpf}\n")
+	s.hosts[1].run("ip link set vx0 master " + bridges[1])
 	s.ask(0, "172.18.0.11")
 	s.ask(1, "172.18.0.10")
 
