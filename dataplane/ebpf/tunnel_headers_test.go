@@ -18,5 +18,5 @@ func TestTunnelHeaders(t *testing.T) {
 	}
 	b := &bed{options: bedOptions(t, "")}
 	linux.RunTunnels(t, linux.Subject{New: b.plane, Name: overlay.PlaneEBPF, Attach: overlay.AttachVeth, OnHost: true},
-		TunnelModes(devices), overlay.TunnelMode.HasVNI)
+		TunnelModes(devices))
 }

@@ -1,9 +1,12 @@
 package linux
 
 import (
+	"encoding/binary"
+	"os"
 	"testing"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"weft/packet"
 )
@@ -13,7 +16,8 @@ type Interface struct {
 	*Harness
 	wire *packetWire
 	// bare: there is no Ethernet header in what it has.
-	bare bool
+	bare  bool
+	index int
 }
 
 // Interface opens one of the host's interfaces until the test ends.
@@ -23,7 +27,7 @@ func (h *Harness) Interface(t testing.TB, device string) *Interface {
 	h.in(t, h.host, func(n *netlink.Handle) error {
 		link, err := n.LinkByName(device)
 		if err == nil {
-			i.bare = link.Attrs().EncapType != "ether"
+			i.bare, i.index = link.Attrs().EncapType != "ether", link.Attrs().Index
 		}
 		return err
 	})
@@ -32,10 +36,13 @@ func (h *Harness) Interface(t testing.TB, device string) *Interface {
 
 // Send has the host send a frame by the interface.
 func (i *Interface) Send(frame []byte) error {
-	if i.bare {
-		frame = frame[packet.EthernetLen:]
+	if !i.bare {
+		return i.inject(i.wire, frame)
 	}
-	return i.inject(i.wire, frame)
+	to := &unix.SockaddrLinklayer{Protocol: binary.NativeEndian.Uint16(frame[packet.EthernetLen-2:]), Ifindex: i.index}
+	return i.do(func() error {
+		return os.NewSyscallError("sendto", unix.Sendto(i.wire.fd, frame[packet.EthernetLen:], 0, to))
+	})
 }
 
 // Packets are the IP packets that have come in by it, of all that was injected.
