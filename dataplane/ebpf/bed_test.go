@@ -195,6 +195,9 @@ func differs(t testing.TB, p dataplane.Plane) (lines []string) {
 	for _, n := range seen.Networks {
 		lines = append(lines, n.Differs...)
 	}
+	for _, n := range seen.Tunnels {
+		lines = append(lines, n.Differs...)
+	}
 	slices.Sort(lines)
 	return lines
 }
