@@ -100,6 +100,20 @@ func (p *Plane) carriedCount(n dataplane.Network) (CarriedCount, error) {
 	return all.Links[LinkID{DomainNS(p.NetnsDir, n.Name), userTunnelName}], err
 }
 
+// countCarriedTunnel adds what the forwarder has dropped of a tunnel that stands alone.
+func (p *Plane) countCarriedTunnel(t dataplane.Tunnel, v *dataplane.NetworkView) error {
+	if p.Carrier == nil {
+		return nil
+	}
+	all, err := p.Carrier.Counts()
+	v.Dropped = all.Links[LinkID{Host, t.Spec.Device}].Drops
+	v.Drops = overlay.Drops{}
+	for why, c := range v.Dropped {
+		v.Drops[why] = c.Packets
+	}
+	return err
+}
+
 // userTold are the reasons for drops that the forwarder or the domain's filters count whenever
 // they apply.
 func userTold() []overlay.DropReason {

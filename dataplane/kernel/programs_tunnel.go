@@ -135,8 +135,11 @@ func (p *Plane) observeForwarded(h *hand, o *tunnelObserver) error {
 	return errors.Join(errs...)
 }
 
-// countTunnel adds what programs have dropped of a tunnel.
+// countTunnel adds what programs, or the forwarder, have dropped of a tunnel.
 func (p *Plane) countTunnel(h *hand, t dataplane.Tunnel, v *dataplane.NetworkView) error {
+	if t.Spec.Plane == overlay.PlaneUser {
+		return p.countCarriedTunnel(t, v)
+	}
 	if p.Programs == nil || t.Spec.Plane != overlay.PlaneEBPF {
 		return nil
 	}
