@@ -1,12 +1,12 @@
-// Package interop tests that others understand what Weft's planes send, and the planes them:
-// Open vSwitch, a Linux host that somebody has set up by hand, and Weft's other plane. A test
-// that has an own end on both sides proves nothing about either.
+// Package interop tests what others see of the packets that Weft's planes send: routers between two
+// hosts, workloads that send more than fits, and Open vSwitch, whose own packets are held to
+// package encap.
 //
 // Two hosts are on one underlay segment, each with a workload: on the first is the plane under
-// test, on the second a peer. Both sides' packets are captured on the wire, and what tshark
-// says of them is compared with the State.
+// test, on the second another one, or nobody.
 //
-// Do not add here what a plane's own tests can show without a second host.
+// Who understands whom is tested in test/matrix. Do not add here what a plane's own tests can show
+// without a second host.
 package interop
 
 import (

@@ -12,6 +12,7 @@ import (
 
 	"weft/encap"
 	"weft/internal/testenv"
+	"weft/internal/testenv/openvswitch"
 	"weft/overlay"
 	"weft/packet"
 )
@@ -48,7 +49,7 @@ var ovsTunnels = []ovsTunnel{
 // kept. With -update the packets are written to encap's testdata.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
-	testenv.Need(t, "ovs-vswitchd", "ovsdb-server", "ovs-vsctl", "ovs-ofctl", "ovs-appctl", "ethtool")
+	testenv.Need(t, "ovs-ofctl", "ovs-appctl", "ethtool")
 	golden := map[string][]byte{}
 	for _, f := range families {
 		t.Run("over "+string(f), func(t *testing.T) {
@@ -82,19 +83,17 @@ func fromOpenVSwitch(t *testing.T, f overlay.Family) map[string][]byte {
 		testenv.Run(t, end.ns, "ip", "link", "set", end.device, "up")
 	}
 	peer, local := (&host{index: 0}).underlay(f).Addr(), h.underlay(f).Addr()
-	configure := []string{
-		"add-br", "phy", "--", "set", "bridge", "phy", "datapath_type=netdev", "--", "add-port", "phy", "eth0", "--",
-		"add-br", "int", "--", "set", "bridge", "int", "datapath_type=netdev", "--", "add-port", "int", "port0",
-	}
+	configure := []string{"add-port", "int", "port0"}
 	for _, o := range ovsTunnels {
 		configure = append(configure, "--", "add-port", "int", o.name, "--", "set", "interface", o.name,
 			"options:local_ip="+local.String(), "options:remote_ip="+peer.String())
 		configure = append(configure, strings.Fields(o.config)...)
 	}
-	dir := h.runOpenVSwitch(configure...)
-	h.connectOpenVSwitch()
-	bridge := filepath.Join(dir, "int.mgmt")
-	testenv.Run(t, "", "ovs-appctl", "-t", filepath.Join(dir, "switch.ctl"), "tnl/neigh/set", "phy", peer.String(), "02:00:00:00:00:01")
+	s := openvswitch.Start(t, h.ns)
+	s.Configure(t, configure...)
+	s.Connect(t, h.underlay(overlay.V4), h.underlay(overlay.V6))
+	bridge := filepath.Join(s.Dir, "int.mgmt")
+	testenv.Run(t, "", "ovs-appctl", "-t", s.Control(), "tnl/neigh/set", "phy", peer.String(), "02:00:00:00:00:01")
 	testenv.Run(t, "", "ovs-ofctl", "add-tlv-map", bridge, "{class=0x0102,type=5,len=4}->tun_metadata0")
 	wire := listen(t, h.workload, "wire")
 	frames, got := map[string][]byte{}, map[string][]byte{}

@@ -1,0 +1,179 @@
+package matrix
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"weft/internal/netns"
+	"weft/overlay"
+	"weft/packet"
+	"weft/trace"
+)
+
+// column is something that passes between the two ends of a row, or has to be refused.
+type column struct {
+	name string
+	hold func(x *exam, t *testing.T, want outcome)
+	// made: it is about packets that are made for it.
+	made bool
+}
+
+// Those that others speak of.
+const (
+	columnMulticast = "224.0.0.5"
+	columnBroadcast = "broadcast"
+)
+
+var columns = []column{
+	{"IPv4", func(x *exam, t *testing.T, want outcome) { x.family(t, v4, want) }, false},
+	{"IPv6", func(x *exam, t *testing.T, want outcome) { x.family(t, v6, want) }, false},
+	{"TCP", (*exam).tcp, false},
+	{"largest", (*exam).largest, false},
+	{"larger", (*exam).larger, false},
+	{columnMulticast, (*exam).multicast, false},
+	{columnBroadcast, (*exam).toAll, false},
+	{"wrong key", (*exam).wrongKey, true},
+	{"stranger", (*exam).stranger, true},
+	{"checksum", (*exam).wrongChecksum, true},
+	{"late", (*exam).late, true},
+}
+
+// family: pings of one either way, or it is refused.
+func (x *exam) family(t *testing.T, f overlay.Family, want outcome) {
+	if want.verdict == refused {
+		x.dropped(t, want, func() { check(t, x.sendRaw(f)) })
+		if want == sentAsIPIP {
+			x.until(t, func(f trace.Frame) bool {
+				ip, _, err := packet.ParseIPv4(f.Data[packet.EthernetLen:])
+				return err == nil && ip.Protocol == packet.ProtoIPv4
+			})
+		}
+		return
+	}
+	x.answered(t, largest, f, echo{to: x.address(far, f), size: small})
+}
+
+// sendRaw has the near end send a packet of a family for which there may be no address, to the gateway
+// if there is one.
+func (x *exam) sendRaw(f overlay.Family) error {
+	ends := packet.Ends{SrcMAC: x.mac(near), Src: x.address(near, f), Dst: x.address(far, f)}
+	to := &unix.SockaddrLinklayer{Protocol: 0x0008} // in network order
+	if f == v6 {
+		to.Protocol = 0xdd86
+	}
+	if x.network() {
+		ends.DstMAC = x.vni().GatewayMAC()
+	}
+	frame := ends.EchoRequest(pingID, 1, make([]byte, 40))
+	return netns.Do(x.end(), func() (err error) {
+		link, err := netlink.LinkByName(x.device())
+		if err != nil {
+			return err
+		}
+		if link.Attrs().EncapType != "ether" {
+			frame = frame[packet.EthernetLen:]
+		}
+		to.Ifindex = link.Attrs().Index
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return os.NewSyscallError("socket", err)
+		}
+		defer func() { err = errors.Join(err, os.NewSyscallError("close", unix.Close(fd))) }()
+		return os.NewSyscallError("sendto", unix.Sendto(fd, frame, 0, to))
+	})
+}
+
+// tcp: either way, in pieces that are cut behind the near end's device, if the outcome does not say
+// otherwise.
+func (x *exam) tcp(t *testing.T, want outcome) {
+	for _, f := range x.inside() {
+		whole, err := transfer(x.end(), x.device(), x.address(far, f))
+		if err != nil {
+			t.Error(err)
+		}
+		if whole != (want == good) {
+			t.Errorf("over %s: the device sends packets that are cut behind it: %v, and %s", f, whole, want)
+		}
+	}
+}
+
+// largest: the largest packets, which nobody may take to pieces, either way.
+func (x *exam) largest(t *testing.T, _ outcome) {
+	for _, f := range x.inside() {
+		size := x.mtu
+		if x.option == limited {
+			size -= limitLen // the answer has to fit
+		}
+		x.answered(t, largest, f, echo{to: x.address(far, f), size: size})
+	}
+}
+
+// larger: one byte more is answered by an ICMP error that says how much would fit: a network's
+// endpoint, whose device takes more, is told by the network, and a host behind the tunnel's by that.
+func (x *exam) larger(t *testing.T, _ outcome) {
+	from := x.behind
+	if x.network() {
+		from = x.weft.workload
+		check(t, setMTU(from, x.device(), underlayMTU))
+		defer func() { check(t, setMTU(from, x.device(), x.mtu)) }()
+	}
+	for _, f := range x.inside() {
+		var told tooBig
+		err := echo{to: x.address(far, f), size: x.mtu + 1}.ask(from)
+		if !errors.As(err, &told) || told.mtu != x.mtu {
+			t.Errorf("a packet of %d bytes over %s: %v, want an MTU of %d", x.mtu+1, f, err, x.mtu)
+		}
+	}
+}
+
+func setMTU(ns, device string, mtu int) error {
+	return netns.Do(ns, func() error {
+		link, err := netlink.LinkByName(device)
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetMTU(link, mtu)
+	})
+}
+
+// allRouters are those of OSPF; over IPv6 all nodes, which every host is among.
+var allRouters = map[overlay.Family]netip.Addr{v4: netip.MustParseAddr("224.0.0.5"), v6: netip.MustParseAddr("ff02::1")}
+
+// multicast: what goes to a group is answered by the other end, either way.
+func (x *exam) multicast(t *testing.T, want outcome) {
+	for _, f := range x.inside() {
+		e := echo{to: allRouters[f], device: x.device(), size: small}
+		if want.verdict == passes {
+			x.answered(t, routers, f, e)
+			continue
+		}
+		x.dropped(t, want, func() { x.sendOnce(t, e) })
+	}
+}
+
+// toAll: likewise of the subnet's broadcast address.
+func (x *exam) toAll(t *testing.T, want outcome) {
+	e := echo{to: x.broadcast(), size: small}
+	if want.verdict == passes {
+		x.answered(t, everybody, v4, e)
+		return
+	}
+	x.dropped(t, want, func() { x.sendOnce(t, e) })
+}
+
+// sendOnce sends a ping that nobody should answer.
+func (x *exam) sendOnce(t *testing.T, e echo) {
+	t.Helper()
+	p := pinger{echo: e, fd: -1}
+	check(t, netns.Do(x.end(), func() error { return p.open() }))
+	defer func() { check(t, unix.Close(p.fd)) }()
+	if err := p.send(); err != nil {
+		t.Error(fmt.Errorf("send to %s: %w", e.to, err))
+	}
+}
