@@ -166,6 +166,7 @@ func TestTunnelModes(t *testing.T) {
 			t.Run(c.name, func(t *testing.T) {
 				m.shows(t, n)
 				m.reach(t, n)
+				m.stream(t, n)
 			})
 		}
 		m.a.tunnelsSettled()
@@ -176,6 +177,8 @@ func TestTunnelModes(t *testing.T) {
 		t.Run("tampering", m.tampering)
 		t.Run("another remote", m.anotherRemote)
 		t.Run("down", m.down)
+		t.Run("down after a kill", func(t *testing.T) { m.downAfterKills(t, "gretap", "sit6", "geneve6") })
+		t.Run("over a VLAN", vlanUnderlay)
 		t.Run("attached to a bridged network", func(t *testing.T) {
 			tunnelAttachedBridged(t, overlay.TunnelSpec{Mode: overlay.TunnelGRETAP}, "type gretap local 192.0.2.2 remote 192.0.2.1")
 		})

@@ -1,8 +1,12 @@
 package kernel
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -10,7 +14,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"weft/internal/netns"
 	"weft/internal/testenv"
 	"weft/overlay"
 )
@@ -143,4 +151,61 @@ func incidentalWords(shown string) string {
 	shown = regexp.MustCompile(`(?m)^\d+: `).ReplaceAllString(shown, "")
 	shown = regexp.MustCompile(`(link/ether|permaddr) [0-9a-f:]+|inet6 fe80::\S+`).ReplaceAllString(shown, "(its own)")
 	return strings.Join(strings.Fields(shown), " ")
+}
+
+// streamSize is more than the packets that one buffer, cut by the host or the device, makes.
+const streamSize = 256 << 10
+
+// stream sends to the nth tunnel's far end by TCP, of each family that passes, what comes back.
+func (m manyTunnels) stream(t *testing.T, n int) {
+	t.Helper()
+	for _, a := range m.cases[n].addressesOf(n, 1) {
+		if err := m.echoes(t.Context(), netip.AddrPortFrom(a.Addr(), 7)); err != nil {
+			t.Errorf("by TCP: %v", err)
+		}
+	}
+}
+
+// echoes reports whether what is sent to an address of host b comes back.
+func (m manyTunnels) echoes(ctx context.Context, at netip.AddrPort) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	var listener net.Listener
+	if err := netns.Do(m.b.ns, func() (err error) {
+		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", at.String())
+		return err
+	}); err != nil {
+		return err
+	}
+	var both errgroup.Group
+	both.Go(func() error {
+		c, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(c, c)
+		return errors.Join(err, c.Close())
+	})
+	err := netns.Do(m.a.ns, func() error {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", at.String())
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		deadline, _ := ctx.Deadline()
+		if err := c.SetDeadline(deadline); err != nil {
+			return err
+		}
+		sent := bytes.Repeat([]byte("what goes out comes back. "), streamSize/26)
+		both.Go(func() error {
+			_, err := c.Write(sent)
+			return errors.Join(err, c.(*net.TCPConn).CloseWrite())
+		})
+		got, err := io.ReadAll(c)
+		if err == nil && !bytes.Equal(got, sent) {
+			err = fmt.Errorf("%d bytes came back of %d, or others", len(got), len(sent))
+		}
+		return err
+	})
+	return errors.Join(err, listener.Close(), both.Wait())
 }
