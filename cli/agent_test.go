@@ -90,7 +90,7 @@ func (a *agent) Status(context.Context) (agentapi.NodeReport, error) {
 			Tunnel: "neta", State: overlay.TunnelUp, Since: time.Now().Add(-72 * time.Second), Remote: netip.MustParseAddr("172.16.17.19"),
 			RoundTripMicroseconds: 412, Plane: overlay.PlaneEBPF,
 			PlaneReason: "auto: slow mode, without offloads, for GRE with checksums or sequence numbers: plane kernel: this kernel has no gre device",
-			MTU:         1464, Wanted: 4, Present: 4, Traffic: &overlay.Traffic{From: overlay.Count{Packets: 12, Bytes: 1400}, To: overlay.Count{Packets: 3, Bytes: 252}},
+			MTU:         1464, Wanted: 4, Present: 4, Notes: []string{"what this host routes is dropped by iptables -P FORWARD DROP"}, Traffic: &overlay.Traffic{From: overlay.Count{Packets: 12, Bytes: 1400}, To: overlay.Count{Packets: 3, Bytes: 252}},
 		}},
 		Drops: overlay.Drops{overlay.DropUnknownVNI: 7},
 	}, nil

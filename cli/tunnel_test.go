@@ -42,11 +42,13 @@ func TestTunnelTroubles(t *testing.T) {
 	a := &app{now: func() time.Time { return now }}
 	n := nodeState{Node: "a", Tunnels: []overlay.TunnelReport{
 		{Tunnel: "fine", State: overlay.TunnelUp, Wanted: 2, Present: 2},
+		{Tunnel: "barred", State: overlay.TunnelUp, Wanted: 2, Present: 2, Notes: []string{"a firewall is in the way"}},
 		{Tunnel: "lost", State: overlay.TunnelDown, Since: now.Add(-9 * time.Second), Why: "10.1.1.2 does not answer", Wanted: 2, Present: 2},
 		{Network: "green", Tunnel: "shaky", State: overlay.TunnelFlapping, Since: now.Add(-time.Minute)},
 		{Tunnel: "nowhere", State: overlay.TunnelUnresolved, Why: "no such host"},
 	}}
 	want := []string{
+		"a: tunnel barred: a firewall is in the way",
 		"a: tunnel lost: down for 9s: 10.1.1.2 does not answer",
 		"a: tunnel green/shaky: flapping for 1m",
 		"a: tunnel nowhere: unresolved: no such host",

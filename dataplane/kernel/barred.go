@@ -54,6 +54,6 @@ func (p *Plane) leading(v6 bool, views map[overlay.TunnelName]dataplane.NetworkV
 }
 
 func barredText(device string, b nft.Barrier) string {
-	return fmt.Sprintf("what this host routes between %s and other interfaces is dropped (%s), unless a rule lets it pass, and none names %s: %s",
-		device, b, device, strings.Join(b.Opening(device), " && "))
+	return fmt.Sprintf("what this host routes between %s and other interfaces is dropped by %s, as no rule names %[1]s; to let it pass: %[3]s",
+		device, b, strings.Join(b.Opening(device), " && "))
 }

@@ -35,11 +35,11 @@ func TestTunnelBarred(t *testing.T) {
 		name, close, want string
 	}{
 		{"iptables", "iptables -P FORWARD DROP; iptables -A FORWARD -i docker0 -j ACCEPT; iptables -A FORWARD -i neta -j DROP",
-			"(iptables -P FORWARD DROP), unless a rule lets it pass, and none names neta: iptables -I FORWARD -i neta -j ACCEPT && iptables -I FORWARD -o neta -j ACCEPT"},
+			"what this host routes between neta and other interfaces is dropped by iptables -P FORWARD DROP, as no rule names neta; to let it pass: iptables -I FORWARD -i neta -j ACCEPT && iptables -I FORWARD -o neta -j ACCEPT"},
 		{"Docker", "iptables -F FORWARD; iptables -N DOCKER-USER; iptables -A DOCKER-USER -j RETURN; iptables -I FORWARD -j DOCKER-USER",
 			": iptables -I DOCKER-USER -i neta -j ACCEPT && iptables -I DOCKER-USER -o neta -j ACCEPT"},
 		{"nft", "iptables -P FORWARD ACCEPT; nft add table inet fw; nft 'add chain inet fw pass { type filter hook forward priority 0; policy drop; }'; nft add rule inet fw pass ct state established accept",
-			"(chain pass of nft table inet fw), unless a rule lets it pass, and none names neta: nft insert rule inet fw pass iifname neta accept && nft insert rule inet fw pass oifname neta accept"},
+			"by chain pass of nft table inet fw, as no rule names neta; to let it pass: nft insert rule inet fw pass iifname neta accept && nft insert rule inet fw pass oifname neta accept"},
 	} {
 		p.a.run("sh", "-ec", c.close)
 		notes := p.notes(t)
@@ -49,7 +49,7 @@ func TestTunnelBarred(t *testing.T) {
 		if _, err := netns.Output(context.Background(), lan, "ping", "-nqc1", "-W1", "10.30.0.1"); err == nil {
 			t.Errorf("%s: packets pass", c.name)
 		}
-		_, open, _ := strings.Cut(notes[0], "none names neta: ")
+		_, open, _ := strings.Cut(notes[0], "to let it pass: ")
 		p.a.run("sh", "-ec", open)
 		ping(t, lan, "10.30.0.1", "-W10")
 		if notes := p.notes(t); len(notes) != 0 {
