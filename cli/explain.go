@@ -13,9 +13,9 @@ func newExplain(a *app) *cobra.Command {
 		Short: "Print the commands that would build networks and tunnels by hand",
 		Long: `Print the ip, bridge and other commands that would build a network on this host by
 hand: in an empty host they give the same state of the kernel as Weft does. Without
-a name all networks of this host are explained, and all tunnels that stand alone. Nothing
-is run. Of networks and tunnels on the eBPF plane, where programs do the work, they are what
-the kernel plane does, and say so.`,
+a name all networks of this host are explained, and all tunnels that stand alone.
+Nothing is run. Of networks and tunnels on the eBPF plane, where programs do the work,
+they are what the kernel plane does, and say so.`,
 		Example: `  weft explain blue
   weft explain > build.sh`,
 		ValidArgsFunction: a.completeLocalNetwork,
