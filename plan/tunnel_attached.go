@@ -25,14 +25,7 @@ func (f *frame) tunnelPort(e *overlay.Endpoint) (dataplane.Port, bool) {
 	if r == nil {
 		return dataplane.Port{}, false
 	}
-	path := f.tunnels.paths[r.Key()]
-	t, err := dataplane.Tunnel{}, f.joins(r.Spec.Mode)
-	if err == nil {
-		r, err = f.onPlane(r)
-	}
-	if err == nil {
-		t, err = tunnel(f.self, r, path)
-	}
+	t, err := f.attachedTunnel(r)
 	if err != nil {
 		f.portProblems = append(f.portProblems, fmt.Sprintf("tunnel %s: %v", name, err))
 		return dataplane.Port{}, false
@@ -43,16 +36,37 @@ func (f *frame) tunnelPort(e *overlay.Endpoint) (dataplane.Port, bool) {
 	}, true
 }
 
-// onPlane is the tunnel on the network's plane: what passes between ports passes on one.
+// attachedTunnel is what a node makes of one of its tunnels in the network.
+func (f *frame) attachedTunnel(r *overlay.Tunnel) (dataplane.Tunnel, error) {
+	if err := f.joins(r.Spec.Mode); err != nil {
+		return dataplane.Tunnel{}, err
+	}
+	on, err := f.onPlane(r)
+	if err != nil {
+		return dataplane.Tunnel{}, err
+	}
+	t, err := tunnel(f.self, on, f.tunnels.paths[r.Key()])
+	if err != nil && on.Spec.Plane == overlay.PlaneEBPF {
+		on.Spec.Plane = overlay.PlaneKernel
+		if _, otherwise := tunnel(f.self, on, overlay.TunnelPath{}); otherwise == nil {
+			err = fmt.Errorf("%w; plane kernel does it: weft node migrate-plane %s %s --to kernel", err, f.self.Name, f.Name)
+		}
+	}
+	return t, err
+}
+
+// onPlane is the tunnel on the network's plane: what passes between ports passes on one. Mode
+// udp is the user plane's everywhere: its interface is in the network's domain on each.
 func (f *frame) onPlane(r *overlay.Tunnel) (*overlay.Tunnel, error) {
-	on := *r
+	on, plane := *r, f.Plane
+	if r.Spec.Mode == overlay.TunnelUDP {
+		plane = overlay.PlaneUser
+	}
 	switch p := r.Spec.Plane; {
-	case f.Plane == overlay.PlaneEBPF:
-		return nil, fmt.Errorf("the network is on plane ebpf here, which has no tunnels attached to networks; want it on plane kernel (weft node migrate-plane %s %s --to kernel)", f.self.Name, f.Name)
 	case p == "" || p == overlay.PlaneAuto:
-		on.Spec.Plane = f.Plane
-	case p != f.Plane:
-		return nil, fmt.Errorf("it wants plane %s, and the network that it is attached to is on plane %s here", p, f.Plane)
+		on.Spec.Plane = plane
+	case p != plane:
+		return nil, fmt.Errorf("it wants plane %s, and in the network that it is attached to it is on plane %s here", p, plane)
 	}
 	return &on, nil
 }
@@ -69,15 +83,16 @@ func (f *frame) joins(m overlay.TunnelMode) error {
 }
 
 // tunnelRoutes adds the routes to what is behind the tunnels of other members. Of two tunnels
-// to one prefix the first by name has it.
+// to one prefix the first by name has it, but this node's own before all others.
 func (f *frame) tunnelRoutes(routes map[netip.Prefix]dataplane.Route) {
+	own := f.ownTunnelRoutes()
 	for _, name := range slices.SortedFunc(maps.Keys(f.tunnels.of), cmp.Compare) {
 		r := f.tunnels.of[name]
 		if r.Spec.Node == overlay.NodeName(f.self.Name) || f.joins(r.Spec.Mode) != nil {
 			continue
 		}
 		for _, to := range r.Spec.Routes {
-			if _, taken := routes[to.Prefix]; taken {
+			if _, taken := routes[to.Prefix]; taken || own[to.Prefix] {
 				continue
 			}
 			if route, ok := f.route(to.Prefix, r.Spec.Node); ok {
@@ -85,4 +100,20 @@ func (f *frame) tunnelRoutes(routes map[netip.Prefix]dataplane.Route) {
 			}
 		}
 	}
+}
+
+// ownTunnelRoutes are those of this node's tunnels in the network whose peers answer.
+func (f *frame) ownTunnelRoutes() map[netip.Prefix]bool {
+	own := map[netip.Prefix]bool{}
+	for _, r := range f.tunnels.of {
+		if r.Spec.Node != overlay.NodeName(f.self.Name) || f.tunnels.paths[r.Key()].Down {
+			continue
+		}
+		if _, err := f.attachedTunnel(r); err == nil {
+			for _, to := range r.Spec.Routes {
+				own[to.Prefix] = true
+			}
+		}
+	}
+	return own
 }

@@ -146,6 +146,9 @@ func (b bridge) tooBig(from origin, f frame, p ipPacket) Result {
 }
 
 func (b bridge) to(port overlay.EndpointName, bytes []byte, free Freedom) Delivery {
+	if t := b.Ports[port].Tunnel; t != nil {
+		return toPeer(b.Network, *t, bytes, free)
+	}
 	return Delivery{At: Place{b.Name, port}, Bytes: bytes, Freedom: free}
 }
 

@@ -35,9 +35,10 @@ const (
 	typed  // the encapsulation's header says what is inside
 	geneve
 	bareV6 // IPv6 outside, and the encapsulation right behind
+	bare   // packets right behind the encapsulation, and no frames
 	both   = bridged | routed
 	// restrictions are what a case may need of its world beside the kind.
-	restrictions = only4 | only6 | named | udp | frames | beside | typed | geneve | bareV6
+	restrictions = only4 | only6 | named | udp | frames | beside | typed | geneve | bareV6 | bare
 )
 
 // scope is what holds in a world.
@@ -54,6 +55,7 @@ func (w world) scope() scope {
 		typed:   w.encapsulation == overlay.EncapGeneve || w.encapsulation == overlay.EncapGRE,
 		geneve:  w.encapsulation == overlay.EncapGeneve,
 		bareV6:  w.encapsulation.DefaultPort() == 0 && w.under == overlay.V6,
+		bare:    !w.frames() && w.encapsulation.DefaultPort() == 0,
 	} {
 		if holds {
 			in |= property
@@ -73,7 +75,7 @@ func (c testCase) fits(w world) bool {
 func cases() []testCase {
 	return slices.Concat(
 		unicastCases(), gatewayCases(), resolutionCases(), groupCases(), stormCases(), filterCases(),
-		tunnelCases(), hostileCases(), routingCases(), sizeCases(), segmentCases(), changeCases(),
+		tunnelCases(), hostileCases(), routingCases(), sizeCases(), segmentCases(), attachedCases(), changeCases(),
 	)
 }
 

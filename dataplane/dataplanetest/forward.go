@@ -70,6 +70,9 @@ type Result struct {
 	Flooded int
 	// Seen is the station that was learnt; zero for none.
 	Seen overlay.MAC
+	// Tunnel is the port by which the frame came in where that was put in at the underlay: a
+	// tunnel.
+	Tunnel overlay.EndpointName
 }
 
 // Stations are the MACs learnt behind segment ports.
@@ -113,6 +116,9 @@ func fromUnderlay(s dataplane.State, learnt Stations, b []byte) Result {
 	}
 	if n, ok := directTo(s, outer.dst); ok {
 		return router{n}.route(outer).freely(Direct).in(n)
+	}
+	if r, ok := fromPeer(s, learnt, outer); ok {
+		return r
 	}
 	tunnel, ok := tunnelOf(s, outer)
 	if !ok {

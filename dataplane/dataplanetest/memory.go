@@ -131,6 +131,9 @@ func (m *Memory) Inject(at Place, frame []byte) []Delivery {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := Forward(m.state, m.learnt, at, frame)
+	if r.Tunnel != "" {
+		at = Place{r.Network, r.Tunnel}
+	}
 	if !r.Seen.IsZero() {
 		m.learn(at, r.Seen)
 	}

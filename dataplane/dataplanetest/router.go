@@ -108,6 +108,13 @@ func (r router) lookup(dst netip.Addr) (hop, bool) {
 			}
 		}
 	}
+	for _, p := range r.Ports {
+		if p.Tunnel != nil && !p.Tunnel.Down {
+			if _, ok := routeTo(*p.Tunnel, dst); ok {
+				return r.toTunnel(*p.Tunnel), true
+			}
+		}
+	}
 	best := -1
 	var to dataplane.Route
 	for prefix, route := range r.Routes {

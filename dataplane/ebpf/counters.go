@@ -165,8 +165,12 @@ func (p *Programs) retire(want, have Tables) error {
 	for k := range compare(want.members, have.members).gone {
 		add(&of(k.Vni).vteps, owner{vni: k.Vni, vtep: k.Ip.Word}, uint16(have.members[k]))
 	}
-	for index := range compare(want.ends, have.ends).gone { // their sums are nobody's
-		delete(p.counters, portOwner(index))
+	for index := range compare(want.ends, have.ends).gone {
+		if e := have.ends[index]; isEnd(e.Owner) || e.Device != 0 { // its sums are nobody's, or those of the port before it
+			delete(p.counters, portOwner(index))
+		} else {
+			add(&of(e.Owner).ports, portOwner(index), uint16(e.Counter))
+		}
 	}
 	for vni, more := range gone {
 		sum, err := p.retired(vni)
@@ -205,7 +209,11 @@ func (p *Programs) Traffic(n dataplane.Network, on kernel.ProgramLinks) (t kerne
 	t.Gateway, _ = read(portOwner(on.Gateway))
 	t.Ports = map[overlay.EndpointName]overlay.Traffic{}
 	for name := range n.Ports {
-		if more, ok := read(portOwner(on.Ports[name].Index)); ok {
+		index := on.Ports[name].Index
+		if end, ok := on.Ends[name]; ok {
+			index = end
+		}
+		if more, ok := read(portOwner(index)); ok {
 			t.Ports[name], sum.ports = more, sum.ports.Plus(more)
 		}
 	}

@@ -3,6 +3,8 @@ package ebpf
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/cilium/ebpf"
 
@@ -158,9 +160,10 @@ func (p *Programs) tidyTunnels(all map[uint32]Tables) error {
 }
 
 // Untold implements kernel.Programs. Tunnel packets with a wrong checksum the kernel drops,
-// and what comes unencapsulated the network's own host has, and refuses, before a program
-// sees it. Packets of GRE with an unknown key, and of bare IP from a stranger, may be for a device
-// of the host's, which gets them; fragments but for the first do not say what they are of.
+// and what comes unencapsulated, or by a tunnel of a routed network, the network's own host has,
+// and refuses, before a program sees it. Packets of GRE with an unknown key, and of bare IP from
+// a stranger, may be for a device of the host's, which gets them; fragments but for the first do
+// not say what they are of.
 func (p *Programs) Untold(n dataplane.Network) []overlay.DropReason {
 	untold := []overlay.DropReason{overlay.DropMalformed, overlay.DropFragment}
 	switch n.Encapsulation {
@@ -169,10 +172,12 @@ func (p *Programs) Untold(n dataplane.Network) []overlay.DropReason {
 	case overlay.EncapIPIP, overlay.EncapSIT:
 		untold = append(untold, overlay.DropNotMember)
 	}
+	other := n.Kind == overlay.Routed && slices.ContainsFunc(slices.Collect(maps.Values(n.Ports)), func(p dataplane.Port) bool { return p.Tunnel != nil })
 	for _, r := range n.Routes {
-		if r.Direct {
-			return append(untold, overlay.DropNoRoute, overlay.DropTTL, overlay.DropTooBig)
-		}
+		other = other || r.Direct
+	}
+	if other {
+		return append(untold, overlay.DropNoRoute, overlay.DropTTL, overlay.DropTooBig)
 	}
 	return untold
 }

@@ -2,6 +2,7 @@ package ebpf
 
 import (
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 
@@ -148,6 +149,7 @@ func (l lowering) few() {
 	}
 	l.gateways()
 	for _, name := range slices.Sorted(maps.Keys(l.n.Ports)) {
+		l.tunnel(l.n.Ports[name])
 		if dev, ok := l.on.Ports[name]; ok {
 			l.port(l.n.Ports[name], dev)
 			flood := programsFloodKey{Vni: vni, Kind: floodPort, Index: net.Ports}
@@ -252,6 +254,18 @@ func (l lowering) neighbor(ip netip.Addr, mac overlay.MAC) {
 	e := programsNeighbor{}
 	e.Mac.Byte = mac
 	l.neighbors[k] = e
+}
+
+// tunnel adds the ways to what is behind a tunnel that is a part of a routed network: its
+// near end is in the network's own host, which has the same routes.
+func (l lowering) tunnel(p dataplane.Port) {
+	t := p.Tunnel
+	if t == nil || l.n.Kind != overlay.Routed || t.Down || !t.Remote.IsValid() {
+		return
+	}
+	for _, r := range t.Spec.Routes {
+		l.routes[routeKey(l.n.VNI, r.Prefix)] = programsRoute{Direct: uint16(min(t.MTU, math.MaxUint16))}
+	}
 }
 
 // route adds the way to another node's block. What goes unencapsulated is the

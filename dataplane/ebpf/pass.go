@@ -44,7 +44,8 @@ func (s *pass) Differs(n dataplane.Network, on kernel.ProgramLinks) (lines []str
 	}
 	lines = s.idle(attachments(n, on), s.attached)
 	for name := range n.Ports {
-		if _, ok := on.Ports[name]; !ok {
+		_, inDomain := on.Ends[name]
+		if _, ok := on.Ports[name]; !ok && !inDomain {
 			lines = append(lines, fmt.Sprintf("no device of port %s", name))
 		}
 	}

@@ -95,6 +95,7 @@ type programsEnd struct {
 	Device    uint32
 	OutKey    uint32
 	Counter   uint32
+	Owner     uint32
 	FirstPort uint16
 	LastPort  uint16
 	Ttl       uint8

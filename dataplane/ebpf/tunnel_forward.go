@@ -39,7 +39,9 @@ func (s *pass) ForwardTunnel(t dataplane.Tunnel, on kernel.TunnelLinks) error {
 	if err := s.claimFor([]owner{portOwner(on.End)}); err != nil {
 		return err
 	}
-	s.places.keepTunnel(end, t.Spec.Device)
+	if on.Network == 0 {
+		s.places.keepTunnel(end, t.Spec.Device)
+	}
 	want := LowerTunnel(t, on, s.counters)
 	err := s.write(want, s.of(end))
 	if err == nil {

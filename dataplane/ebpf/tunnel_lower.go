@@ -33,6 +33,14 @@ const ownerEnd = 1 << 31
 // endOwner is whose the entries of an end are.
 func endOwner(index uint32) uint32 { return ownerEnd | index }
 
+// blamed is whose packets an end drops: its network's, or its own.
+func blamed(on kernel.TunnelLinks) uint32 {
+	if on.Network != 0 {
+		return uint32(on.Network)
+	}
+	return endOwner(on.End)
+}
+
 func isEnd(owner uint32) bool { return owner&ownerEnd != 0 }
 
 func indexOf(owner uint32) uint32 { return owner &^ ownerEnd }
@@ -66,7 +74,7 @@ func known(t dataplane.Tunnel) bool { return t.Local.IsValid() && t.Remote.IsVal
 func endOf(t dataplane.Tunnel, on kernel.TunnelLinks, counters Counters) programsEnd {
 	s := t.Spec
 	e := programsEnd{
-		Content: contentOf(s.Mode), Device: on.Device, Counter: uint32(counters[portOwner(on.End)]),
+		Content: contentOf(s.Mode), Device: on.Device, Counter: uint32(counters[portOwner(on.End)]), Owner: blamed(on),
 		FirstPort: firstSourcePort, LastPort: lastSourcePort, Ttl: outerTTL, Flags: endFlags(t, on),
 	}
 	e.As = programsNetwork{

@@ -205,6 +205,11 @@ func (p *Plane) applyChange(ctx context.Context, h *hand, old, next dataplane.Ne
 		}
 	}
 	p.out[next.Name] = out
+	for name := range d.Ports.Keys() {
+		if old.Ports[name].Tunnel != nil && next.Plane == overlay.PlaneEBPF {
+			return p.tidyPrograms(h) // its end may be another now
+		}
+	}
 	return nil
 }
 

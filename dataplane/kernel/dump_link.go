@@ -21,7 +21,9 @@ type hostLink struct {
 	hwaddr         overlay.MAC // Link.MAC, also when Weft does not care
 	// carrier: the other end is up. running: the kernel has noticed, and sends.
 	carrier, running bool
-	link             Link
+	// noARP: who is behind the link has no MAC, whatever kind of link it is.
+	noARP bool
+	link  Link
 	// flags are those of a bridge's port, when only they were told.
 	flags BridgePort
 	// outerDevice is the number of Outer.Device, in the namespace of the underlay.
@@ -85,7 +87,8 @@ func parseLink(m []byte) hostLink {
 			l.parseFamilies(v)
 		}
 	})
-	l.link.NoARP = l.link.Kind == KindVeth && h.Flags&unix.IFF_NOARP != 0
+	l.noARP = h.Flags&unix.IFF_NOARP != 0
+	l.link.NoARP = l.link.Kind == KindVeth && l.noARP
 	if l.link.Kind == KindTun && h.Type == unix.ARPHRD_ETHER { // one kind for both
 		l.link.Kind = KindTap
 	}

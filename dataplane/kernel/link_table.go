@@ -137,7 +137,7 @@ func (t linkTable) neighbor(e fdbEntry) (k NeighborKey, mac overlay.MAC, ok bool
 	if e.family == unix.AF_BRIDGE || id.Name == loopbackName || e.ip.IsMulticast() {
 		return k, mac, false
 	}
-	if t.links[e.link].link.Kind == KindTun { // the kernel makes one for each destination (net/ipv4/arp.c, arp_constructor)
+	if t.links[e.link].noARP && e.state&nudPermanent == 0 { // the kernel makes one for each destination (net/ipv4/arp.c, arp_constructor)
 		return k, mac, false
 	}
 	if e.state&nudPermanent != 0 {

@@ -49,6 +49,9 @@ func LowerChange(old, next dataplane.Network, d dataplane.NetworkDelta, dir stri
 	was, want = part(old), part(next)
 	if next.Plane == overlay.PlaneEBPF {
 		was.Programs[old.Name] = "the network has changed"
+		for id := range was.Forwarded {
+			was.Forwarded[id] = "the tunnel has changed"
+		}
 	}
 	return was, want
 }

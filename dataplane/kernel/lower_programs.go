@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"weft/dataplane"
+	"weft/dataplane/nft"
 	"weft/overlay"
 )
 
@@ -49,6 +50,7 @@ func (l lowering) programmed() {
 	l.Namespaces[l.ns] = struct{}{}
 	l.Links[l.link(loopbackName)] = Link{Kind: KindLoopback, Alias: aliasOf(l.n.Name, ""), Up: true}
 	l.Programs[l.n.Name] = ""
+	l.Filters[l.ns] = nft.Domain(l.n)
 	l.programDomain()
 	for _, p := range l.n.Ports {
 		l.programPort(p)
@@ -79,16 +81,13 @@ func (l lowering) programDomain() {
 		l.address(end, g.Addr(), g.Addr().BitLen())
 		if l.n.Kind == overlay.Routed {
 			l.Routes[RouteKey{NS: l.ns, Prefix: g.Masked()}] = Route{Unreachable: true, Protocol: Protocol}
-		} else {
-			l.Routes[RouteKey{NS: l.ns, Prefix: g.Masked()}] = Route{Device: gatewayName, MTU: l.n.MTU, Protocol: Protocol}
 		}
 	}
 	if l.n.Kind == overlay.Routed {
 		l.address(end, l.n.GatewayMAC.LinkLocal(), 64)
 	} else {
-		// The kernel's own route would say nothing of how large a packet may be.
 		l.address(end, l.n.GatewayMAC.LinkLocal(), 128)
-		l.Routes[RouteKey{NS: l.ns, Prefix: linkLocal}] = Route{Device: gatewayName, MTU: l.n.MTU, Protocol: Protocol}
+		l.onLink()
 	}
 	if hasTunnelDevice(l.n) {
 		tunnel := l.tunnel()
@@ -96,6 +95,22 @@ func (l lowering) programDomain() {
 		l.Links[hostTunnel(l.n.VNI)] = tunnel
 	}
 	l.directDomain()
+}
+
+// onLink adds the routes of a bridged network's domain, which tells senders how large a packet may
+// be: for other nodes, or for those of its tunnels that take the least.
+func (l lowering) onLink() {
+	mtu := l.n.MTU
+	for _, p := range l.n.Ports {
+		if p.Tunnel != nil {
+			mtu = min(mtu, p.Tunnel.MTU)
+		}
+	}
+	route := Route{Device: gatewayName, MTU: mtu, Protocol: Protocol}
+	for _, g := range l.n.Gateways {
+		l.Routes[RouteKey{NS: l.ns, Prefix: g.Masked()}] = route
+	}
+	l.Routes[RouteKey{NS: l.ns, Prefix: linkLocal}] = route // the kernel's own would say nothing of it
 }
 
 // forwards has the host forward for a link of Weft's: programs ask its routes for the way
@@ -112,6 +127,10 @@ func (l lowering) forwards(id LinkID) {
 
 // programPort adds a port, whose end with the program is on the host.
 func (l lowering) programPort(p dataplane.Port) {
+	if p.Tunnel != nil {
+		l.tunnelPort(p)
+		return
+	}
 	l.programRoutes(p)
 	near := LinkID{Host, programDevice(p)}
 	end := Link{
@@ -151,6 +170,12 @@ func farName(p dataplane.Port) string { return "wb" + p.Device[2:] }
 // programsChanged is changed for a network that programs forward for.
 func (l lowering) programsChanged(d dataplane.NetworkDelta, nodes map[overlay.NodeName]struct{}) {
 	l.Programs[l.n.Name] = ""
+	if !d.Ports.Empty() {
+		l.Filters[l.ns] = nft.Domain(l.n)
+		if l.n.Kind == overlay.Bridged {
+			l.onLink()
+		}
+	}
 	d.Ports.Among(l.n.Ports, func(_ overlay.EndpointName, p dataplane.Port) { l.programPort(p) })
 	if l.n.Kind == overlay.Routed {
 		dataplane.OfNodes(nodes, l.n.Routes, func(r dataplane.Route) overlay.NodeName { return r.Node }, l.programRoute)

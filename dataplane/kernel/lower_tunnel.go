@@ -33,7 +33,7 @@ func (o Objects) lowerTunnel(t dataplane.Tunnel) {
 		link.Alias = tunnelAlias(t.Name)
 		o.Links[id] = link
 	case overlay.PlaneEBPF:
-		o.programTunnel(id, t)
+		o.Links[id] = o.programTunnel(id, tunnelAlias(t.Name), t)
 	default:
 		return
 	}

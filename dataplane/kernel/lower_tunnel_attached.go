@@ -8,7 +8,7 @@ import (
 // tunnelPort adds a tunnel that is a part of the network. Its packets cross the underlay of
 // the host all the same.
 func (l lowering) tunnelPort(p dataplane.Port) {
-	t, id := *p.Tunnel, l.link(p.Device)
+	t, id := *p.Tunnel, nearEnd(l.n, l.ns, p)
 	var link Link
 	switch t.Spec.Plane {
 	case overlay.PlaneKernel:
@@ -16,12 +16,14 @@ func (l lowering) tunnelPort(p dataplane.Port) {
 		l.tunnelStations(id, t)
 	case overlay.PlaneUser:
 		link = l.userTunnel(id, t)
+	case overlay.PlaneEBPF:
+		link = l.programTunnel(id, aliasOf(l.n.Name, p.Name), t)
 	default:
 		return
 	}
 	link.Alias, link.Up, link.NoLinkLocal = aliasOf(l.n.Name, p.Name), t.Remote.IsValid(), true
 	if l.n.Kind == overlay.Bridged {
-		l.bridgedTunnel(p, link)
+		l.bridgedTunnel(p, id, link)
 		return
 	}
 	l.Links[id] = link
@@ -35,16 +37,31 @@ func (l lowering) tunnelPort(p dataplane.Port) {
 	}
 }
 
+// nearEnd is the link that has an attached tunnel's name: in the network's domain, but where
+// programs take frames from it.
+func nearEnd(n dataplane.Network, domain NS, p dataplane.Port) LinkID {
+	if n.Plane == overlay.PlaneEBPF && n.Kind == overlay.Bridged {
+		return LinkID{Host, p.Device}
+	}
+	return LinkID{domain, p.Device}
+}
+
 // bridgedTunnel adds a tunnel that is a segment port. Like the bridge and the network's own
-// tunnel device it has the underlay's MTU, so that the kernel answers what is too large; one
-// that is bound to a device can have no more than fits that.
-func (l lowering) bridgedTunnel(p dataplane.Port, link Link) {
+// tunnel device it has the underlay's MTU, so that the kernel answers what is too large, or
+// the programs do; one that is bound to a device can have no more than fits that.
+func (l lowering) bridgedTunnel(p dataplane.Port, id LinkID, link Link) {
 	if link.Outer.Device == "" {
 		link.MTU = l.n.UnderlayMTU
 	}
+	if l.n.Plane == overlay.PlaneEBPF {
+		end := l.Links[link.Peer]
+		end.MTU, link.NoIPv6 = link.MTU, true
+		l.Links[link.Peer], l.Links[id] = end, link
+		return
+	}
 	link.Master = bridgeName
 	link.Port = segmentFlags(l.n)
-	l.Links[l.link(p.Device)] = link
+	l.Links[id] = link
 	l.publishedBehind(p)
 }
 

@@ -7,20 +7,23 @@ import (
 	"weft/overlay"
 )
 
-// On the eBPF plane a tunnel that stands alone is a veth. One end has the tunnel's name,
-// addresses and routes, and is an interface like any other; what the host sends out of it
-// comes in at the other one, where a program wraps it, and what the peer sends leaves there,
-// so that the host receives it by the first:
+// On the eBPF plane a tunnel is a veth. One end has the tunnel's name, addresses and routes,
+// and is an interface like any other; what is sent out of it comes in at the other one, where
+// a program wraps it, and what the peer sends leaves there, so that it is received by the
+// first:
 //
 //	neta ── wt… (from_end)     underlay device (from_peer), wi… (from_tunnel)
 //
 // So tcpdump on the interface, its counters, the host's filters and its ICMP errors are as on
-// a device of the kernel's.
+// a device of the kernel's. Where the first end is depends on who has the tunnel: the host; a
+// bridged network, of which it is a port on the host, with from_port; or a routed network,
+// whose domain has it, as on the kernel plane. Programs hand the domain what is routed there.
 
-// programTunnel adds the links of a tunnel that programs forward for.
-func (o Objects) programTunnel(id LinkID, t dataplane.Tunnel) {
-	alias, end := tunnelAlias(t.Name), tunnelEnd(id.Name)
-	o.Links[id] = Link{
+// programTunnel adds the links of a tunnel that programs forward for, but for the near end,
+// which it returns: where that belongs is the caller's to say.
+func (o Objects) programTunnel(id LinkID, alias string, t dataplane.Tunnel) Link {
+	end := tunnelEnd(id.Name)
+	near := Link{
 		Kind: KindVeth, Alias: alias, MAC: t.Spec.MAC, MTU: t.MTU, Up: t.Remote.IsValid(), Peer: end,
 		NoARP: !t.Spec.Mode.Ethernet(), NoIPv6: !t.Spec.Mode.Carries(overlay.V6),
 	}
@@ -38,6 +41,7 @@ func (o Objects) programTunnel(id LinkID, t dataplane.Tunnel) {
 	if isUnaided(t.Spec) {
 		o.Unaided[id] = struct{}{}
 	}
+	return near
 }
 
 // hasIdle reports whether the kernel unwraps some of a tunnel's packets. Programs dress

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weft/dataplane"
+	"weft/dataplane/nft"
 	"weft/overlay"
 )
 
@@ -132,9 +133,9 @@ func (m migration) move() error {
 
 // finish takes away what is left.
 func (m migration) finish() error {
-	want := m.final()
+	want := LowerNetwork(m.net, m.NetnsDir)
 	m.forwards(m.h, m.net)
-	if err := m.make(want); err != nil {
+	if err := m.reach(want); err != nil {
 		return err
 	}
 	have, err := m.h.observe(m.net.Name, m.ns, want)
@@ -146,15 +147,6 @@ func (m migration) finish() error {
 	return errors.Join(m.change(m.ctx, m.h, m.net.Name, d.ops), m.undivert(m.net.Name, true), m.tidyPrograms(m.h))
 }
 
-// final is what there is in the end.
-func (m migration) final() Objects {
-	want := LowerNetwork(m.net, m.NetnsDir)
-	if _, ok := want.Filters[m.ns]; !ok {
-		want.Filters[m.ns] = nil // those of the kernel plane, which else go with the domain
-	}
-	return want
-}
-
 func (m migration) inOrder(steps ...func() error) error {
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -164,8 +156,16 @@ func (m migration) inOrder(steps ...func() error) error {
 	return nil
 }
 
-// make makes what is wanted, and takes nothing away but what is in its place.
+// make is reach, but leaves the kernel plane its filters as long as it may still need them.
 func (m migration) make(want Objects) error {
+	if m.net.Plane == overlay.PlaneEBPF {
+		want.Filters = map[NS]nft.Ruleset{}
+	}
+	return m.reach(want)
+}
+
+// reach makes what is wanted, and takes nothing away but what is in its place.
+func (m migration) reach(want Objects) error {
 	have, err := m.h.observe(m.net.Name, m.ns, want)
 	if err != nil {
 		return err

@@ -41,8 +41,8 @@ type Objects struct {
 	// Programs forward for a network; the value is in what those that were found differ
 	// from what it needs.
 	Programs map[overlay.NetworkName]string
-	// Forwarded are tunnels that stand alone and that programs forward for, by interface; the
-	// value is as that of Programs.
+	// Forwarded are tunnels that programs forward for, by their near ends; the value is as that
+	// of Programs.
 	Forwarded map[LinkID]string
 	// Unaided are links that have the host make every packet by itself, whole and with its
 	// checksums, without offloads.
@@ -99,13 +99,15 @@ func (o Objects) ofPrograms(ns NS) bool {
 }
 
 // ofKernelPlane reports whether there is anything of a network on the kernel plane: links of
-// Weft's in its domain that the eBPF plane does not make.
+// Weft's in its domain that the eBPF plane does not make. That has near ends of tunnels there,
+// too.
 func (o Objects) ofKernelPlane(ns NS) bool {
 	for id, l := range o.Links {
 		switch id.Name {
 		case loopbackName, gatewayName, directName:
 		default:
-			if id.NS == ns && strings.HasPrefix(l.Alias, aliasPrefix) {
+			_, tunnel := endpointOf(l.Alias).Tunnel()
+			if id.NS == ns && strings.HasPrefix(l.Alias, aliasPrefix) && !tunnel {
 				return true
 			}
 		}

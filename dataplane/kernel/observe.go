@@ -61,7 +61,7 @@ func untilStill(read func() error) error {
 const maxTries = 20
 
 func (o *observer) all() error {
-	for _, step := range []func() error{o.domain, o.hostLinks, o.workloads, o.redirects, o.carriedIn} {
+	for _, step := range []func() error{o.domain, o.hostLinks, o.workloads, o.redirects, o.carriedIn, o.unaided} {
 		if err := step(); err != nil {
 			return err
 		}

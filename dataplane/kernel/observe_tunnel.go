@@ -44,7 +44,7 @@ func (p *Plane) readTunnels(h *hand, want Objects, out tunnelSet) (o *tunnelObse
 		return o.all()
 	})
 	if err == nil {
-		err = p.observeForwarded(h, o)
+		err = p.observeForwarded(h, p.standAlone(), o.Objects)
 	}
 	return o, err
 }
@@ -156,7 +156,7 @@ func (o *tunnelObserver) ownSettings(s *space) error {
 	if err := netns.Do(o.hand.path(Host), func() error { return o.sysctlsOf(Host) }); err != nil {
 		return err
 	}
-	return o.unaided(s)
+	return o.unaided()
 }
 
 // remember keeps the numbers of the links that are wanted.

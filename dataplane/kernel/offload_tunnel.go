@@ -43,8 +43,15 @@ func (o setUnaided) do(h *hand) error {
 }
 
 // unaided finds out which of the links that are to be so have no offloads.
-func (o *observer) unaided(s *space) error {
+func (o *observer) unaided() error {
 	for id := range o.want.Unaided {
+		if !has(o.Links, id) {
+			continue
+		}
+		s, err := o.hand.in(id.NS)
+		if err != nil {
+			return err
+		}
 		on := uint32(0)
 		for _, f := range offloads {
 			value, err := s.feature(id.Name, f.get, 0)

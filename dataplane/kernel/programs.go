@@ -98,6 +98,9 @@ type ProgramLinks struct {
 	Underlay []uint32
 	Out      uint32
 	Ports    map[overlay.EndpointName]ProgramLink
+	// Ends are those of the tunnels that a routed network's domain has, which are no ports of
+	// the programs'.
+	Ends map[overlay.EndpointName]uint32
 }
 
 // ProgramLink is a port's.
@@ -119,7 +122,7 @@ var errNoPrograms = errors.New("the eBPF plane does not run here")
 // programLinks finds a network's links, and those of ports that are gone from it. Those that are not there are left out; ok is false
 // if the gateway's is among them.
 func (h *hand) programLinks(n dataplane.Network, gone map[overlay.EndpointName]dataplane.Port) (on ProgramLinks, ok bool, err error) {
-	on.Ports = map[overlay.EndpointName]ProgramLink{}
+	on.Ports, on.Ends = map[overlay.EndpointName]ProgramLink{}, map[overlay.EndpointName]uint32{}
 	s, err := h.in(Host)
 	if err != nil {
 		return on, false, err
@@ -138,6 +141,10 @@ func (h *hand) programLinks(n dataplane.Network, gone map[overlay.EndpointName]d
 		on.Tunnel = find(hostTunnel(n.VNI).Name)
 	}
 	for name, p := range union(gone, n.Ports) {
+		if p.Tunnel != nil && n.Kind == overlay.Routed {
+			on.Ends[name] = find(tunnelEnd(p.Device).Name)
+			continue
+		}
 		if i := find(programDevice(p)); i != 0 {
 			on.Ports[name] = ProgramLink{Index: i, Peer: p.Attach.Type == overlay.AttachNetns}
 		}
@@ -209,7 +216,7 @@ func (h *hand) programs(p Programs) ProgramPass {
 
 // forwards makes the next forward op of the hand one of a whole network.
 func (p *Plane) forwards(h *hand, n dataplane.Network) {
-	h.forward = nil
+	h.forward, h.forwardTunnel = nil, p.forwardTunnel(p.attachedTunnels(n))
 	if p.Programs == nil || n.Plane != overlay.PlaneEBPF {
 		return
 	}
@@ -228,7 +235,7 @@ func (p *Plane) forwards(h *hand, n dataplane.Network) {
 // forwardsChange is forwards for what a delta says. Most are about remote stations or routes
 // alone: to find links would take several times as long as those.
 func (p *Plane) forwardsChange(h *hand, n, was dataplane.Network, d dataplane.NetworkDelta) {
-	h.forward = nil
+	h.forward, h.forwardTunnel = nil, p.forwardTunnel(p.attachedTunnels(n))
 	if p.Programs == nil || n.Plane != overlay.PlaneEBPF {
 		return
 	}
@@ -278,7 +285,7 @@ func (p *Plane) observePrograms(h *hand, n dataplane.Network, o Objects) error {
 	if err == nil {
 		o.Programs[n.Name] = summary(differs)
 	}
-	return err
+	return errors.Join(err, p.observeForwarded(h, p.attachedTunnels(n), o))
 }
 
 // summary is empty if there is nothing to say.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io/fs"
 
 	"weft/dataplane"
 	"weft/overlay"
@@ -12,7 +13,10 @@ import (
 
 // TunnelLinks are what a tunnel's programs forward between, by interface index on the host.
 type TunnelLinks struct {
-	// Device is the end that bears the tunnel's name, and MAC its address. End is the other.
+	// Network is the one that the tunnel is a part of; 0: it stands alone.
+	Network overlay.VNI
+	// Device is the end that bears the tunnel's name, 0 if it is in its network's domain, and MAC
+	// its address. End is the other.
 	Device, End uint32
 	MAC         overlay.MAC
 	// Idle is the vxlan device that unwraps what programs cannot; 0: there is none.
@@ -36,24 +40,58 @@ func shortened(name string) string {
 	return hex.EncodeToString(sum.Sum(nil)[:6])
 }
 
+// programTunnel is a tunnel that programs forward for.
+type programTunnel struct {
+	dataplane.Tunnel
+	network overlay.VNI // 0: it stands alone
+}
+
+// programTunnels are such tunnels by their near ends.
+type programTunnels map[LinkID]programTunnel
+
+// standAlone are those that are wanted of the host.
+func (p *Plane) standAlone() programTunnels {
+	all := programTunnels{}
+	for _, t := range p.want.Tunnels {
+		if t.Spec.Plane == overlay.PlaneEBPF {
+			all[LinkID{Host, t.Spec.Device}] = programTunnel{Tunnel: t}
+		}
+	}
+	return all
+}
+
+// attachedTunnels are those of a network.
+func (p *Plane) attachedTunnels(n dataplane.Network) programTunnels {
+	all := programTunnels{}
+	for _, port := range n.Ports {
+		if port.Tunnel != nil && port.Tunnel.Spec.Plane == overlay.PlaneEBPF {
+			all[nearEnd(n, DomainNS(p.NetnsDir, n.Name), port)] = programTunnel{*port.Tunnel, n.VNI}
+		}
+	}
+	return all
+}
+
 // tunnelLinks finds a tunnel's links; ok is false if one of them is not there.
-func (h *hand) tunnelLinks(t dataplane.Tunnel) (on TunnelLinks, ok bool, err error) {
-	s, err := h.in(Host)
+func (h *hand) tunnelLinks(id LinkID, t programTunnel) (on TunnelLinks, ok bool, err error) {
+	near, err := h.table(id.NS)
 	if err != nil {
 		return on, false, err
 	}
-	table, err := readLinks(s)
+	table, err := h.table(Host)
 	if err != nil {
 		return on, false, err
 	}
-	device := table.named(t.Spec.Device)
+	device := near.named(id.Name)
 	find := func(id LinkID) uint32 { return uint32(table.named(id.Name).index) }
-	on.Device, on.MAC, on.End = uint32(device.index), device.hwaddr, find(tunnelEnd(t.Spec.Device))
-	if on.Device == 0 || on.End == 0 {
+	on.Network, on.MAC, on.End = t.network, device.hwaddr, find(tunnelEnd(id.Name))
+	if device.index == 0 || on.End == 0 {
 		return on, false, nil
 	}
-	if hasIdle(t) {
-		if on.Idle = find(tunnelIdle(t.Spec.Device)); on.Idle == 0 {
+	if id.NS == Host {
+		on.Device = uint32(device.index)
+	}
+	if hasIdle(t.Tunnel) {
+		if on.Idle = find(tunnelIdle(id.Name)); on.Idle == 0 {
 			return on, false, nil
 		}
 	}
@@ -66,6 +104,18 @@ func (h *hand) tunnelLinks(t dataplane.Tunnel) (on TunnelLinks, ok bool, err err
 	err = h.underlays(t.Local, &hosts)
 	on.Underlay = hosts.Underlay
 	return on, true, err
+}
+
+// table reads a namespace's links, of which there are none if it is not there.
+func (h *hand) table(ns NS) (linkTable, error) {
+	s, err := h.in(ns)
+	if errors.Is(err, fs.ErrNotExist) {
+		return linkTable{}, nil
+	}
+	if err != nil {
+		return linkTable{}, err
+	}
+	return readLinks(s)
 }
 
 // forwardTunnel has programs forward for a tunnel.
@@ -86,48 +136,40 @@ func (o forwardTunnel) do(h *hand) error {
 	return h.forwardTunnel(h, o.ID)
 }
 
-// programTunnelOf is the wanted tunnel that programs forward for behind an interface.
-func (p *Plane) programTunnelOf(id LinkID) (dataplane.Tunnel, bool) {
-	for _, t := range p.want.Tunnels {
-		if t.Spec.Plane == overlay.PlaneEBPF && id == (LinkID{Host, t.Spec.Device}) {
-			return t, true
+// forwardTunnel is what has programs forward for one of the tunnels.
+func (p *Plane) forwardTunnel(all programTunnels) func(*hand, LinkID) error {
+	return func(h *hand, id LinkID) error {
+		t, ok := all[id]
+		if p.Programs == nil || !ok {
+			return errNoPrograms
 		}
+		on, ok, err := h.tunnelLinks(id, t)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fmt.Errorf("a link of it is not there")
+		}
+		return h.programs(p.Programs).ForwardTunnel(t.Tunnel, on)
 	}
-	return dataplane.Tunnel{}, false
-}
-
-func (p *Plane) forwardTunnel(h *hand, id LinkID) error {
-	t, ok := p.programTunnelOf(id)
-	if p.Programs == nil || !ok {
-		return errNoPrograms
-	}
-	on, ok, err := h.tunnelLinks(t)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return fmt.Errorf("a link of it is not there")
-	}
-	return h.programs(p.Programs).ForwardTunnel(t, on)
 }
 
 // observeForwarded adds what there is of tunnels' programs.
-func (p *Plane) observeForwarded(h *hand, o *tunnelObserver) error {
+func (p *Plane) observeForwarded(h *hand, all programTunnels, o Objects) error {
 	var errs []error
-	for id := range o.want.Forwarded {
-		t, ok := p.programTunnelOf(id)
-		if !ok || !has(o.Links, id) {
+	for id, t := range all {
+		if !has(o.Links, id) {
 			continue
 		}
 		if p.Programs == nil {
 			o.Forwarded[id] = errNoPrograms.Error()
 			continue
 		}
-		on, ok, err := h.tunnelLinks(t)
+		on, ok, err := h.tunnelLinks(id, t)
 		if errs = append(errs, err); err != nil || !ok {
 			continue
 		}
-		differs, err := h.programs(p.Programs).TunnelDiffers(t, on)
+		differs, err := h.programs(p.Programs).TunnelDiffers(t.Tunnel, on)
 		if errs = append(errs, err); err == nil {
 			o.Forwarded[id] = summary(differs)
 		}
@@ -143,7 +185,7 @@ func (p *Plane) countTunnel(h *hand, t dataplane.Tunnel, v *dataplane.NetworkVie
 	if p.Programs == nil || t.Spec.Plane != overlay.PlaneEBPF {
 		return nil
 	}
-	on, ok, err := h.tunnelLinks(t)
+	on, ok, err := h.tunnelLinks(LinkID{Host, t.Spec.Device}, programTunnel{Tunnel: t})
 	if err != nil || !ok {
 		return err
 	}

@@ -87,6 +87,9 @@ func lowerBoth(n dataplane.Network, dir string) Objects {
 	maps.Copy(both.Neighbors, own.Neighbors)
 	maps.Copy(both.Routes, own.Routes)
 	maps.Copy(both.Redirects, own.Redirects)
+	maps.Copy(both.Forwarded, own.Forwarded)
+	maps.Copy(both.Unaided, own.Unaided)
+	maps.Copy(both.Carried, own.Carried)
 	for ns := range own.Filters {
 		both.Filters[ns] = nft.Domain(withStandIns(n))
 	}
@@ -102,12 +105,14 @@ func (o Objects) withoutTunnel() Objects {
 			tunnel[id] = struct{}{}
 		}
 	}
-	return o.without(tunnel)
+	o = o.without(tunnel)
+	o.Forwarded = map[LinkID]string{} // which needs all of a tunnel's links
+	return o
 }
 
 // withoutPrograms leaves out that programs forward.
 func (o Objects) withoutPrograms() Objects {
-	o.Programs = map[overlay.NetworkName]string{}
+	o.Programs, o.Forwarded = map[overlay.NetworkName]string{}, map[LinkID]string{}
 	return o
 }
 

@@ -80,7 +80,7 @@ func (p *Plane) changeTunnels(ctx context.Context, h *hand, want Objects, out tu
 	if err != nil {
 		return err
 	}
-	h.forwardTunnel = p.forwardTunnel
+	h.forwardTunnel = p.forwardTunnel(p.standAlone())
 	ops := Diff(want, have)
 	for i, op := range ops {
 		if err = ctx.Err(); err == nil {

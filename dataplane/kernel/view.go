@@ -148,7 +148,7 @@ func (p *Plane) differs(c comparison, n dataplane.Network) (lines []string) {
 // these cannot tell.
 func (h *hand) drops(w *wantedNetwork, programs Programs) (drops overlay.Drops, untold []overlay.DropReason, err error) {
 	if programs != nil {
-		drops, err = programs.Drops(w.net.VNI)
+		drops, err = h.programDrops(w, programs)
 		return drops, programs.Untold(w.net), err
 	}
 	domain, err := h.counts(w.ns)
@@ -169,6 +169,20 @@ func (h *hand) drops(w *wantedNetwork, programs Programs) (drops overlay.Drops, 
 		}
 	}
 	return drops, untold, nil
+}
+
+// programDrops is what a network's programs have counted, and the filters of the tunnels that
+// its domain has.
+func (h *hand) programDrops(w *wantedNetwork, programs Programs) (overlay.Drops, error) {
+	drops, err := programs.Drops(w.net.VNI)
+	if err != nil || len(w.frame.Filters[w.ns]) == 0 {
+		return drops, err
+	}
+	domain, err := h.counts(w.ns)
+	for why, n := range domain.Domain() {
+		drops[why] += n
+	}
+	return drops, err
 }
 
 // read takes in everything in the domain, and the network's links elsewhere.

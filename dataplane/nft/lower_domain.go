@@ -3,9 +3,7 @@ package nft
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"maps"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"weft/dataplane"
@@ -75,15 +73,17 @@ const (
 // are there before a port is and after it has gone. A device that none of the sets
 // names may send nothing. A routed network's ports are no bridge's, and
 // have a chain each.
+//
+// On the eBPF plane programs check all ports but the tunnels of a routed network, which are in
+// its domain on each plane.
 func Domain(n dataplane.Network) Ruleset {
 	r := Ruleset{}
-	if n.Kind == overlay.Routed {
-		if slices.ContainsFunc(slices.Collect(maps.Values(n.Ports)), isChecked) {
-			routedDomain(r.table(Netdev), n)
-		}
-		return r
+	switch {
+	case n.Kind == overlay.Routed:
+		routedDomain(r, n)
+	case n.Plane != overlay.PlaneEBPF:
+		bridgedDomain(r.table(Bridge), n)
 	}
-	bridgedDomain(r.table(Bridge), n)
 	return r
 }
 
@@ -145,23 +145,28 @@ func stormControlOfMany(t Table, n dataplane.Network) {
 	}}
 }
 
-func routedDomain(t Table, n dataplane.Network) {
-	singlePorts(t, is(InputType, typeEthernet), notIn(stations, InputDevice, EtherSource))
+func routedDomain(r Ruleset, n dataplane.Network) {
 	for _, p := range n.Ports {
-		if !isChecked(p) {
+		chain := Chain{Hook: Hook{Name: "ingress", Priority: priority, Device: p.Device}}
+		switch {
+		case p.Tunnel != nil:
+			chain.Rules = tunnelPort(r.table(Netdev), n, p)
+		case n.Plane == overlay.PlaneEBPF:
 			continue
+		default:
+			routedPort(r.table(Netdev), p)
+			chain.Rules = []Rule{{gotoChain(singleChain)}}
 		}
-		singlePort(t, p)
-		t.Chains["port/"+identifier(p.Device)] = Chain{
-			Hook:  Hook{Name: "ingress", Priority: priority, Device: p.Device},
-			Rules: []Rule{{gotoChain(singleChain)}},
-		}
+		r[Netdev].Chains["port/"+identifier(p.Device)] = chain
 	}
 }
 
-// isChecked reports whether a routed network's port has one endpoint. Behind a tunnel is
-// whoever its peer lets through.
-func isChecked(p dataplane.Port) bool { return p.Tunnel == nil }
+func routedPort(t Table, p dataplane.Port) {
+	if _, ok := t.Chains[singleChain]; !ok {
+		singlePorts(t, is(InputType, typeEthernet), notIn(stations, InputDevice, EtherSource))
+	}
+	singlePort(t, p)
+}
 
 // singlePort adds what a port may use.
 func singlePort(t Table, p dataplane.Port) {

@@ -50,6 +50,11 @@ func Host(s dataplane.State, direct map[overlay.NetworkName]Direct) Ruleset {
 			tunnelChecks(r.table(INet))
 			r.table(INet).Sets[tunnels].Elements[portBytes(n.Port)] = ""
 		}
+		for _, p := range n.Ports {
+			if p.Tunnel != nil {
+				peers(r, n, *p.Tunnel)
+			}
+		}
 		if d, ok := direct[n.Name]; ok {
 			untracking(r.table(INet))
 			untracked(r.table(INet), n)

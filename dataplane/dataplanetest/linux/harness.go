@@ -101,6 +101,9 @@ func (h *Harness) Apply(want dataplane.State, since *dataplane.Delta) error {
 			return err
 		}
 		for _, p := range n.Ports {
+			if p.Tunnel != nil {
+				continue // it ends at the underlay
+			}
 			if err := h.attach(name, p); err != nil {
 				return fmt.Errorf("attach to %s/%s: %w", name, p.Name, err)
 			}
@@ -114,16 +117,30 @@ func (h *Harness) name(s dataplane.State, since *dataplane.Delta) {
 	for name, n := range s.Networks {
 		n.Plane = h.planeOf(n.Encapsulation)
 		s.Networks[name] = n
+		h.nameTunnels(n.Encapsulation, n.Ports)
 	}
 	if since == nil {
 		return
 	}
 	for name, d := range since.Networks {
+		h.nameTunnels(s.Networks[name].Encapsulation, d.Ports.Set)
 		if d.Settings != nil {
 			settings := *d.Settings
 			settings.Plane = h.planeOf(settings.Encapsulation)
 			d.Settings = &settings
 			since.Networks[name] = d
+		}
+	}
+}
+
+// nameTunnels puts the tunnels among a network's ports on its plane.
+func (h *Harness) nameTunnels(e overlay.Encapsulation, ports map[overlay.EndpointName]dataplane.Port) {
+	for name, p := range ports {
+		if p.Tunnel != nil {
+			t := *p.Tunnel
+			t.Spec.Plane = h.planeOf(e)
+			p.Tunnel = &t
+			ports[name] = p
 		}
 	}
 }

@@ -28,6 +28,9 @@ func (p *port) close() error {
 
 // place says where a port's far end is.
 func (h *Harness) place(name overlay.NetworkName, p dataplane.Port) dataplane.Port {
+	if p.Tunnel != nil {
+		return p
+	}
 	at := dataplanetest.Place{Network: name, Port: p.Name}
 	far := h.ports[at]
 	if far == nil {
@@ -50,7 +53,7 @@ func nearOf(p *port) string   { return "n" + p.device }
 func (h *Harness) makeBridges(s dataplane.State) error {
 	for name, n := range s.Networks {
 		for _, p := range n.Ports {
-			if p.Kind != overlay.PortSegment {
+			if p.Kind != overlay.PortSegment || p.Tunnel != nil {
 				continue
 			}
 			if err := h.makeBridge(h.ports[dataplanetest.Place{Network: name, Port: p.Name}]); err != nil {

@@ -107,6 +107,8 @@ static __always_inline int disorder(struct __sk_buff *skb, const struct envelope
 static __always_inline int hand_in(struct __sk_buff *skb, __u32 index, const struct end *e)
 {
 	skb->mark = 0;
+	if (!e->device)
+		return bpf_redirect_peer(index, 0);
 	if (!skb->gso_size && skb->len > e->as.mtu + ETH_HLEN)
 		return bpf_redirect(e->device, BPF_F_INGRESS);
 	return bpf_redirect(index, 0);
@@ -143,7 +145,7 @@ static __always_inline int arrive(struct __sk_buff *skb, struct scratch *s)
 	if (is_udp(&e->as)) {
 		if (is_for_kernel(skb, &v.t, e)) {
 			if (e->as.encapsulation == ENCAP_GENEVE && dress(skb, s, &v.t))
-				return drop(skb, OWNER_END | index, DROP_MALFORMED);
+				return drop(skb, e->owner, DROP_MALFORMED);
 			skb->mark = MARK_MEMBER;
 			return TC_ACT_OK;
 		}
@@ -154,9 +156,9 @@ static __always_inline int arrive(struct __sk_buff *skb, struct scratch *s)
 	else
 		why = e->as.encapsulation == ENCAP_GRE ? disorder(skb, &v, e, index) : 0;
 	if (why)
-		return drop(skb, OWNER_END | index, why);
+		return drop(skb, e->owner, why);
 	if (!fits(&v.t, e) || !strip(skb, s, &v.t, &e->as.vtep_mac) || (e->content != CONTENT_FRAMES && !s->frame.is_ip))
-		return drop(skb, OWNER_END | index, DROP_MALFORMED);
+		return drop(skb, e->owner, DROP_MALFORMED);
 	return hand_in(skb, index, e);
 }
 
@@ -167,7 +169,7 @@ static __always_inline int arrive_unwrapped(struct __sk_buff *skb, __u32 owner)
 	const struct end *e = find_end(index);
 
 	if (!e || skb->mark != MARK_MEMBER)
-		return drop(skb, owner, DROP_NOT_MEMBER);
+		return drop(skb, e ? e->owner : owner, DROP_NOT_MEMBER);
 	return hand_in(skb, index, e);
 }
 

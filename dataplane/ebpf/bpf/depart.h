@@ -2,9 +2,9 @@
 /* What the host, or a network, sends into a tunnel to a peer that Weft does not manage. */
 #pragma once
 
-#include "encap.h"
 #include "ends.h"
 #include "sum.h"
+#include "switch.h"
 
 /* gre_len is the length of a header with these flags. */
 static __always_inline __u32 gre_len(__u32 flags)
@@ -165,7 +165,22 @@ static __always_inline int find_departure(struct __sk_buff *skb, const struct fr
 		d->way.found = BPF_FIB_LKUP_RET_FWD_DISABLED;
 	else if (!find_way(skb, &e->as, &e->remote, port_of(e, d->flow), &d->way))
 		return DROP_NO_ROUTE;
-	return d->way.ifindex == e->device ? DROP_LOOP : 0;
+	return e->device && d->way.ifindex == e->device ? DROP_LOOP : 0;
+}
+
+/* refuse_departure drops what cannot go into a tunnel. In a bridged network its own host tells the sender
+ * of a packet that it is too large, as of one that is for another node. */
+static __always_inline int refuse_departure(struct __sk_buff *skb, struct scratch *s, const struct end *e, int why)
+{
+	const struct frame *f = &s->frame;
+	const struct network *n;
+
+	if (why == DROP_TOO_BIG && e->content == CONTENT_FRAMES && f->is_ip && largest(skb, &f->ip) > e->as.mtu) {
+		n = bpf_map_lookup_elem(&networks, &e->owner);
+		if (n)
+			return too_large(skb, s, e->owner, n);
+	}
+	return drop(skb, e->owner, why);
 }
 
 /* depart sends what came out of the interface to the peer. */
@@ -180,15 +195,15 @@ static __always_inline int depart(struct __sk_buff *skb, struct scratch *s, cons
 	if (!why)
 		why = find_departure(skb, &s->frame, e, &d);
 	if (why)
-		return drop(skb, OWNER_END | index, why);
+		return refuse_departure(skb, s, e, why);
 	if (e->flags & END_OUT_SEQUENCE) {
 		q = find_sequence(index);
 		if (!q)
-			return drop(skb, OWNER_END | index, DROP_SEQUENCE);
+			return drop(skb, e->owner, DROP_SEQUENCE);
 		d.sequence = __sync_fetch_and_add(&q->out, 1);
 	}
 	if (envelop(skb, s, e, &d) || seal(skb, e))
-		return drop(skb, OWNER_END | index, DROP_MALFORMED);
+		return drop(skb, e->owner, DROP_MALFORMED);
 	count_to(e->counter, len);
 	if (s->frame.is_ip)
 		return leave(skb, &e->as, &d.way);
@@ -200,7 +215,7 @@ static __always_inline int depart(struct __sk_buff *skb, struct scratch *s, cons
 /* depart_wrapped goes on with a tunnel packet that came in again. */
 static __always_inline int depart_wrapped(struct __sk_buff *skb, const struct end *e)
 {
-	const __u32 owner = OWNER_END | skb->ifindex;
+	const __u32 owner = e->owner;
 	struct packet ip = {};
 	struct way w = {};
 	__be16 from = 0;
@@ -211,7 +226,7 @@ static __always_inline int depart_wrapped(struct __sk_buff *skb, const struct en
 		w.found = BPF_FIB_LKUP_RET_FWD_DISABLED;
 	else if (!find_way(skb, &e->as, &e->remote, from, &w))
 		return drop(skb, owner, DROP_NO_ROUTE);
-	if (w.ifindex == e->device)
+	if (e->device && w.ifindex == e->device)
 		return drop(skb, owner, DROP_LOOP);
 	if (write_eth(skb, &w.dst, &w.src))
 		return drop(skb, owner, DROP_MALFORMED);

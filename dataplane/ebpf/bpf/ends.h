@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Near ends of tunnels to peers that Weft does not manage. Each is a veth: one end is the
- * interface that the host, or a network, has; on the other, which is nobody's, a program
- * wraps what is sent and hands in what has come. */
+ * interface that the host has, or a port of a bridged network, or in a routed network's own
+ * host; on the other, which is nobody's, a program wraps what is sent and hands in what has
+ * come. */
 #pragma once
 
 #include "maps.h"
 
 /* Whom a dropped packet, or a port, belongs to is a VNI, or this and the interface index of
- * an end. */
+ * an end that stands alone. */
 #define OWNER_END 0x80000000
 
 /* What is in a tunnel's packets. */
@@ -42,9 +43,10 @@ struct end {
 	struct address remote;
 	__u32 flags;
 	__u32 content;
-	__u32 device;  /* interface index of the other end of the veth */
+	__u32 device;  /* interface index of the other end of the veth; 0: it is in another namespace */
 	__u32 out_key; /* or the VNI */
 	__u32 counter;
+	__u32 owner; /* OWNER_END and the interface index, or the VNI of the network that it is attached to */
 	__u16 first_port, last_port; /* the outer source port is one of them */
 	__u8 ttl, tos;
 	__u8 pad[2];

@@ -115,7 +115,7 @@ struct route {
 	__u16 counter; /* the port's, or the VTEP's */
 	struct address vtep;
 	struct mac mac; /* of the next hop */
-	__u16 direct;	/* the network's own host sends it on, unencapsulated, up to this length; or 0 */
+	__u16 direct;	/* the network's own host sends it on, by a way of its own, up to this length; or 0 */
 };
 
 enum flood_kind {

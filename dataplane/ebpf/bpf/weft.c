@@ -144,7 +144,7 @@ int from_end(struct __sk_buff *skb)
 	if (skb->mark == MARK_WRAPPED)
 		return depart_wrapped(skb, e);
 	if (!parse(skb, &s->frame))
-		return drop(skb, OWNER_END | skb->ifindex, DROP_MALFORMED);
+		return drop(skb, e->owner, DROP_MALFORMED);
 	return depart(skb, s, e);
 }
 
