@@ -65,7 +65,7 @@ Drops are counted by why, since the network was made here.`,
 func trafficIn(v dataplane.NetworkView) trafficOf {
 	t := trafficOf{Ports: []portTraffic{}, Nodes: v.Nodes, Total: v.Traffic, Drops: v.Drops, Dropped: v.Dropped, Untold: v.Untold}
 	for _, l := range v.Links {
-		if l.Traffic != nil && l.Tunnel == nil {
+		if l.Traffic != nil && (l.Tunnel == nil || l.Port != "") {
 			t.Ports = append(t.Ports, portTraffic{l.Device, l.Port, *l.Traffic})
 		}
 	}

@@ -144,23 +144,33 @@ func TestKeptEndpointComesBack(t *testing.T) {
 }
 
 func TestStationsArePublishedAndWithdrawn(t *testing.T) {
+	stationsArePublishedAndWithdrawn(t, "lan", &overlay.Endpoint{
+		Meta: overlay.Meta{Kind: overlay.KindEndpoint, Network: "blue", Name: "lan"},
+		Spec: overlay.EndpointSpec{Node: "a", Port: overlay.PortSegment, Attach: overlay.Attach{Type: overlay.AttachBridge, Target: "br0"}},
+	})
+}
+
+func TestStationsBehindTunnelsArePublishedAndWithdrawn(t *testing.T) {
+	stationsArePublishedAndWithdrawn(t, "tunnel/site", &overlay.Tunnel{
+		Meta: overlay.Meta{Kind: overlay.KindTunnel, Network: "blue", Name: "site"},
+		Spec: overlay.TunnelSpec{Node: "a", Mode: overlay.TunnelGRETAP, Remote: "192.0.2.9"},
+	})
+}
+
+func stationsArePublishedAndWithdrawn(t *testing.T, port overlay.EndpointName, behind overlay.Resource) {
 	synctest.Test(t, func(t *testing.T) {
 		s := world(t)
-		segment := &overlay.Endpoint{
-			Meta: overlay.Meta{Kind: overlay.KindEndpoint, Network: "blue", Name: "lan"},
-			Spec: overlay.EndpointSpec{Node: "a", Port: overlay.PortSegment, Attach: overlay.Attach{Type: overlay.AttachBridge, Target: "br0"}},
-		}
-		put(t, s, segment)
+		put(t, s, behind)
 		n := start(t, s, cachePath(t), nil)
 		mac := overlay.MAC{2, 0, 0, 0, 0, 9}
 		key := overlay.Key{Kind: overlay.KindEndpoint, Network: "blue", Name: string(overlay.StationName(mac))}
-		seen := dataplane.Event{Kind: dataplane.EventStation, Network: "blue", Port: "lan", Station: dataplane.Station{
+		seen := dataplane.Event{Kind: dataplane.EventStation, Network: "blue", Port: port, Station: dataplane.Station{
 			MAC: mac, Addresses: []netip.Addr{netip.MustParseAddr("10.7.0.77"), netip.MustParseAddr("192.168.1.1")},
 		}}
 		n.hands.events <- seen
 		pass(time.Second)
 		got, err := find[*overlay.Endpoint](t, s, key)
-		if err != nil || got.Spec.Via != "lan" || len(got.Spec.Addresses) != 1 || got.Spec.Addresses[0] != netip.MustParseAddr("10.7.0.77") {
+		if err != nil || got.Spec.Via != port || len(got.Spec.Addresses) != 1 || got.Spec.Addresses[0] != netip.MustParseAddr("10.7.0.77") {
 			t.Fatalf("station %+v, %v: want it published with its address in the subnet", got, err)
 		}
 		seen.Kind = dataplane.EventStationGone

@@ -44,9 +44,8 @@ func (l *Loop) withdrawUnseen(now time.Time) {
 // use them, but nobody here is asked for them. Those that an earlier run published
 // stay until the station goes: it may be known by its MAC alone, as long as it is silent.
 func (l *Loop) stationSeen(e dataplane.Event) {
-	port := overlay.Key{Kind: overlay.KindEndpoint, Network: e.Network, Name: string(e.Port)}
 	network, known := l.table.entries[overlay.Key{Kind: overlay.KindNetwork, Name: string(e.Network)}]
-	if _, there := l.table.entries[port]; !known || !there {
+	if !known || !l.hasPort(e.Network, e.Port) {
 		return // detached meanwhile
 	}
 	name, subnets := overlay.StationName(e.Station.MAC), network.resource.(*overlay.Network).Spec.Subnets
@@ -68,6 +67,16 @@ func (l *Loop) stationSeen(e dataplane.Event) {
 		}
 	}
 	l.outbox.post(store.Change{Put: station, Expect: store.Any})
+}
+
+// hasPort reports whether a port is still there: an endpoint's, or a tunnel that is attached.
+func (l *Loop) hasPort(network overlay.NetworkName, port overlay.EndpointName) bool {
+	k := overlay.Key{Kind: overlay.KindEndpoint, Network: network, Name: string(port)}
+	if name, ok := port.Tunnel(); ok {
+		k.Kind, k.Name = overlay.KindTunnel, string(name)
+	}
+	_, there := l.table.entries[k]
+	return there
 }
 
 func within(subnets []netip.Prefix, addresses []netip.Addr) []netip.Addr {

@@ -37,13 +37,13 @@ func (l lowering) tunnelPort(p dataplane.Port) {
 	}
 }
 
-// nearEnd is the link that has an attached tunnel's name: in the network's domain, but where
-// programs take frames from it.
+// nearEnd is Weft's own end of a port: in the network's domain, but where programs take frames from
+// it. Packets of tunnels these leave to the domain.
 func nearEnd(n dataplane.Network, domain NS, p dataplane.Port) LinkID {
-	if n.Plane == overlay.PlaneEBPF && n.Kind == overlay.Bridged {
-		return LinkID{Host, p.Device}
+	if n.Plane != overlay.PlaneEBPF || p.Tunnel != nil && n.Kind == overlay.Routed {
+		return LinkID{domain, p.Device}
 	}
-	return LinkID{domain, p.Device}
+	return LinkID{Host, programDevice(p)}
 }
 
 // bridgedTunnel adds a tunnel that is a segment port. Like the bridge and the network's own

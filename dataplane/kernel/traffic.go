@@ -96,14 +96,14 @@ func (t traffic) link(l dataplane.Link) *overlay.Traffic {
 		return trafficOf(t.links, l.Device)
 	}
 	switch {
+	case l.Port != "" && l.Device == programDevice(t.net.Ports[l.Port]) && (l.Namespace == Host.label() || l.Tunnel != nil):
+		return trafficOf(t.programs.Ports, l.Port)
 	case l.Namespace != Host.label():
 		return nil
 	case l.Device == gatewayLink(t.net.VNI).Name:
 		return &t.programs.Gateway
 	case l.Tunnel != nil:
 		return &t.programs.AllNodes
-	case l.Port != "" && l.Device == programDevice(t.net.Ports[l.Port]):
-		return trafficOf(t.programs.Ports, l.Port)
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func (p *Plane) verify(ctx context.Context, name overlay.NetworkName) {
 		return
 	}
 	for e, port := range left.Ports {
-		if _, there := c.have.Links[LinkID{DomainNS(p.NetnsDir, name), port.Device}]; !there {
+		if !has(c.have.Links, nearEnd(n, DomainNS(p.NetnsDir, name), port)) {
 			p.outbox.put(dataplane.Event{Kind: dataplane.EventPortGone, Network: name, Port: e})
 		}
 	}

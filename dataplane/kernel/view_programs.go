@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"weft/dataplane"
+	"weft/overlay"
 )
 
 // inMaps is where routes are that the domain does not have, but the programs.
@@ -33,12 +34,24 @@ func (v *viewer) programs(p Programs, n dataplane.Network) error {
 	v.FDB = append(v.FDB, seen.FDB...)
 	v.Neighbors = append(v.Neighbors, seen.Neighbors...)
 	v.Routes = append(v.Routes, seen.Routes...)
+	v.programTunnels(n)
 	if l, ok := t.links[int(on.Tunnel)]; ok {
 		if err := v.programTunnel(s, l, seen); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// programTunnels says of the near ends of the network's tunnels what programs do behind them.
+func (v *viewer) programTunnels(n dataplane.Network) {
+	for i, l := range v.Links {
+		t := n.Ports[l.Port].Tunnel
+		if t != nil && t.Spec.Plane == overlay.PlaneEBPF && l.Device == t.Spec.Device {
+			view := viewOf(outerOf(*t), *t)
+			v.Links[i].Tunnel = &view
+		}
+	}
 }
 
 // programTunnel is tunnel for the link by which tunnel packets come in: the programs

@@ -130,21 +130,11 @@ func (v *tunnelViewer) link(s *space, l hostLink, t dataplane.Tunnel) error {
 	if t.Spec.Plane == overlay.PlaneEBPF {
 		outer = outerOf(t) // the programs'
 	}
-	line.Tunnel = &dataplane.TunnelView{
-		VNI: outer.VNI, Local: t.Local, Device: outer.Device, Port: outer.Port, TTL: int(outer.TTL),
-		SourcePorts: [2]uint16{outer.SourcePorts.Low, outer.SourcePorts.High},
-		Learning:    outer.Learning, Ageing: time.Duration(outer.Ageing) * time.Second, Checksum: !outer.NoChecksum && !outer.ZeroChecksum6Tx,
-	}
+	view := viewOf(outer, t)
 	if c, ok := v.Objects.Carried[v.device]; ok {
-		view := carriedTunnel(c)
-		line.Tunnel = &view
+		view = carriedTunnel(c)
 	}
-	switch {
-	case outer.Remote.IsMulticast():
-		line.Tunnel.Group = outer.Remote
-	case t.Remote.IsValid() && outer.Remote.IsValid():
-		line.Tunnel.Remotes = []netip.Addr{outer.Remote}
-	}
+	line.Tunnel = &view
 	if err := s.addresses(func(a hostAddress) {
 		if a.link == l.index {
 			line.Addresses = append(line.Addresses, a.prefix)
@@ -155,6 +145,22 @@ func (v *tunnelViewer) link(s *space, l hostLink, t dataplane.Tunnel) error {
 	slices.SortFunc(line.Addresses, comparePrefix)
 	v.NetworkView.Links = append(v.NetworkView.Links, line)
 	return nil
+}
+
+// viewOf is a tunnel whose packets look so.
+func viewOf(outer Outer, t dataplane.Tunnel) dataplane.TunnelView {
+	v := dataplane.TunnelView{
+		VNI: outer.VNI, Local: t.Local, Device: outer.Device, Port: outer.Port, TTL: int(outer.TTL),
+		SourcePorts: [2]uint16{outer.SourcePorts.Low, outer.SourcePorts.High},
+		Learning:    outer.Learning, Ageing: time.Duration(outer.Ageing) * time.Second, Checksum: !outer.NoChecksum && !outer.ZeroChecksum6Tx,
+	}
+	switch {
+	case outer.Remote.IsMulticast():
+		v.Group = outer.Remote
+	case t.Remote.IsValid() && outer.Remote.IsValid():
+		v.Remotes = []netip.Addr{outer.Remote}
+	}
+	return v
 }
 
 func (v *tunnelViewer) station(e fdbEntry, l hostLink) {
