@@ -38,7 +38,7 @@ func (f *tunnelFlags) add(cmd *cobra.Command, t *overlay.Tunnel) {
 	flags.Var(&value[overlay.VNI]{name: "VNI", into: &s.VNI, parse: parseVNI}, "vni", "identifier of vxlan and geneve, 1 to 16777215")
 	flags.Var(&value[uint16]{name: "PORT", into: &s.Port, parse: parsePort}, "port", "UDP destination port [vxlan 4789, geneve 6081, udp 8285]")
 	flags.Var(&value[*overlay.PortRange]{name: "LOW-HIGH", into: &s.SourcePorts, parse: parsePorts}, "source-ports", "UDP source ports of vxlan [the host's range]")
-	flags.Var(&value[*bool]{name: "on|off", into: &s.UDPChecksum, parse: parseOnOff}, "udp-checksum", "compute outer UDP checksums [on, but on plane ebpf over IPv6]")
+	flags.Var(&value[*bool]{name: "on|off", into: &s.UDPChecksum, parse: parseOnOff}, "udp-checksum", "compute outer UDP checksums [on, but not on plane ebpf]")
 	flags.Var(&value[*bool]{name: "on|off", into: &s.Learning, parse: parseOnOff}, "learning", "learn stations from traffic; vxlan [on]")
 	flags.Var(&value[int]{name: "DURATION", into: &s.AgeingSeconds, parse: parseAgeing}, "ageing", "how long a station that was learnt is remembered; vxlan [5m]")
 	flags.BoolVar(&s.Proxy, "proxy", false, "answer ARP and ND from the neighbors; vxlan")

@@ -77,9 +77,9 @@ type TunnelSpec struct {
 	OutSequence bool `json:"outSequence,omitempty"`
 	// NoPMTUDiscovery sends outer IPv4 packets without DF [false]: they may be fragmented.
 	NoPMTUDiscovery bool `json:"noPMTUDiscovery,omitempty"`
-	// UDPChecksum says whether vxlan, geneve and udp compute outer UDP checksums [true, but on the
-	// eBPF plane over IPv6: there the peer has to accept packets without one (RFC 6935), as
-	// tunnels here do].
+	// UDPChecksum says whether vxlan, geneve and udp compute outer UDP checksums [true, but not on the
+	// eBPF plane, which does so without offloads: over IPv6 the peer has to accept packets
+	// without one (RFC 6935), as tunnels here do].
 	UDPChecksum *bool `json:"udpChecksum,omitempty"`
 	// Learning has vxlan learn stations from what it receives [true].
 	Learning *bool `json:"learning,omitempty"`

@@ -1,6 +1,7 @@
 package ebpf
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -59,6 +60,11 @@ func asked(t dataplane.Tunnel, payload []byte) []byte {
 		o.Encapsulation, o.Inner, frame = overlay.EncapGRE, packet.TypeIPv4, frame[packet.EthernetLen:]
 	}
 	return encap.Wrap(o, frame)
+}
+
+// marked are those of what was delivered that a test has sent: the host says something by itself.
+func marked(all []dataplanetest.Delivery) []dataplanetest.Delivery {
+	return slices.DeleteFunc(all, func(d dataplanetest.Delivery) bool { return !bytes.Contains(d.Bytes, []byte(mark)) })
 }
 
 // pings are numbered questions of the peer's, which come in by tunnels and are answered there.

@@ -169,6 +169,7 @@ ip address add 198.51.100.1/24 dev eth1; ip neigh add 192.0.2.2 lladdr 02:75:00:
 	if err != nil {
 		t.Fatal(err)
 	}
+	got = marked(got)
 	if now := sent(); len(got) > 0 || now < was+questions {
 		t.Errorf("%d packets left by eth0, %d by eth1, want none and %d", len(got), now-was, questions)
 	}

@@ -63,7 +63,30 @@ func TestStrangersTunnels(t *testing.T) {
 					t.Errorf("of %d packets that the host got %d are counted as dropped: %s", seen, now[why]-was[why], why)
 				}
 			}
+			b.cut(t, e)
 		})
+	}
+}
+
+// cut: a packet of a member's that was cut on its way is dropped, and counted for what it is.
+func (b *bed) cut(t *testing.T, e overlay.Encapsulation) {
+	t.Helper()
+	inner := packet.Ends{Src: carol.ip, Dst: bob.ip, TTL: 64}.UDP(4000, 4001, append(make([]byte, 100), mark...))
+	o := encap.Outer{Encapsulation: e, Src: vtepB, Dst: dataplanetest.Local(overlay.V4).Addr(), VNI: vniOf("blue"), Inner: packet.TypeIPv4}
+	was := b.node(t)
+	for _, piece := range dataplanetest.Pieces(encap.Wrap(o, inner[packet.EthernetLen:]), 64, 7) {
+		if err := b.Inject(dataplanetest.Underlay, piece); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := b.Deliveries()
+	if got = marked(got); err != nil || len(got) > 0 {
+		t.Errorf("of a packet in pieces came %v, %v", got, err)
+	}
+	for why, n := range b.node(t) {
+		if dropped := n - was[why]; dropped != 0 != (why == overlay.DropFragment) || dropped > 1 {
+			t.Errorf("dropped: %d as %s", dropped, why)
+		}
 	}
 }
 

@@ -53,7 +53,11 @@ func otherwise(s dataplane.State) []string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Tunnels)) {
 		if t := s.Tunnels[name]; t.Spec.Plane == overlay.PlaneEBPF {
-			lines = append(lines, fmt.Sprintf("# tunnel %s is on plane ebpf here: %s is a veth, and %s", name, t.Spec.Device, instead))
+			line := fmt.Sprintf("# tunnel %s is on plane ebpf here: %s is a veth, and %s", name, t.Spec.Device, instead)
+			if t.Spec.Mode.HasVNI() && t.Spec.UDPChecksum == nil {
+				line += ", but for outer UDP checksums"
+			}
+			lines = append(lines, line)
 		}
 	}
 	return lines

@@ -50,6 +50,9 @@ func TestExplainTunnels(t *testing.T) {
 		tunnel.Spec.Plane = overlay.PlaneEBPF
 		comment := "# tunnel " + string(tunnel.Name) + " is on plane ebpf here: " + tunnel.Spec.Device +
 			" is a veth, and programs do what these commands have the kernel do"
+		if tunnel.Spec.Mode.HasVNI() && tunnel.Spec.UDPChecksum == nil {
+			comment += ", but for outer UDP checksums"
+		}
 		if got := Explain(tunnelState(tunnel), "/run/netns", nil); len(got) == 0 || got[0] != comment || !slices.Equal(got[1:], byHand) {
 			t.Errorf("on the eBPF plane\n%s\nwant the comment, and\n%s", lines(got), lines(byHand))
 		}
