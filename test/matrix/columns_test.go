@@ -2,7 +2,6 @@ package matrix
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"os"
 	"testing"
@@ -59,7 +58,7 @@ func (x *exam) family(t *testing.T, f overlay.Family, want outcome) {
 	x.answered(t, largest, f, echo{to: x.address(far, f), size: small})
 }
 
-// sendRaw has the near end send a packet of a family for which there may be no address, to the gateway
+// sendRaw has the near end send packets of a family for which there may be no address, to the gateway
 // if there is one.
 func (x *exam) sendRaw(f overlay.Family) error {
 	ends := packet.Ends{SrcMAC: x.mac(near), Src: x.address(near, f), Dst: x.address(far, f)}
@@ -85,7 +84,10 @@ func (x *exam) sendRaw(f overlay.Family) error {
 			return os.NewSyscallError("socket", err)
 		}
 		defer func() { err = errors.Join(err, os.NewSyscallError("close", unix.Close(fd))) }()
-		return os.NewSyscallError("sendto", unix.Sendto(fd, frame, 0, to))
+		for range several {
+			err = errors.Join(err, os.NewSyscallError("sendto", unix.Sendto(fd, frame, 0, to)))
+		}
+		return err
 	})
 }
 
@@ -142,38 +144,58 @@ func setMTU(ns, device string, mtu int) error {
 	})
 }
 
-// allRouters are those of OSPF; over IPv6 all nodes, which every host is among.
-var allRouters = map[overlay.Family]netip.Addr{v4: netip.MustParseAddr("224.0.0.5"), v6: netip.MustParseAddr("ff02::1")}
+// allRouters are those of OSPF (RFC 2328 appendix A.1, RFC 5340 appendix A.1).
+var allRouters = map[overlay.Family]netip.Addr{v4: netip.MustParseAddr("224.0.0.5"), v6: netip.MustParseAddr("ff02::5")}
+
+// groupOf is that of OSPF's routers, or, in IPv6, that of all nodes, which every host is among.
+func groupOf(f overlay.Family) netip.Addr {
+	if f == v6 {
+		return netip.MustParseAddr("ff02::1")
+	}
+	return allRouters[f]
+}
 
 // multicast: what goes to a group is answered by the other end, either way.
 func (x *exam) multicast(t *testing.T, want outcome) {
 	for _, f := range x.inside() {
-		e := echo{to: allRouters[f], device: x.device(), size: small}
 		if want.verdict == passes {
-			x.answered(t, routers, f, e)
+			x.answered(t, routers, f, echo{to: groupOf(f), device: x.device(), size: small})
 			continue
 		}
-		x.dropped(t, want, func() { x.sendOnce(t, e) })
+		x.dropped(t, want, func() { x.send(t, allRouters[f]) })
 	}
 }
 
 // toAll: likewise of the subnet's broadcast address.
 func (x *exam) toAll(t *testing.T, want outcome) {
-	e := echo{to: x.broadcast(), size: small}
 	if want.verdict == passes {
-		x.answered(t, everybody, v4, e)
+		x.answered(t, everybody, v4, echo{to: x.broadcast(), size: small})
 		return
 	}
-	x.dropped(t, want, func() { x.sendOnce(t, e) })
+	x.dropped(t, want, func() { x.send(t, x.broadcast()) })
 }
 
-// sendOnce sends a ping that nobody should answer.
-func (x *exam) sendOnce(t *testing.T, e echo) {
+// protocolOSPF is its number (RFC 2328 appendix A.1).
+const protocolOSPF = 89
+
+// send sends packets as OSPF's that should get nowhere. (A ping to a group may be the gateway's to
+// answer.)
+func (x *exam) send(t *testing.T, to netip.Addr) {
 	t.Helper()
-	p := pinger{echo: e, fd: -1}
-	check(t, netns.Do(x.end(), func() error { return p.open() }))
-	defer func() { check(t, unix.Close(p.fd)) }()
-	if err := p.send(); err != nil {
-		t.Error(fmt.Errorf("send to %s: %w", e.to, err))
+	domain, at := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Addr: to.As16()})
+	if to.Is4() {
+		domain, at = unix.AF_INET, &unix.SockaddrInet4{Addr: to.As4()}
 	}
+	check(t, netns.Do(x.end(), func() (err error) {
+		fd, err := unix.Socket(domain, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocolOSPF)
+		if err != nil {
+			return os.NewSyscallError("socket", err)
+		}
+		defer func() { err = errors.Join(err, os.NewSyscallError("close", unix.Close(fd))) }()
+		err = errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST, 1), unix.BindToDevice(fd, x.device()))
+		for range several {
+			err = errors.Join(err, os.NewSyscallError("sendto", unix.Sendto(fd, make([]byte, 44), 0, at)))
+		}
+		return err
+	}))
 }

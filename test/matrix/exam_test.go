@@ -113,7 +113,7 @@ func (x *exam) askBack(t *testing.T) {
 	for _, f := range x.inside() {
 		add(largest, f, echo{to: x.address(near, f), size: most}) // so smaller ones need not be asked
 		if expected(x.row, columnMulticast).verdict == passes {
-			add(routers, f, echo{to: allRouters[f], device: x.device(), size: small})
+			add(routers, f, echo{to: groupOf(f), device: x.device(), size: small})
 		}
 	}
 	if expected(x.row, columnBroadcast).verdict == passes {
@@ -135,14 +135,17 @@ func (x *exam) answered(t *testing.T, what string, f overlay.Family, e echo) {
 	}
 }
 
-// dropped fails the test unless something that is sent is refused as it is expected.
+// several packets are sent that are to be refused: hosts send some by themselves that are, too.
+const several = 5
+
+// dropped fails the test unless several packets that are sent are refused as it is expected.
 func (x *exam) dropped(t *testing.T, want outcome, send func()) {
 	t.Helper()
 	before := x.count(t, want)
 	send()
 	testenv.Eventually(t, patience, func() error {
-		if after := x.count(t, want); want.counts() && after == before {
-			return fmt.Errorf("there were %d before; all of Weft's: %s", before, x.weft.drops(t))
+		if after := x.count(t, want); want.counts() && after < before+several {
+			return fmt.Errorf("there are %d, and were %d before; all of Weft's: %s", after, before, x.weft.drops(t))
 		}
 		return nil
 	}, "it is "+want.String())

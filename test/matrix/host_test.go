@@ -28,7 +28,7 @@ func newHost(t testing.TB, ns string) *host {
 	answerAll(t, h.workload)
 	pins, domains := filepath.Join(t.TempDir(), testenv.Name(t, "bpf")), filepath.Join(t.TempDir(), "netns")
 	t.Cleanup(func() { check(t, ebpf.Remove(pins, ns)) })
-	programs, err := ebpf.Open(ebpf.Options{Dir: pins, Host: ns})
+	programs, err := ebpf.OnDemand(ebpf.Options{Dir: pins, Host: ns})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ namespace beside; *Open vSwitch* is 3.1 with its own datapath; *Weft* is itself,
 | TCP | data, either way; what is sent leaves the near end in pieces of up to 64 KiB, which are cut behind the plane |
 | largest | pings that fill the wire's MTU to the last byte with DF set, either way |
 | larger | one byte more is answered with the ICMP error, and the right MTU: to a network's endpoint, and to a host behind the tunnel's |
-| 224.0.0.5 | pings to the group of OSPF's routers, and to ff02::1, either way |
+| 224.0.0.5 | pings to the group of OSPF's routers, and to ff02::1, either way; in a routed network packets of OSPF's, to 224.0.0.5 and ff02::5 |
 | broadcast | pings to the subnet's broadcast address, either way |
 | wrong key | a packet of the peer's, with another key, VNI or port, is refused |
 | stranger | a packet of the peer's from another address is refused |

@@ -188,7 +188,9 @@ func (x *exam) changed(t *testing.T, want outcome, change func(*specimen)) {
 	right.Sequence += 2
 	answered := false
 	x.dropped(t, want, func() {
-		x.wire.inject(t, changed.frame(wrong))
+		for range several {
+			x.wire.inject(t, changed.frame(wrong))
+		}
 		x.wire.inject(t, right.frame(last))
 		x.wire.until(t, func(f trace.Frame) bool {
 			s, ok := x.read(f.Data)

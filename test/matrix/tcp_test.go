@@ -21,7 +21,7 @@ import (
 
 // volume is how much goes over TCP, in bytes: enough for windows larger than a segment. data is
 // what.
-const volume = 128 << 10
+const volume = 64 << 10
 
 var data = func() []byte {
 	b := make([]byte, volume)
