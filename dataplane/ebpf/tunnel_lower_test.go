@@ -28,6 +28,7 @@ func lowerings() map[string]overlay.TunnelSpec {
 		"vxlan":     {Mode: overlay.TunnelVXLAN, VNI: 77, SourcePorts: &overlay.PortRange{Low: 40000, High: 40009}},
 		"geneve":    {Mode: overlay.TunnelGeneve, VNI: 78, UDPChecksum: &yes},
 		"nobody":    {Mode: overlay.TunnelIPIP, Remote: "peer.example"},
+		"attached":  {Mode: overlay.TunnelGRE, Routes: []overlay.TunnelRoute{{Prefix: netip.MustParsePrefix("10.99.0.0/24")}}},
 		"by-device": {Mode: overlay.TunnelIPIP, Underlay: "eth7"},
 	}
 }
@@ -49,6 +50,9 @@ func TestLowerTunnel(t *testing.T) {
 		if s.Underlay != "" {
 			on.Out = 3
 		}
+		if name == "attached" { // to a routed network, whose domain has the near end
+			on.Network, on.Device = 7, 0
+		}
 		fmt.Fprintf(&all, "%s\n%s\n", name, show(LowerTunnel(w, on, Counters{portOwner(11): 5})))
 	}
 	testenv.Golden(t, "tunnels.txt", all.String())
@@ -60,8 +64,8 @@ func show(tables Tables) string {
 	each(tables.ends, func(k uint32, e programsEnd) {
 		fmt.Fprintf(&b, "  end %d: encapsulation %d content %d from %s to %s flags %#x key %#x ttl %d tos %#x ports %d-%d\n",
 			k, e.As.Encapsulation, e.Content, addrOf(e.As.Local.Word), addrOf(e.Remote.Word), e.Flags, e.OutKey, e.Ttl, e.Tos, e.FirstPort, e.LastPort)
-		fmt.Fprintf(&b, "    as a network: flags %#x gateway %d underlay %d mtu %d port %d mac %s; device %d counter %d\n",
-			e.As.Flags, e.As.Gateway, e.As.Underlay, e.As.Mtu, networkOrder(e.As.UdpPort), overlay.MAC(e.As.VtepMac.Byte), e.Device, e.Counter)
+		fmt.Fprintf(&b, "    as a network: flags %#x gateway %d underlay %d mtu %d port %d mac %s; device %d counter %d owner %#x\n",
+			e.As.Flags, e.As.Gateway, e.As.Underlay, e.As.Mtu, networkOrder(e.As.UdpPort), overlay.MAC(e.As.VtepMac.Byte), e.Device, e.Counter, e.Owner)
 	})
 	each(tables.arrivals, func(k programsArrivalKey, end uint32) {
 		fmt.Fprintf(&b, "  arrival encapsulation %d content %d from %s to %s port %d key %#x keyed %d: end %d\n",
