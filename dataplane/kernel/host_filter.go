@@ -113,11 +113,6 @@ func (p *Plane) concernsHost(was dataplane.State, d dataplane.Delta) bool {
 		if !known || nd.Gone || nd.Settings != nil || !nd.Members.Empty() || hasDirect(old) || hasDirect(p.want.Networks[name]) || concernsTunnels(old, p.want.Networks[name], nd) {
 			return true
 		}
-		for port := range nd.Ports.Keys() {
-			if old.Ports[port].Tunnel != nil || p.want.Networks[name].Ports[port].Tunnel != nil {
-				return true
-			}
-		}
 	}
 	return !d.Tunnels.Empty()
 }

@@ -158,6 +158,7 @@ func TestHostOfTunnels(t *testing.T) {
 			for _, v := range []overlay.VNI{alone, attached} {
 				w.send("eth0", [][]byte{underFrame(f, 9, v, 4789)}, passed)
 			}
+			w.send("eth0", [][]byte{underFrame(f, 8, attached, 4789)}, "not-member/blue") // not the peer
 			w.send("eth0", [][]byte{underFrame(f, 9, kept, 4789)}, unknownVNI, passed)
 			w.send("eth0", [][]byte{underFrame(f, 9, alone, 4790)}, passed)
 			w.send("eth0", [][]byte{underFrame(f, 9, blue.VNI, 4789)}, "not-member/blue") // whatever claims should have kept out

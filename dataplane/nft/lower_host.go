@@ -1,7 +1,6 @@
 package nft
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 
@@ -51,8 +50,8 @@ func Host(s dataplane.State, direct map[overlay.NetworkName]Direct) Ruleset {
 			r.table(INet).Sets[tunnels].Elements[portBytes(n.Port)] = ""
 		}
 		for _, p := range n.Ports {
-			if p.Tunnel != nil {
-				peers(r, n, *p.Tunnel)
+			if p.Tunnel != nil && isChecked(*p.Tunnel) {
+				tunnelChecks(r.table(INet))
 			}
 		}
 		if d, ok := direct[n.Name]; ok {
@@ -69,25 +68,33 @@ func Host(s dataplane.State, direct map[overlay.NetworkName]Direct) Ruleset {
 
 // toTunnels lets pass what is for tunnels to peers without Weft: those know no members.
 func toTunnels(t Table, s dataplane.State) {
-	all := slices.Collect(maps.Values(s.Tunnels))
+	for _, tunnel := range s.Tunnels {
+		toTunnel(t, tunnel, acceptVerdict)
+	}
 	for _, n := range s.Networks {
 		for _, p := range n.Ports {
-			if p.Tunnel != nil {
-				all = append(all, *p.Tunnel)
+			if p.Tunnel == nil {
+				continue
 			}
+			verdict := acceptVerdict
+			if isChecked(*p.Tunnel) {
+				verdict = gotoVerdict + peer(t, n, *p.Tunnel)
+			}
+			toTunnel(t, *p.Tunnel, verdict)
 		}
 	}
-	for _, tunnel := range all {
-		if tunnel.Spec.Mode != overlay.TunnelVXLAN || !tunnel.Local.IsValid() {
-			continue
-		}
-		key := join(familyOf(tunnel.Local).family, portBytes(tunnel.Spec.Port), vniBytes(tunnel.Spec.VNI))
-		if _, taken := t.Sets[networks].Elements[key]; !taken {
-			t.Sets[networks].Elements[key] = acceptVerdict
-		}
-		if tunnel.Spec.Plane == overlay.PlaneEBPF {
-			checkedBefore(t)
-		}
+}
+
+func toTunnel(t Table, tunnel dataplane.Tunnel, verdict string) {
+	if tunnel.Spec.Mode != overlay.TunnelVXLAN || !tunnel.Local.IsValid() {
+		return
+	}
+	key := join(familyOf(tunnel.Local).family, portBytes(tunnel.Spec.Port), vniBytes(tunnel.Spec.VNI))
+	if _, taken := t.Sets[networks].Elements[key]; !taken {
+		t.Sets[networks].Elements[key] = verdict
+	}
+	if tunnel.Spec.Plane == overlay.PlaneEBPF {
+		checkedBefore(t)
 	}
 }
 

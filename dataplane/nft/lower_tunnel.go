@@ -10,26 +10,25 @@ import (
 // ofTunnel is the chain of a tunnel in a network; its device and the network follow.
 const ofTunnel = "tunnel/"
 
-// peers adds the check of an attached VXLAN tunnel's packets. The kernel's device takes them from
-// everybody, as long as the VNI is right (drivers/net/vxlan/vxlan_core.c, vxlan_rcv).
-func peers(r Ruleset, n dataplane.Network, tunnel dataplane.Tunnel) {
-	s := tunnel.Spec
-	if s.Plane != overlay.PlaneKernel || s.Mode != overlay.TunnelVXLAN || !tunnel.Remote.IsValid() {
-		return
-	}
-	t, v := r.table(INet), versions[0]
-	if tunnel.Local.Is6() {
-		v = versions[1]
-	}
-	tunnelChecks(t)
-	chain, counter := ofTunnel+identifier(s.Device)+"/"+string(n.Name), strangers+string(n.Name)
+// isChecked reports whether packets of a tunnel in a network have to be looked at for where they
+// come from. The kernel's VXLAN device takes them from everybody, as long as the VNI is right
+// (drivers/net/vxlan/vxlan_core.c, vxlan_rcv); all others, and programs, from the peer alone. A group
+// has many peers, and so may an FDB.
+func isChecked(t dataplane.Tunnel) bool {
+	s := t.Spec
+	return s.Plane == overlay.PlaneKernel && s.Mode == overlay.TunnelVXLAN && t.Remote.IsValid() && !s.Group() && len(s.FDB) == 0
+}
+
+// peer is the name of the chain that does so.
+func peer(t Table, n dataplane.Network, tunnel dataplane.Tunnel) (chain string) {
+	v, counter := familyOf(tunnel.Local), strangers+string(n.Name)
+	chain = ofTunnel + identifier(tunnel.Spec.Device) + "/" + string(n.Name)
 	t.Counters[counter] = struct{}{}
-	t.Sets[networks].Elements[join(v.family, portBytes(s.Port), vniBytes(s.VNI))] = gotoVerdict + chain
-	pass := Rule{is(NetworkProtocol, v.family), is(v.source, addressBytes(tunnel.Remote)), accept}
-	if s.Group() || len(s.FDB) > 0 { // there are several
-		pass = Rule{is(NetworkProtocol, v.family), accept}
-	}
-	t.Chains[chain] = Chain{Rules: []Rule{pass, {Count{counter}, drop}}}
+	t.Chains[chain] = Chain{Rules: []Rule{
+		{is(NetworkProtocol, v.family), is(v.source, addressBytes(tunnel.Remote)), accept},
+		{Count{counter}, drop},
+	}}
+	return chain
 }
 
 // behindOf are the addresses that are behind a tunnel. The digit of the version and the

@@ -128,3 +128,13 @@ func joined(all ...Ruleset) Ruleset {
 	}
 	return r
 }
+
+// withTunnel attaches one that leads everywhere, and to a part of the network's subnet.
+func withTunnel(n *dataplane.Network) {
+	s := overlay.TunnelSpec{Mode: overlay.TunnelGRE, Device: "wg+tun", KeepAlive: &overlay.KeepAlive{Target: netip.MustParseAddr("10.7.200.1")}}
+	for _, p := range []string{"0.0.0.0/0", "10.7.128.0/18", "fd99::/64"} {
+		s.Routes = append(s.Routes, overlay.TunnelRoute{Prefix: netip.MustParsePrefix(p)})
+	}
+	t := dataplane.Tunnel{Spec: s, Local: vtep(overlay.V4, 1), Remote: vtep(overlay.V4, 9)}
+	withPort(dataplane.Port{Name: "tunnel/out", Kind: overlay.PortSegment, Device: s.Device, Tunnel: &t})(n)
+}

@@ -11,9 +11,11 @@ import (
 func TestScript(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]Ruleset{
-		"bridged":      Domain(network(overlay.Bridged, overlay.V4, withSegment)),
-		"routed":       Domain(network(overlay.Routed, overlay.V4)),
-		"routed-empty": Domain(network(overlay.Routed, overlay.V4, withoutPorts)),
+		"bridged":       Domain(network(overlay.Bridged, overlay.V4, withSegment)),
+		"routed":        Domain(network(overlay.Routed, overlay.V4)),
+		"routed-tunnel": Domain(network(overlay.Routed, overlay.V4, withTunnel)),
+		"ebpf-tunnel":   Domain(network(overlay.Routed, overlay.V4, withTunnel, onPrograms)),
+		"routed-empty":  Domain(network(overlay.Routed, overlay.V4, withoutPorts)),
 		"host": hosts(
 			network(overlay.Bridged, overlay.V4, withMember(3)),
 			network(overlay.Bridged, overlay.V6, named("red", 4098))),
