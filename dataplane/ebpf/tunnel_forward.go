@@ -51,12 +51,26 @@ func (s *pass) ForwardTunnel(t dataplane.Tunnel, on kernel.TunnelLinks) error {
 		s.tables = nil // who knows what has found room
 		return err
 	}
-	s.tables[end] = want
+	s.takeOver(end, want)
 	if len(s.older) > 0 {
 		return nil // they run what they ran
 	}
 	s.runNow(tunnelAttachments(on))
 	return nil
+}
+
+// takeOver remembers what has been written for an end. What arrives for it does not for another end any
+// more, that may have had it until now: of two tunnels that exchange their keys, the second must
+// not take away what the first has just got.
+func (s *pass) takeOver(end uint32, want Tables) {
+	for k := range want.arrivals {
+		for other, t := range s.tables {
+			if other != end {
+				delete(t.arrivals, k)
+			}
+		}
+	}
+	s.tables[end] = want
 }
 
 // forgetEnd takes away what the programs have counted, and numbered, for an end that is gone.

@@ -3,6 +3,7 @@ package ebpf
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os/exec"
 	"strings"
@@ -172,5 +173,25 @@ ip address add 198.51.100.1/24 dev eth1; ip neigh add 192.0.2.2 lladdr 02:75:00:
 	got = marked(got)
 	if now := sent(); len(got) > 0 || now < was+questions {
 		t.Errorf("%d packets left by eth0, %d by eth1, want none and %d", len(got), now-was, questions)
+	}
+}
+
+// Tunnels may exchange what tells their packets apart.
+func TestTunnelsExchange(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, overlay.AttachVeth)
+	seven := overlay.GREKey(7)
+	specs := map[overlay.TunnelName]overlay.TunnelSpec{
+		"plain": {Mode: overlay.TunnelGRE}, "keyed": {Mode: overlay.TunnelGRE, InKey: &seven, OutKey: &seven},
+		"first": {Mode: overlay.TunnelVXLAN, VNI: 77}, "second": {Mode: overlay.TunnelVXLAN, VNI: 78},
+	}
+	for range 3 {
+		all := tunnelsFrom(dataplanetest.Local(overlay.V4).Addr(), specs)
+		b.apply(t, dataplane.State{Node: "a", Tunnels: all})
+		b.settled(t)
+		maps.DeleteFunc(all, func(_ overlay.TunnelName, t dataplane.Tunnel) bool { return t.Spec.InKey != nil }) // asked has no key
+		b.answers(t, all)
+		specs["plain"], specs["keyed"] = specs["keyed"], specs["plain"]
+		specs["first"], specs["second"] = specs["second"], specs["first"]
 	}
 }

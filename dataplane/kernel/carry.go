@@ -58,7 +58,11 @@ func (o setCarried) do(h *hand) error {
 
 // portTaken says who has the port that the forwarder's socket needs.
 func (o setCarried) portTaken(h *hand) string {
-	holder := cmp.Or(h.portHolder(o.Want.Local.Port()), "another program")
+	holder := h.portHolder(o.Want.Local.Port())
+	if holder == "" {
+		holder, _ = h.tunnelHolder(o.ID, func(l Link) bool { return l.Kind.hasSocket() && l.Outer.Port == o.Want.Local.Port() })
+	}
+	holder = cmp.Or(holder, "another program")
 	return fmt.Sprintf("UDP port %d is taken by %s: end it, or choose another port", o.Want.Local.Port(), holder)
 }
 

@@ -58,7 +58,10 @@ func (d *differ) replaceLinks() {
 	replaced := map[LinkID]struct{}{}
 	for id, have := range d.have.Links {
 		want, ok := d.want.Links[id]
-		if ok && !want.sameDevice(have) && !want.changesFrom(have) || !ok && d.want.needsPlaceOf(have) {
+		switch {
+		case ok && want.sameDevice(have):
+			continue
+		case ok && !want.changesFrom(have), d.want.needsPlaceOf(id, have):
 			replaced[id] = struct{}{}
 		}
 	}
@@ -66,10 +69,11 @@ func (d *differ) replaceLinks() {
 	d.have = d.have.without(replaced)
 }
 
-// needsPlaceOf reports whether a link cannot be there beside another one.
-func (o Objects) needsPlaceOf(have Link) bool {
-	for _, l := range o.Links {
-		if l.excludes(have) {
+// needsPlaceOf reports whether a link cannot be there beside one that is there: two tunnels that
+// exchange what tells them apart cannot become each other in place.
+func (o Objects) needsPlaceOf(id LinkID, have Link) bool {
+	for other, l := range o.Links {
+		if other != id && l.excludes(have) {
 			return true
 		}
 	}

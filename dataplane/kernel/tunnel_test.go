@@ -104,3 +104,34 @@ func TestTunnelModesOfThisKernel(t *testing.T) {
 		t.Errorf("modes %q, want %q", modes, want)
 	}
 }
+
+// Tunnels that exchange what tells their packets apart are made again; one that gets what nobody has
+// is changed in place.
+func TestTunnelsExchange(t *testing.T) {
+	t.Parallel()
+	tunnel := func(name overlay.TunnelName, remote string) dataplane.Tunnel {
+		s := overlay.TunnelSpec{Node: "a", Mode: overlay.TunnelGRE, Plane: overlay.PlaneKernel, Remote: remote}
+		return dataplane.Tunnel{Name: name, Spec: s.Complete(name), Local: netip.MustParseAddr("192.0.2.1"), Remote: netip.MustParseAddr(remote), MTU: 1476}
+	}
+	objects := func(one, two string) Objects {
+		return LowerTunnels(tunnelState(tunnel("one", one), tunnel("two", two)).Tunnels)
+	}
+	for _, c := range []struct {
+		name, one, two string
+		want           []string
+	}{
+		{"exchange", "192.0.2.3", "192.0.2.2", []string{"ip link delete one", "ip link delete two"}},
+		{"another", "192.0.2.4", "192.0.2.3", []string{"ip link set one mtu 1476 type gre remote 192.0.2.4"}},
+		{"one after the other", "192.0.2.3", "192.0.2.4", []string{"ip link delete two"}},
+	} {
+		var got []string
+		for _, op := range Diff(objects(c.one, c.two), objects("192.0.2.2", "192.0.2.3")) {
+			if s := op.String(); strings.Contains(s, "delete") || strings.Contains(s, "type gre remote") && !strings.Contains(s, "add") {
+				got = append(got, s)
+			}
+		}
+		if len(got) < len(c.want) || !slices.EqualFunc(got[:len(c.want)], c.want, strings.HasPrefix) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
