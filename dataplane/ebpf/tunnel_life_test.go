@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"weft/dataplane"
 	"weft/dataplane/dataplanetest"
 	"weft/dataplane/kernel"
+	"weft/internal/netns"
 	"weft/internal/testenv"
 	"weft/overlay"
 )
@@ -193,5 +196,40 @@ func TestTunnelsExchange(t *testing.T) {
 		b.answers(t, all)
 		specs["plain"], specs["keyed"] = specs["keyed"], specs["plain"]
 		specs["first"], specs["second"] = specs["second"], specs["first"]
+	}
+}
+
+// A port that another program has is named with that program, and nothing is left of the tunnel.
+func TestTunnelPortTaken(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, overlay.AttachVeth)
+	links := func() string {
+		return testenv.Output(t, b.on.Namespace, "sh", "-c", "ip -br link | awk '{print $1, $3}'")
+	}
+	for _, s := range []overlay.TunnelSpec{{Mode: overlay.TunnelVXLAN, VNI: 77}, {Mode: overlay.TunnelGeneve, VNI: 77}} {
+		port := s.Mode.DefaultPort()
+		var held net.PacketConn
+		if err := netns.Do(b.on.Namespace, func() (err error) {
+			held, err = new(net.ListenConfig).ListenPacket(t.Context(), "udp4", fmt.Sprintf(":%d", port))
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		before := links()
+		state := dataplane.State{Node: "a", Tunnels: tunnelsFrom(dataplanetest.Local(overlay.V4).Addr(), map[overlay.TunnelName]overlay.TunnelSpec{"site": s})}
+		err := b.Apply(state, nil)
+		want := fmt.Sprintf("tunnel site: UDP port %d of this host is held by process %d (ebpf.test): stop it, or give the tunnel another port", port, os.Getpid())
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v\nwant %s", err, want)
+		}
+		if after := links(); after != before {
+			t.Errorf("was\n%sis\n%s", before, after)
+		}
+		if err := held.Close(); err != nil {
+			t.Fatal(err)
+		}
+		b.apply(t, state)
+		b.settled(t)
+		b.apply(t, dataplane.State{Node: "a"})
 	}
 }

@@ -160,7 +160,7 @@ func TestTunnelRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p.a.run(append([]string{"ip"}, strings.Fields(c.typed)...)...)
-			before := testenv.Output(t, p.a.ns, "ip", "-br", "link")
+			before := deviceNames(t, p.a.ns)
 			err := p.a.plane.Apply(t.Context(), tunnelState(p.vxlan(c.edit)), nil)
 			if err == nil || !strings.Contains(err.Error(), "tunnel neta: "+c.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("want one line with %q, got %v", c.want, err)
@@ -168,7 +168,7 @@ func TestTunnelRefused(t *testing.T) {
 			if e := dataplane.ConcerningTunnel(err, "neta"); e == nil || dataplane.Concerning(err, "blue", "") != nil {
 				t.Errorf("concerns the tunnel: %v", e)
 			}
-			if after := testenv.Output(t, p.a.ns, "ip", "-br", "link"); after != before {
+			if after := deviceNames(t, p.a.ns); after != before {
 				t.Errorf("was\n%sis\n%s", before, after)
 			}
 			p.a.run(append([]string{"ip"}, strings.Fields(c.undo)...)...)

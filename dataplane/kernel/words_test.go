@@ -51,13 +51,13 @@ func TestPortThatCannotBeMade(t *testing.T) {
 				ns = n.workloads[0]
 			}
 			testenv.Run(t, ns, strings.Fields(c.before)...)
-			before := testenv.Output(t, ns, "ip", "-br", "link")
+			before := deviceNames(t, ns)
 			err := h.plane.Apply(context.Background(), s, nil)
 			var failed *PortError
 			if !errors.As(err, &failed) || failed.Port != "e0" || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("error %v, want %q", err, c.want)
 			}
-			if after := testenv.Output(t, ns, "ip", "-br", "link"); after != before {
+			if after := deviceNames(t, ns); after != before {
 				t.Errorf("before:\n%s\nafter:\n%s", before, after)
 			}
 			seen, err := h.plane.Observe(t.Context(), "blue")
@@ -151,4 +151,10 @@ func (n testNet) isRefused(t *testing.T, want string) {
 	if v := seen.Networks["blue"]; len(v.Differs) > 0 || v.Present >= v.Wanted {
 		t.Errorf("%d of %d, differs %q", v.Present, v.Wanted, v.Differs)
 	}
+}
+
+// deviceNames are a namespace's links, but for their states, of which some change late.
+func deviceNames(t testing.TB, ns string) string {
+	t.Helper()
+	return testenv.Output(t, ns, "sh", "-c", "ip -br link | awk '{print $1, $3}'")
 }
