@@ -46,8 +46,7 @@ const (
 	DropChecksum DropReason = "wrong-checksum"
 	// DropSequence: a GRE packet came after a later one, or without a number (RFC 2890 section 2.2).
 	DropSequence DropReason = "out-of-order"
-	// DropFragment: a tunnel packet came in pieces, and nobody on this node puts those of its
-	// encapsulation together.
+	// DropFragment: a piece of a tunnel packet, of which the rest has not come, or not in order.
 	DropFragment DropReason = "fragment"
 )
 

@@ -196,6 +196,26 @@ type programsPiece struct {
 	Byte [256]uint8
 }
 
+type programsPieces struct {
+	_   structs.HostLayout
+	Src struct {
+		_    structs.HostLayout
+		Word [4]uint32
+	}
+	Dst struct {
+		_    structs.HostLayout
+		Word [4]uint32
+	}
+	Since     uint64
+	Owner     uint32
+	Id        uint32
+	Len       uint16
+	Protocol  uint8
+	Congested uint8
+	Pad       [4]uint8
+	Byte      [8192]uint8
+}
+
 type programsPort struct {
 	_     structs.HostLayout
 	Vni   uint32
@@ -395,6 +415,7 @@ const (
 	programsMapDrops          = "drops"
 	programsMapEnds           = "ends"
 	programsMapFloods         = "floods"
+	programsMapGathered       = "gathered"
 	programsMapKnownWays      = "known_ways"
 	programsMapMembers        = "members"
 	programsMapNeighbors      = "neighbors"
@@ -483,6 +504,7 @@ type programsMapSpecs struct {
 	Drops          *ebpf.MapSpec `ebpf:"drops"`
 	Ends           *ebpf.MapSpec `ebpf:"ends"`
 	Floods         *ebpf.MapSpec `ebpf:"floods"`
+	Gathered       *ebpf.MapSpec `ebpf:"gathered"`
 	KnownWays      *ebpf.MapSpec `ebpf:"known_ways"`
 	Members        *ebpf.MapSpec `ebpf:"members"`
 	Neighbors      *ebpf.MapSpec `ebpf:"neighbors"`
@@ -537,6 +559,7 @@ type programsMaps struct {
 	Drops          *ebpf.Map `ebpf:"drops"`
 	Ends           *ebpf.Map `ebpf:"ends"`
 	Floods         *ebpf.Map `ebpf:"floods"`
+	Gathered       *ebpf.Map `ebpf:"gathered"`
 	KnownWays      *ebpf.Map `ebpf:"known_ways"`
 	Members        *ebpf.Map `ebpf:"members"`
 	Neighbors      *ebpf.Map `ebpf:"neighbors"`
@@ -565,6 +588,7 @@ func (m *programsMaps) Close() error {
 		m.Drops,
 		m.Ends,
 		m.Floods,
+		m.Gathered,
 		m.KnownWays,
 		m.Members,
 		m.Neighbors,

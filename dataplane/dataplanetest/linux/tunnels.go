@@ -321,31 +321,31 @@ func (x tunnelExam) sent() map[int][][]byte {
 	return sorted(all)
 }
 
-// pieces: a packet that the peer, or a router, has cut in two comes in whole if the kernel has a
-// socket, or a device, that it is for; or not at all, and that is counted.
+// pieces: a packet that the peer, or a router, has cut comes in whole, and congestion of one piece
+// is that of the packet (RFC 3168 section 5.3). Of one that lacks a piece nothing comes.
 func (x tunnelExam) pieces(f overlay.Family) {
-	whole := x.kernel() || x.k.mode.HasVNI()
+	const capable, congested = 2, 3
 	e := x.k.ends(f, 2, 1, x.mac())
-	before := x.drops()
-	for _, b := range dataplanetest.Pieces(x.k.wrapped(x.tunnel, e.EchoReply(1, 1, slices.Concat(numbered(0), make([]byte, 400)))), 200, uint16(x.k.number)<<8|uint16(prefixLen[f])) {
+	e.TOS = capable
+	cut := func(n int, id uint16) [][]byte {
+		long := slices.Concat(numbered(n), make([]byte, 500))
+		b := dataplanetest.WithTOS(x.k.wrapped(x.tunnel, e.EchoReply(1, 1, long)), capable)
+		return dataplanetest.Pieces(b, 200, id<<8|uint16(prefixLen[f]))
+	}
+	number := uint16(x.k.number)
+	for i, b := range cut(0, number) {
+		if i == 1 {
+			b = dataplanetest.WithTOS(b, congested)
+		}
 		x.inject(b)
 	}
-	got := x.came()[0]
-	dropped := x.drops()[overlay.DropFragment] - before[overlay.DropFragment]
-	switch {
-	case whole && len(got) != 1:
-		x.Errorf("%s: cut in two, %d packets came in", f, len(got))
-	case !whole && (len(got) != 0 || dropped != 1):
-		x.Errorf("%s: cut in two, %d packets came in, %d were dropped as fragments", f, len(got), dropped)
+	for i, b := range cut(1, number+100) {
+		if i != 1 {
+			x.inject(b)
+		}
 	}
-}
-
-// drops are the tunnel's.
-func (x tunnelExam) drops() overlay.Drops {
-	x.Helper()
-	seen, err := x.h.Plane.Observe(x.Context(), "")
-	if err != nil {
-		x.Fatal(err)
+	got := x.came()
+	if len(got[0]) != 1 || tosOf(got[0][0]) != congested || len(got[1]) > 0 {
+		x.Errorf("%s: of three pieces, and of two of three, came % x", f, got)
 	}
-	return seen.Tunnels[x.tunnel.Name].Drops
 }

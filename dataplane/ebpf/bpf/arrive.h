@@ -136,11 +136,13 @@ static __always_inline int arrive(struct __sk_buff *skb, struct scratch *s)
 	int why;
 
 	if (!open_packet(skb, &v))
-		return PASS;
+		return v.t.held ? TC_ACT_SHOT : PASS;
 	index = arrival_of(&v);
 	e = index ? find_end(index) : 0;
 	if (!e)
 		return PASS;
+	if (v.t.ip.fragment && !is_udp(&e->as))
+		return keep(skb, &v.t.ip, e->owner);
 	count_from(e->counter, inside(&v.t, &e->as));
 	if (is_udp(&e->as)) {
 		if (is_for_kernel(skb, &v.t, e)) {
@@ -151,10 +153,7 @@ static __always_inline int arrive(struct __sk_buff *skb, struct scratch *s)
 		}
 		v.t.skip += sizeof(struct udphdr) + sizeof(struct vxlan) + v.t.options;
 	}
-	if (v.t.ip.fragment) /* as in receive */
-		why = DROP_FRAGMENT;
-	else
-		why = e->as.encapsulation == ENCAP_GRE ? disorder(skb, &v, e, index) : 0;
+	why = e->as.encapsulation == ENCAP_GRE ? disorder(skb, &v, e, index) : 0;
 	if (why)
 		return drop(skb, e->owner, why);
 	if (!fits(&v.t, e) || !strip(skb, s, &v.t, &e->as.vtep_mac) || (e->content != CONTENT_FRAMES && !s->frame.is_ip))

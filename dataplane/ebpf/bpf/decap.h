@@ -5,6 +5,7 @@
  * for it. */
 #pragma once
 
+#include "gather.h"
 #include "router.h"
 
 /* tunnelled is a tunnel packet as far as it has been read. */
@@ -16,6 +17,7 @@ struct tunnelled {
 	__be16 type;   /* of what is inside: ETH_P_TEB_BE for a frame */
 	__u32 options; /* Geneve's, in bytes */
 	__u8 odd;      /* no network's packets are like this */
+	__u8 held;     /* it is a piece, and kept */
 	struct udphdr udp;
 };
 
@@ -85,23 +87,18 @@ static __always_inline enum reading read_ip(struct tunnelled *t)
 }
 
 /* pass_fragment passes over the header of a first fragment of IPv6 (RFC 8200 section 4.5). It is
- * false for the others, which do not say what they are of, and for one that is the first and
- * the last (RFC 6946), as no tunnel makes. */
+ * false for one that is the first and the last (RFC 6946), as no tunnel makes, and for others, which do
+ * not say what they are of. */
 static __always_inline int pass_fragment(struct __sk_buff *skb, struct packet *p)
 {
-	struct {
-		__u8 next, reserved;
-		__be16 field;
-		__be32 id;
-	} fragment;
+	struct fragment f = {};
 
 	if (p->version != 6 || p->protocol != IPPROTO_FRAGMENT)
 		return 1;
-	if (load(skb, ETH_HLEN + p->header, &fragment, sizeof(fragment)) ||
-	    (fragment.field & bpf_htons(IP6_OFFSET | IP6_MORE)) != bpf_htons(IP6_MORE))
+	if (!read_fragment(skb, p, &f) || f.at || !f.more)
 		return 0;
-	p->protocol = fragment.next;
-	p->header += sizeof(fragment);
+	p->protocol = f.protocol;
+	p->header = f.payload;
 	return 1;
 }
 
@@ -151,8 +148,22 @@ static __always_inline int read_outer(struct __sk_buff *skb, struct tunnelled *t
 	__u32 *encapsulation;
 
 	if (skb->vlan_present || (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6)) ||
-	    !parse_ip(skb, skb->protocol, &t->ip) || t->ip.later || has_options(&t->ip) ||
-	    !pass_fragment(skb, &t->ip) || !pass_limit(skb, &t->ip) || !may_be_tunnel(&t->ip))
+	    !parse_ip(skb, skb->protocol, &t->ip) || has_options(&t->ip))
+		return 0;
+	if (t->ip.fragment) {
+		switch (complete(skb, &t->ip)) {
+		case HELD:
+			t->held = 1;
+			return 0;
+		case WHOLE:
+			if (!parse_ip(skb, skb->protocol, &t->ip))
+				return 0;
+			break;
+		case NO_PIECE:
+			break;
+		}
+	}
+	if (t->ip.later || !pass_fragment(skb, &t->ip) || !pass_limit(skb, &t->ip) || !may_be_tunnel(&t->ip))
 		return 0;
 	t->skip = t->ip.header;
 	key.local = t->ip.dst;
@@ -338,6 +349,14 @@ static __always_inline __u32 inside(const struct tunnelled *t, const struct netw
 	return t->ip.len - around + (t->type == ETH_P_TEB_BE ? 0 : ETH_HLEN);
 }
 
+/* keep keeps a first fragment, until the others have come. */
+static __always_inline int keep(struct __sk_buff *skb, const struct packet *p, __u32 owner)
+{
+	int why = begin(skb, p, owner);
+
+	return why ? drop(skb, owner, why) : TC_ACT_SHOT;
+}
+
 /* receive sorts what comes in: members' packets are let in, and what is not Weft's to whom
  * it belongs. */
 static __always_inline int receive(struct __sk_buff *skb)
@@ -355,7 +374,7 @@ static __always_inline int receive(struct __sk_buff *skb)
 		return PASS;
 	switch (read_tunnelled(skb, &t)) {
 	case NOT_OURS:
-		return PASS;
+		return t.held ? TC_ACT_SHOT : PASS;
 	case WRONG:
 		return drop(skb, 0, DROP_MALFORMED);
 	case OURS:
@@ -375,9 +394,8 @@ static __always_inline int receive(struct __sk_buff *skb)
 	counter = bpf_map_lookup_elem(&members, &member);
 	if (!counter)
 		return drop(skb, t.vni, DROP_NOT_MEMBER);
-	/* Nobody puts fragments together but the kernel for its own sockets, of UDP. */
 	if (!is_udp(n) && t.ip.fragment)
-		return drop(skb, t.vni, DROP_FRAGMENT);
+		return keep(skb, &t.ip, t.vni);
 	if (t.odd || (!is_udp(n) && (carries_frames(n) ? t.type != ETH_P_TEB_BE :
 				t.type != bpf_htons(ETH_P_IP) && t.type != bpf_htons(ETH_P_IPV6))))
 		return drop(skb, t.vni, DROP_MALFORMED);

@@ -18,10 +18,9 @@
 #include "maps.h"
 
 #define IP_DF 0x4000
+#define IP_MORE 0x2000
 #define IP_FRAGMENT 0x3fff /* more fragments, and where this one belongs */
 #define IP_OFFSET 0x1fff
-#define IP6_OFFSET 0xfff8
-#define IP6_MORE 1
 #define ETH_P_8021Q_BE bpf_htons(ETH_P_8021Q)
 #define ETH_P_8021AD_BE bpf_htons(ETH_P_8021AD)
 
