@@ -118,6 +118,30 @@ func (p *Plane) countCarriedTunnel(t dataplane.Tunnel, v *dataplane.NetworkView)
 	return err
 }
 
+// withCarriedTunnels adds what the forwarder has dropped of the network's tunnels.
+func (p *Plane) withCarriedTunnels(n dataplane.Network, ns NS, drops overlay.Drops) (overlay.Drops, error) {
+	var counts CarriedCounts
+	for _, port := range n.Ports {
+		if p.Carrier == nil || port.Tunnel == nil || port.Tunnel.Spec.Plane != overlay.PlaneUser {
+			continue
+		}
+		if counts.Links == nil {
+			all, err := p.Carrier.Counts()
+			if err != nil {
+				return drops, err
+			}
+			counts, drops = all, maps.Clone(drops)
+			if drops == nil {
+				drops = overlay.Drops{}
+			}
+		}
+		for why, c := range counts.Links[nearEnd(n, ns, port)].Drops {
+			drops[why] += c.Packets
+		}
+	}
+	return drops, nil
+}
+
 // userTold are the reasons for drops that the forwarder or the domain's filters count whenever
 // they apply.
 func userTold() []overlay.DropReason {

@@ -108,6 +108,9 @@ func (p *Plane) view(h *hand, net dataplane.Network, entries bool) (v dataplane.
 		t.carried, err = p.carriedCount(there)
 		v.Drops, v.Untold = t.carried.drops(v.Drops)
 	}
+	if err == nil {
+		v.Drops, err = p.withCarriedTunnels(there, w.ns, v.Drops)
+	}
 	if err != nil {
 		return v, err
 	}

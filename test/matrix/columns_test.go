@@ -66,8 +66,8 @@ func (x *exam) sendRaw(f overlay.Family) error {
 	if f == v6 {
 		to.Protocol = 0xdd86
 	}
-	if x.network() {
-		ends.DstMAC = x.vni().GatewayMAC()
+	if x.form != alone {
+		ends.DstMAC = x.networkVNI().GatewayMAC()
 	}
 	frame := ends.EchoRequest(pingID, 1, make([]byte, 40))
 	return netns.Do(x.end(), func() (err error) {
@@ -118,18 +118,28 @@ func (x *exam) largest(t *testing.T, _ outcome) {
 
 // larger: one byte more is answered by an ICMP error that says how much would fit: a network's
 // endpoint, whose device takes more, is told by the network, and a host behind the tunnel's by that.
-func (x *exam) larger(t *testing.T, _ outcome) {
+func (x *exam) larger(t *testing.T, want outcome) {
 	from := x.behind
-	if x.network() {
+	if x.form != alone {
 		from = x.weft.workload
 		check(t, setMTU(from, x.device(), underlayMTU))
-		defer func() { check(t, setMTU(from, x.device(), x.mtu)) }()
+		defer func() { check(t, setMTU(from, x.device(), x.mtuAt(t, near))) }()
+	}
+	mtu := x.room
+	if x.form == inBridged && x.ebpf() {
+		mtu = x.mtu // the network's
 	}
 	for _, f := range x.inside() {
+		e := echo{to: x.address(far, f), size: x.room + 1}
+		if want.verdict == fails && f == v4 {
+			if err := e.askFor(from, 2*again); !errors.Is(err, errUnanswered) {
+				t.Errorf("a packet of %d bytes: %v, and it %s", e.size, err, want)
+			}
+			continue
+		}
 		var told tooBig
-		err := echo{to: x.address(far, f), size: x.mtu + 1}.ask(from)
-		if !errors.As(err, &told) || told.mtu != x.mtu {
-			t.Errorf("a packet of %d bytes over %s: %v, want an MTU of %d", x.mtu+1, f, err, x.mtu)
+		if err := e.ask(from); !errors.As(err, &told) || told.mtu != mtu {
+			t.Errorf("a packet of %d bytes over %s: %v, want an MTU of %d", e.size, f, err, mtu)
 		}
 	}
 }

@@ -37,6 +37,14 @@ func stranger(f overlay.Family) netip.Addr { return local(76, f).Addr() }
 // vni differs in its bytes, and between rows. It is the key of GRE's networks, too.
 func (r row) vni() overlay.VNI { return overlay.VNI(0xabcd00 + r.number) }
 
+// networkVNI is that of the network that it is, or is part of.
+func (r row) networkVNI() overlay.VNI {
+	if r.attached() {
+		return r.vni() + 0x8000
+	}
+	return r.vni()
+}
+
 // Keys of a tunnel, by the host that receives them.
 func (r row) key(host int) overlay.GREKey { return overlay.GREKey(0x11110000<<host + r.number) }
 
@@ -67,7 +75,7 @@ func (r row) subnet(f overlay.Family) netip.Prefix {
 func (r row) address(host int, f overlay.Family) netip.Addr {
 	b := r.subnet(f).Addr().AsSlice()
 	b[len(b)-1] = byte(0x10 + host)
-	if r.form == routed {
+	if r.routes() {
 		b[len(b)-2] = byte(1 + host)
 	}
 	a, _ := netip.AddrFromSlice(b)
@@ -107,11 +115,24 @@ func (r row) state(t testing.TB, host int, workload string) dataplane.State {
 // mtuAt is that of what has the addresses on a host.
 func (r row) mtuAt(t testing.TB, host int) int {
 	t.Helper()
-	want := r.state(t, host, "/run/netns/none")
-	if r.network() {
-		return want.Networks[r.networkName()].MTU
+	if r.attached() && host == far {
+		r.form = alone
 	}
-	return want.Tunnels[r.tunnelName()].MTU
+	want := r.state(t, host, "/run/netns/none")
+	if r.form == alone {
+		return want.Tunnels[r.tunnelName()].MTU
+	}
+	return want.Networks[r.networkName()].MTU
+}
+
+// mtuBetween is that of the way between the two. Of a tunnel in a network it may be more than
+// the endpoint's.
+func (r row) mtuBetween(t testing.TB) int {
+	t.Helper()
+	if r.attached() {
+		r.form = alone
+	}
+	return r.mtuAt(t, near)
 }
 
 // nodes are the hosts, each of which has one plane. What that can do it says when it is asked to.
@@ -124,9 +145,13 @@ func (r row) nodes() (all []overlay.Resource) {
 		if plane == "" {
 			plane = r.plane // as good as another: it is somebody else
 		}
+		has := []overlay.PlaneName{plane}
+		if r.attached() && plane == overlay.PlaneUser { // of networks it does others
+			has = []overlay.PlaneName{overlay.PlaneEBPF, plane}
+		}
 		all = append(all, &overlay.Node{Meta: overlay.Meta{Name: string(names[i])}, Spec: overlay.NodeSpec{
 			Underlay: []netip.Prefix{local(i, v4), local(i, v6)}, UnderlayMTU: underlayMTU, VTEPMAC: overlay.VTEPMACFor(names[i]),
-			Planes: []overlay.PlaneName{plane}, TunnelModes: map[overlay.PlaneName][]string{plane: modes, overlay.PlaneKernel: modes},
+			Planes: has, TunnelModes: map[overlay.PlaneName][]string{overlay.PlaneEBPF: modes, overlay.PlaneKernel: modes, overlay.PlaneUser: modes},
 		}})
 	}
 	return all
@@ -134,31 +159,34 @@ func (r row) nodes() (all []overlay.Resource) {
 
 // resources are what is declared of the row, as a host has to know it.
 func (r row) resources(host int, workload string) []overlay.Resource {
-	if r.network() {
-		return r.networkResources(workload)
+	switch {
+	case r.attached():
+		return append(r.networkResources(workload, overlay.EncapVXLAN, near), r.tunnel(host))
+	case r.network():
+		return r.networkResources(workload, r.encapsulation(), near, far)
 	}
 	return []overlay.Resource{r.tunnel(host)}
 }
 
-// networkResources are a network with an endpoint on each host; a workload is a namespace.
-func (r row) networkResources(workload string) []overlay.Resource {
-	spec := overlay.NetworkSpec{VNI: r.vni(), Kind: r.kind(), Encapsulation: r.encapsulation(), Underlay: r.over}
+// networkResources are a network with an endpoint on some hosts; a workload is a namespace.
+func (r row) networkResources(workload string, e overlay.Encapsulation, hosts ...int) []overlay.Resource {
+	spec := overlay.NetworkSpec{VNI: r.networkVNI(), Kind: r.kind(), Encapsulation: e, Underlay: r.over}
 	for _, f := range r.inside() {
 		spec.Subnets = append(spec.Subnets, r.subnet(f))
 	}
-	if r.form == routed {
+	if r.routes() {
 		spec.BlockBits4, spec.BlockBits6 = 24, 120
 	}
 	all := []overlay.Resource{&overlay.Network{Meta: overlay.Meta{Name: string(r.networkName())}, Spec: spec.Complete()}}
-	for i, host := range names {
-		e := &overlay.Endpoint{Meta: overlay.Meta{Name: "e" + string(host), Network: r.networkName()}, Spec: overlay.EndpointSpec{
-			Node: host, Port: overlay.PortSingle, MAC: r.mac(i), Lifetime: overlay.Bound,
+	for _, i := range hosts {
+		e := &overlay.Endpoint{Meta: overlay.Meta{Name: "e" + string(names[i]), Network: r.networkName()}, Spec: overlay.EndpointSpec{
+			Node: names[i], Port: overlay.PortSingle, MAC: r.mac(i), Lifetime: overlay.Bound,
 			Attach: overlay.Attach{Type: overlay.AttachNetns, Target: workload, Interface: r.device()},
 		}}
 		for _, f := range r.inside() {
 			e.Spec.Addresses = append(e.Spec.Addresses, r.address(i, f))
-			if r.form == routed {
-				b := &overlay.Block{Spec: overlay.BlockSpec{Node: host, Prefix: r.block(i, f)}}
+			if r.routes() {
+				b := &overlay.Block{Spec: overlay.BlockSpec{Node: names[i], Prefix: r.block(i, f)}}
 				b.Meta = overlay.Meta{Name: overlay.BlockName(b.Spec.Prefix), Network: r.networkName()}
 				e.Spec.Blocks = append(e.Spec.Blocks, b.Meta.Name)
 				all = append(all, b)
@@ -169,7 +197,10 @@ func (r row) networkResources(workload string) []overlay.Resource {
 	return all
 }
 
-// tunnel is a host's end of one that stands alone.
+// siteDevice is that of a tunnel in a network.
+const siteDevice = "site"
+
+// tunnel is a host's end of one. In a network its addresses are those of others.
 func (r row) tunnel(host int) overlay.Resource {
 	s := overlay.TunnelSpec{
 		Node: names[host], Mode: r.mode, Remote: local(1-host, r.over).Addr().String(),
@@ -185,8 +216,17 @@ func (r row) tunnel(host int) overlay.Resource {
 	if s.Plane = r.plane; host == far && r.peer.plane() != "" {
 		s.Plane = r.peer.plane()
 	}
-	for _, f := range r.inside() {
-		s.Addresses = append(s.Addresses, netip.PrefixFrom(r.address(host, f), r.subnet(f).Bits()))
+	meta := overlay.Meta{Name: string(r.tunnelName())}
+	if r.attached() {
+		meta.Network, s.Device, s.Plane = r.networkName(), siteDevice, overlay.PlaneAuto
 	}
-	return &overlay.Tunnel{Meta: overlay.Meta{Name: string(r.tunnelName())}, Spec: s}
+	for _, f := range r.inside() {
+		switch r.form {
+		case alone:
+			s.Addresses = append(s.Addresses, netip.PrefixFrom(r.address(host, f), r.subnet(f).Bits()))
+		case inRouted:
+			s.Routes = append(s.Routes, overlay.TunnelRoute{Prefix: r.block(1-host, f)})
+		}
+	}
+	return &overlay.Tunnel{Meta: meta, Spec: s}
 }

@@ -43,7 +43,10 @@ var headersOf = map[overlay.Family]int{
 
 // ask pings from a namespace until there is an answer. An ICMP error that says how large packets may
 // be ends it, too, as tooBig; of others there may be some while the two ends come up.
-func (e echo) ask(ns string) (err error) {
+func (e echo) ask(ns string) error { return e.askFor(ns, patience) }
+
+// askFor has less patience.
+func (e echo) askFor(ns string, patience time.Duration) (err error) {
 	p := pinger{echo: e, fd: -1}
 	if err := netns.Do(ns, func() error { return p.open() }); err != nil {
 		return err

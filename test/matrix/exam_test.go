@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
 
 	"weft/internal/testenv"
@@ -13,8 +14,8 @@ import (
 type exam struct {
 	*testbed
 	row
-	// mtu is that of the near end.
-	mtu int
+	// mtu is that of the largest packets that both ends take, and room that of the way between them.
+	mtu, room int
 	// frames have passed the wire since the row began, until it was sealed.
 	frames []trace.Frame
 	sealed bool
@@ -45,8 +46,9 @@ func (b *testbed) examine(t *testing.T, r row) []trace.Frame {
 	b.partner.join(t, r)
 	b.wire.passed(t) // the last row's
 	x := &exam{testbed: b, row: r, asked: map[asked]error{}, injected: 1 << 20}
-	x.mtu = r.mtuAt(t, near)
-	if r.form != routed && r.fits(v4) {
+	x.room = r.mtuBetween(t)
+	x.mtu = min(x.room, r.mtuAt(t, near))
+	if !r.routes() && r.fits(v4) {
 		check(t, b.last.join(x.end(), r.device()))
 	}
 	x.askBack(t)
@@ -72,6 +74,7 @@ func (x *exam) seal(t *testing.T) {
 	x.sealed = true
 	x.frames = append(x.frames, x.wire.passed(t)...)
 	check(t, x.whole())
+	check(t, x.weft.asWanted())
 	check(t, x.settle(t))
 }
 
@@ -155,7 +158,11 @@ func (x *exam) dropped(t *testing.T, want outcome, send func()) {
 func (x *exam) count(t *testing.T, want outcome) uint64 {
 	t.Helper()
 	if want.statistic != "" {
-		n, err := want.statistic.read(x.weft.ns, x.device(), x.over)
+		ns, device := x.weft.ns, x.device()
+		if x.attached() && want.statistic != udpChecksums {
+			ns, device = filepath.Join(x.weft.domains, "weft-"+string(x.networkName())), siteDevice
+		}
+		n, err := want.statistic.read(ns, device, x.over)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ var expectations = map[string]func(row) outcome{
 	"IPv4":          func(r row) outcome { return r.inFamily(v4) },
 	"IPv6":          func(r row) outcome { return r.inFamily(v6) },
 	"TCP":           row.cut,
+	"larger":        row.told,
 	columnMulticast: row.toGroup,
 	columnBroadcast: row.toSubnet,
 	"wrong key":     row.withKey,
@@ -34,7 +35,7 @@ func (r row) inFamily(f overlay.Family) outcome {
 		return good
 	case r.option == inside4 || r.option == inside6:
 		return none("Linux's port for bare packets takes one family")
-	case r.form == routed:
+	case r.routes():
 		return counted(overlay.DropSpoofedIP) // the endpoint has no address of that family
 	case r.ebpf():
 		return counted(overlay.DropFamily)
@@ -50,7 +51,9 @@ var sentAsIPIP = silent("the kernel's sit device sends it as ipip, which the pee
 // cut is what TCP sends.
 func (r row) cut() outcome {
 	switch {
-	case r.ebpf() && (r.hasNumbers() || r.hasChecksums()), r.plane == overlay.PlaneUser && r.form == alone:
+	case r.form != alone:
+		return good // what is behind the endpoint's device cuts them
+	case r.ebpf() && (r.hasNumbers() || r.hasChecksums()), r.plane == overlay.PlaneUser:
 		return outcome{verdict: passes, note: "in packets of the tunnel's MTU: it is made packet by packet"}
 	case r.kernel() && r.hasNumbers():
 		return outcome{verdict: passes, note: "in packets of the tunnel's MTU: the kernel's device with sequence numbers cuts none"}
@@ -58,8 +61,16 @@ func (r row) cut() outcome {
 	return good
 }
 
+// told is who sends more than fits.
+func (r row) told() outcome {
+	if r.form == inBridged && r.kernel() && r.mode == overlay.TunnelGRETAP {
+		return outcome{verdict: fails, note: "a gretap device on a bridge drops IPv4 packets that are too large without a word; endpoints with the network's MTU send none"}
+	}
+	return good
+}
+
 func (r row) toGroup() outcome {
-	if r.form == routed {
+	if r.routes() {
 		return r.noRoute()
 	}
 	return good
@@ -69,7 +80,7 @@ func (r row) toSubnet() outcome {
 	switch {
 	case !r.fits(v4):
 		return none("there is no broadcast without IPv4")
-	case r.form == routed:
+	case r.routes():
 		return r.noRoute()
 	}
 	return good
@@ -107,9 +118,9 @@ func (r row) fromStranger() outcome {
 		return outcome{verdict: passes, note: "the kernel's vxlan device takes packets from anybody, and learns who it was"}
 	case r.kernel() && !vxlan:
 		return nobodys
-	case r.form == alone && r.mode == overlay.TunnelGeneve:
+	case !r.network() && r.mode == overlay.TunnelGeneve:
 		return counted(overlay.DropUnknownVNI)
-	case !r.mode.HasVNI() && (r.form == alone || !r.hasKeys()):
+	case !r.mode.HasVNI() && (!r.network() || !r.hasKeys()):
 		return nobodys
 	}
 	return counted(overlay.DropNotMember)

@@ -2,6 +2,8 @@ package matrix
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -19,14 +21,16 @@ import (
 type host struct {
 	ns, workload string
 	plane        dataplane.Plane
+	// domains is the folder of its networks' namespaces.
+	domains string
 }
 
 // newHost makes one whose planes forward in a namespace, until the test ends.
 func newHost(t testing.TB, ns string) *host {
 	t.Helper()
-	h := &host{ns: ns, workload: testenv.Namespace(t)}
+	h := &host{ns: ns, workload: testenv.Namespace(t), domains: filepath.Join(t.TempDir(), "netns")}
 	answerAll(t, h.workload)
-	pins, domains := filepath.Join(t.TempDir(), testenv.Name(t, "bpf")), filepath.Join(t.TempDir(), "netns")
+	pins := filepath.Join(t.TempDir(), testenv.Name(t, "bpf"))
 	t.Cleanup(func() { check(t, ebpf.Remove(pins, ns)) })
 	programs, err := ebpf.OnDemand(ebpf.Options{Dir: pins, Host: ns})
 	if err != nil {
@@ -35,16 +39,16 @@ func newHost(t testing.TB, ns string) *host {
 	t.Cleanup(func() { check(t, programs.Close()) })
 	engine := user.NewEngine(ns, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { check(t, engine.Close()) })
-	plane, err := kernel.New(kernel.Options{NetnsDir: domains, StateDir: t.TempDir(), Host: ns, Programs: programs, Carrier: engine})
+	plane, err := kernel.New(kernel.Options{NetnsDir: h.domains, StateDir: t.TempDir(), Host: ns, Programs: programs, Carrier: engine})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		check(t, plane.Close())
-		all, err := netns.List(domains)
+		all, err := netns.List(h.domains)
 		check(t, err)
 		for _, name := range all {
-			check(t, netns.Delete(filepath.Join(domains, name)))
+			check(t, netns.Delete(filepath.Join(h.domains, name)))
 		}
 	})
 	h.plane = plane
@@ -74,10 +78,10 @@ func (h *host) forward(t testing.TB, r row, side int) {
 
 // end is where the row's address is: in the workload, or on the host itself.
 func (h *host) end(r row) string {
-	if r.network() {
-		return h.workload
+	if r.form == alone {
+		return h.ns
 	}
-	return h.ns
+	return h.workload
 }
 
 // drops are what the plane has counted by now, of the row and of what belongs to nobody.
@@ -101,6 +105,24 @@ func (h *host) drops(t testing.TB) overlay.Drops {
 		add(v.Drops)
 	}
 	return all
+}
+
+// asWanted fails unless all that is to be there is, and nothing else.
+func (h *host) asWanted() error {
+	seen, err := h.plane.Compare(context.Background())
+	var errs []error
+	look := func(what string, v dataplane.NetworkView) {
+		if v.Wanted != v.Present || len(v.Differs) > 0 {
+			errs = append(errs, fmt.Errorf("%s has %d of %d objects: %q", what, v.Present, v.Wanted, v.Differs))
+		}
+	}
+	for name, v := range seen.Networks {
+		look("network "+string(name), v)
+	}
+	for name, v := range seen.Tunnels {
+		look("tunnel "+string(name), v)
+	}
+	return errors.Join(append(errs, err)...)
 }
 
 func check(t testing.TB, err error) {

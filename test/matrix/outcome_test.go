@@ -13,6 +13,8 @@ type verdict string
 const (
 	passes  verdict = "passes"
 	refused verdict = "refused"
+	// fails: it should pass, or be answered, and is not.
+	fails verdict = "fails"
 	// absent: there is no such thing in the row.
 	absent verdict = "none"
 )

@@ -57,6 +57,8 @@ func notWithPeer(r row) string {
 		return "this machine's kernel has no such device; see Linux 6.12"
 	case r.peer == ovs:
 		return notWithSwitch(r)
+	case r.peer.plane() != "" && r.attached():
+		return "on the wire it is as where it stands alone; see there"
 	case r.peer.plane() == r.plane:
 		return "the same plane on both sides proves nothing"
 	case r.peer == weftEBPF && r.plane == overlay.PlaneKernel:
@@ -84,6 +86,8 @@ func notWithSwitch(r row) string {
 	switch {
 	case r.mode == overlay.TunnelIPIP || r.mode == overlay.TunnelSIT || r.mode == overlay.TunnelUDP:
 		return "Open vSwitch has no such tunnel"
+	case r.form == inRouted:
+		return "see the tunnel that stands alone"
 	case r.form == routed:
 		return "Open vSwitch is a switch: it has no part in a routed network"
 	case r.option == full:

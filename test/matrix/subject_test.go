@@ -17,6 +17,10 @@ const (
 	bridged form = "bridged" // a network, with an endpoint on either side
 	routed  form = "routed"  // likewise
 	alone   form = "tunnel"  // a tunnel that stands alone: an interface of either host
+	// inBridged and inRouted are tunnels that are parts of a network, in which Weft's host has an
+	// endpoint; to the peer they are its own.
+	inBridged form = "tunnel in a bridged network"
+	inRouted  form = "tunnel in a routed network"
 )
 
 // option is what a subject has that others of its mode have not.
@@ -81,17 +85,37 @@ var subjects = []subject{
 	{alone, overlay.TunnelSIT, limited},
 	{alone, overlay.TunnelUDP, inside4},
 	{alone, overlay.TunnelUDP, inside6},
+
+	{inBridged, overlay.TunnelVXLAN, plain},
+	{inBridged, overlay.TunnelGeneve, plain},
+	{inBridged, overlay.TunnelGRETAP, keyed},
+	{inRouted, overlay.TunnelGRE, plain},
+	{inRouted, overlay.TunnelGRE, full},
+	{inRouted, overlay.TunnelIPIP, plain},
+	{inRouted, overlay.TunnelSIT, plain},
+	{inRouted, overlay.TunnelUDP, inside4},
 }
 
 func (s subject) String() string {
 	return strings.TrimSpace(string(s.mode) + " " + string(s.form) + " " + string(s.option))
 }
 
-// network reports whether it is one, and not a tunnel.
-func (s subject) network() bool { return s.form != alone }
+// network reports whether it is one of both hosts, and not a tunnel.
+func (s subject) network() bool { return s.form == bridged || s.form == routed }
 
-// kind is the network's.
-func (s subject) kind() overlay.NetworkKind { return overlay.NetworkKind(s.form) }
+// attached reports whether it is a tunnel that is part of a network.
+func (s subject) attached() bool { return s.form == inBridged || s.form == inRouted }
+
+// kind is that of the network that it is, or is part of.
+func (s subject) kind() overlay.NetworkKind {
+	if s.form == bridged || s.form == inBridged {
+		return overlay.Bridged
+	}
+	return overlay.Routed
+}
+
+// routes reports whether packets are routed between the two.
+func (s subject) routes() bool { return s.form == routed || s.form == inRouted }
 
 // encapsulation is the network's.
 func (s subject) encapsulation() overlay.Encapsulation {

@@ -76,7 +76,7 @@ func (n *notes) mark(text string) string {
 
 // cell is what a line says of an outcome.
 func (n *notes) cell(c column, o outcome) string {
-	text := map[verdict]string{passes: "✓", refused: "refused", absent: "–"}[o.verdict]
+	text := map[verdict]string{passes: "✓", refused: "refused", absent: "–", fails: "**fails**"}[o.verdict]
 	if c.made && o.verdict == passes {
 		text = "**let in**"
 	}

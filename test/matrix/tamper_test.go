@@ -27,9 +27,13 @@ func (x *exam) wrongKey(t *testing.T, want outcome) {
 	})
 }
 
-// stranger: a packet of somebody's who is not the peer.
+// stranger: a packet of somebody's who is not the peer; and, where the peer has the addresses alone
+// that the tunnel leads to, one of the peer's with another inside.
 func (x *exam) stranger(t *testing.T, want outcome) {
 	x.changed(t, want, func(s *specimen) { s.Src = stranger(x.over) })
+	if x.form == inRouted && x.ebpf() {
+		x.changed(t, counted(overlay.DropSpoofedIP), func(s *specimen) { s.ends.Src = s.ends.Dst.Next() })
+	}
 }
 
 // wrongChecksum: a packet whose GRE or outer UDP checksum is wrong; the right one passes.

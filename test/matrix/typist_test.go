@@ -30,7 +30,7 @@ func (p *typist) script(t testing.TB, r row) string {
 	b.WriteString("ip -batch - <<end\n")
 	address := ""
 	switch {
-	case r.form == bridged:
+	case r.form == bridged || r.form == inBridged:
 		address = "address " + r.mac(far).String()
 	case r.form == routed && r.mode.Ethernet():
 		address = "address " + overlay.VTEPMACFor(names[far]).String()
@@ -41,7 +41,7 @@ func (p *typist) script(t testing.TB, r row) string {
 	}
 	for _, f := range r.inside() {
 		bits := r.subnet(f).Bits()
-		if r.form == routed {
+		if r.routes() {
 			bits = r.address(far, f).BitLen()
 		}
 		fmt.Fprintf(&b, "address add %s/%d dev %s%s\n", r.address(far, f), bits, r.device(), map[overlay.Family]string{v6: " nodad"}[f])
@@ -49,7 +49,7 @@ func (p *typist) script(t testing.TB, r row) string {
 	fmt.Fprintf(&b, "link set %s up\n", r.device())
 	for _, f := range r.inside() {
 		b.WriteString(r.way(f))
-		if f == v4 && r.form != routed {
+		if f == v4 && !r.routes() {
 			fmt.Fprintf(&b, "address add %s/32 dev %s autojoin\n", ospf, r.device())
 		}
 	}
@@ -62,7 +62,7 @@ func (p *typist) script(t testing.TB, r row) string {
 func (r row) way(f overlay.Family) string {
 	block := r.block(near, f)
 	switch {
-	case r.form != routed:
+	case !r.routes():
 		return ""
 	case !r.mode.Ethernet():
 		return fmt.Sprintf("route add %s dev %s src %s\n", block, r.device(), r.address(far, f))
