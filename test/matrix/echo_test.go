@@ -18,7 +18,7 @@ import (
 // patience is how long an answer may take, and again the time after which it is asked for again:
 // what asks for the way first may lose a packet.
 const (
-	patience = 8 * time.Second
+	patience = 30 * time.Second
 	again    = 250 * time.Millisecond
 )
 

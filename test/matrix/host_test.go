@@ -62,15 +62,9 @@ func answerAll(t testing.TB, ns string) {
 	testenv.Run(t, ns, "ip", "link", "set", "lo", "up")
 }
 
-// forward has it forward a row, and nothing else. The last one goes first where two cannot be at the
-// same time: between two addresses, or on one port.
+// forward has it forward a row, and nothing else.
 func (h *host) forward(t testing.TB, r row, side int) {
 	t.Helper()
-	if r.mode != overlay.TunnelVXLAN {
-		if err := h.plane.Apply(context.Background(), dataplane.State{Node: names[side]}, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
 	if err := h.plane.Apply(context.Background(), r.state(t, side, h.workload), nil); err != nil {
 		t.Fatal(err)
 	}

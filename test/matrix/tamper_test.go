@@ -43,7 +43,7 @@ func (x *exam) wrongChecksum(t *testing.T, want outcome) {
 
 // late: a packet with a number before the last one's.
 func (x *exam) late(t *testing.T, want outcome) {
-	x.changed(t, want, func(s *specimen) { s.Sequence -= 2 })
+	x.changed(t, want, func(s *specimen) { s.Sequence -= 1 << 10 })
 }
 
 // settle has the near end know the far end's MAC for good, where the peer's answers would be too late:
@@ -183,17 +183,18 @@ func (x *exam) changed(t *testing.T, want outcome, change func(*specimen)) {
 	const before, wrong, last = 0x7001, 0x7002, 0x7003
 	x.wire.passed(t)
 	right := x.specimen(t)
-	x.injected += 3
+	x.injected += several + 2
 	right.Sequence += x.injected // behind all that has passed
 	changed := *right
 	changed.Sequence++
 	change(&changed)
 	x.wire.inject(t, right.frame(before))
-	right.Sequence += 2
+	right.Sequence += several + 1
 	answered := false
 	x.dropped(t, want, func() {
 		for range several {
 			x.wire.inject(t, changed.frame(wrong))
+			changed.Sequence++
 		}
 		x.wire.inject(t, right.frame(last))
 		x.wire.until(t, func(f trace.Frame) bool {
