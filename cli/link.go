@@ -16,8 +16,9 @@ func newLink(a *app) *cobra.Command {
 		Use:   "link NETWORK",
 		Short: "Show a network's devices on this host",
 		Long: `Show a network's devices on this host, read from the kernel: its bridge, its
-tunnel device with VNI, addresses and socket, and its ports. On the eBPF plane there is
-no bridge, and the network's namespace is reached by gw0 and wfgw.`,
+tunnel device with VNI, addresses and socket, or such a device for each node (geneve,
+gre, ipip and sit on the kernel plane), and its ports. On the eBPF plane there is no
+bridge, and the network's namespace is reached by gw0 and wfgw.`,
 		Example: `  weft link blue
   weft link blue -o wide
   weft link blue -o json | jq '.[] | select(.tunnel) | .tunnel.vni'`,
@@ -44,12 +45,12 @@ func linkColumns() []output.Column[dataplane.Link] {
 		{Title: "MTU", Cell: func(l l) string { return number(l.MTU) }},
 		{Title: "MAC", Wide: true, Cell: func(l l) string { return macText(l.MAC) }},
 		{Title: "Endpoint", Cell: func(l l) string { return string(l.Port) }},
-		ofTunnel("VNI", false, func(t *dataplane.TunnelView) string { return t.VNI.String() }),
+		ofTunnel("VNI", false, func(t *dataplane.TunnelView) string { return number(int(t.VNI)) }),
 		ofTunnel("Local", false, func(t *dataplane.TunnelView) string { return addrText(t.Local) }),
 		ofTunnel("Remotes", false, remotesText),
 		ofTunnel("Underlay", true, func(t *dataplane.TunnelView) string { return first(t.Device, "by route") }),
-		ofTunnel("Source ports", true, func(t *dataplane.TunnelView) string { return fmt.Sprintf("%d-%d", t.SourcePorts[0], t.SourcePorts[1]) }),
-		ofTunnel("Port", false, func(t *dataplane.TunnelView) string { return strconv.Itoa(int(t.Port)) }),
+		ofTunnel("Source ports", true, sourcesText),
+		ofTunnel("Port", false, func(t *dataplane.TunnelView) string { return number(int(t.Port)) }),
 		ofTunnel("TTL", true, func(t *dataplane.TunnelView) string { return first(number(t.TTL), "host's") }),
 		ofTunnel("Learning", true, func(t *dataplane.TunnelView) string { return output.YesNo(t.Learning) }),
 		ofTunnel("Ageing", true, func(t *dataplane.TunnelView) string { return output.Duration(t.Ageing) }),
@@ -58,6 +59,14 @@ func linkColumns() []output.Column[dataplane.Link] {
 		{Title: "To", Wide: true, Cell: func(l l) string { return toText(l.Traffic) }},
 		ofTunnel("Listening", false, func(t *dataplane.TunnelView) string { return t.Listening }),
 	}
+}
+
+// sourcesText is the range of UDP source ports, and nothing where there is no UDP.
+func sourcesText(t *dataplane.TunnelView) string {
+	if t.SourcePorts == [2]uint16{} {
+		return ""
+	}
+	return fmt.Sprintf("%d-%d", t.SourcePorts[0], t.SourcePorts[1])
 }
 
 // remotesText is the tunnel's multicast group, or the VTEPs that broadcast goes to.

@@ -159,10 +159,6 @@ func (n *Node) NoDevice(s NetworkSpec) string {
 		family = V4
 	}
 	mode := s.Encapsulation.Mode(s.Kind)
-	if mode == TunnelGRETAP {
-		// It looks for a route in the packet (net/ipv4/icmp.c, __icmp_send), and a bridged one has none.
-		return "a gretap device on a bridge drops what is too large without a word"
-	}
 	if slices.Contains(n.Spec.TunnelModes[PlaneKernel], mode.Over(family)) {
 		return ""
 	}

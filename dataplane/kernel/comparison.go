@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"weft/dataplane"
+	"weft/dataplane/nft"
 	"weft/overlay"
 )
 
@@ -29,7 +30,7 @@ func (p *Plane) compare(h *hand, w *wantedNetwork) (comparison, error) {
 func compared(w *wantedNetwork, have Objects, m *many) comparison {
 	own := aliasOf(w.net.Name, "")
 	for id, want := range w.frame.Links {
-		if id.NS != w.ns || want.Alias != own || want.Kind != KindBridge && !want.Kind.isTunnel() {
+		if id.NS != w.ns || want.Alias != own || want.Kind != KindBridge && !want.Kind.isTunnel() && id.Name != nft.BoundUplink {
 			continue
 		}
 		if l, ok := have.Links[id]; !ok || !want.sameDevice(l) && !want.changesFrom(l) {

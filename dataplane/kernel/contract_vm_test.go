@@ -30,7 +30,7 @@ func TestContractOfEncapsulations(t *testing.T) {
 			e    overlay.Encapsulation
 			kind overlay.NetworkKind
 		}{
-			{overlay.EncapGeneve, overlay.Bridged}, {overlay.EncapGeneve, overlay.Routed}, {overlay.EncapGRE, overlay.Routed},
+			{overlay.EncapGeneve, overlay.Bridged}, {overlay.EncapGeneve, overlay.Routed}, {overlay.EncapGRE, overlay.Bridged}, {overlay.EncapGRE, overlay.Routed},
 			{overlay.EncapIPIP, overlay.Routed}, {overlay.EncapSIT, overlay.Routed},
 		} {
 			t.Run(string(n.e), func(t *testing.T) {

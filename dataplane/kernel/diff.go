@@ -33,13 +33,13 @@ func (d *differ) changes() {
 	d.filters()
 	d.programs()
 	d.carried()
+	d.redirects()
 	d.up()
 	d.addresses()
 	d.tunnels()
 	d.stations()
 	d.published()
 	d.neighbors()
-	d.redirects()
 	d.routes()
 }
 
@@ -82,7 +82,7 @@ func (o Objects) needsPlaceOf(id LinkID, have Link) bool {
 
 // sameDevice reports whether have can be made want by setting attributes.
 func (l Link) sameDevice(have Link) bool {
-	return l.Kind == have.Kind && l.Outer == have.Outer && l.Peer == have.Peer
+	return l.Kind == have.Kind && l.Outer == have.Outer && l.Inside == have.Inside && l.Peer == have.Peer
 }
 
 // deleteLinks deletes each link, of a veth the end in Weft's own namespace, or at least
@@ -215,6 +215,11 @@ func (d *differ) redirects() {
 	for _, from := range dataplane.SortedKeys(d.want.Redirects, compareLinkID) {
 		if want := d.want.Redirects[from]; d.have.Redirects[from] != want {
 			d.add(addRedirect{from, want})
+		}
+	}
+	for _, from := range dataplane.SortedKeys(d.want.Answers, compareLinkID) {
+		if want := d.want.Answers[from]; d.have.Answers[from] != want {
+			d.add(setAnswer{from, want})
 		}
 	}
 }

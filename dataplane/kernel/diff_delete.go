@@ -90,6 +90,7 @@ func (o Objects) without(links map[LinkID]struct{}) Objects {
 	left.Routes = keep(o.Routes, func(k RouteKey, r Route) bool { return r.Device == "" || !is(k.NS, r.Device) })
 	left.Forwarded, left.Unaided = filter(o.Forwarded, func(id LinkID) bool { return !isLink(id) }), filter(o.Unaided, func(id LinkID) bool { return !isLink(id) })
 	left.Carried = filter(o.Carried, func(id LinkID) bool { return !isLink(id) })
+	left.Answers = keep(o.Answers, func(from LinkID, a Answer) bool { return !isLink(from) && !is(from.NS, a.By) })
 	left.Redirects = keep(o.Redirects, func(from LinkID, to string) bool { return !isLink(from) && !is(from.NS, to) })
 	return left
 }

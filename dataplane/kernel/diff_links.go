@@ -53,7 +53,7 @@ func (o Objects) rank(id LinkID) int {
 
 // asMade is the link as addLink leaves it.
 func (l Link) asMade() Link {
-	return Link{Kind: l.Kind, MAC: l.MAC, MTU: l.madeMTU(), Outer: l.Outer, Peer: l.Peer, Lent: l.Lent, Bridge: BridgeMode{Ageing: l.Bridge.Ageing}}
+	return Link{Kind: l.Kind, MAC: l.MAC, MTU: l.madeMTU(), Outer: l.Outer, Inside: l.Inside, Peer: l.Peer, Lent: l.Lent, Bridge: BridgeMode{Ageing: l.Bridge.Ageing}}
 }
 
 // isTunTap reports whether the link is made by /dev/net/tun.

@@ -245,7 +245,10 @@ func TestGroupTampering(t *testing.T) {
 	for name, command := range map[string][]string{
 		"learning": {"ip", "link", "set", "vx0", "type", "vxlan", "nolearning"},
 		"a member": {"bridge", "fdb", "append", "00:00:00:00:00:00", "dev", "vx0", "dst", "192.0.2.99", "self"},
-		"flooding": {"bridge", "link", "set", "dev", "vx0", "flood", "off"},
+		"flooding": {"bridge", "link", "set", "dev", "up0", "flood", "off"},
+		"its port": {"bridge", "link", "set", "dev", "vx0", "flood", "on"},
+		"way out":  {"tc", "qdisc", "delete", "dev", "up1", "clsact"},
+		"way in":   {"tc", "filter", "delete", "dev", "vx0", "ingress"},
 		"ageing":   {"ip", "link", "set", "br0", "type", "bridge", "ageing_time", "1000"},
 	} {
 		testenv.Run(t, domain, command...)

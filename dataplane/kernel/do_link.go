@@ -30,7 +30,8 @@ func (o addLink) do(h *hand) error {
 	if o.Link.isTunTap() {
 		return o.doTap(h)
 	}
-	s, err := h.in(Host)
+	from := o.Link.madeFrom(o.ID)
+	s, err := h.in(from)
 	if err != nil {
 		return err
 	}
@@ -42,7 +43,7 @@ func (o addLink) do(h *hand) error {
 	switch o.Link.Kind {
 	case KindBridge:
 		data.AddRtAttr(nl.IFLA_BR_MCAST_SNOOPING, nl.Uint8Attr(0))
-		if a := o.Link.Bridge.Ageing; a != 0 {
+		if a := o.Link.Bridge.Ageing; a != defaultAgeing {
 			data.AddRtAttr(nl.IFLA_BR_AGEING_TIME, nl.Uint32Attr(uint32(100*a)))
 		}
 	case KindVeth:
@@ -63,7 +64,7 @@ func (o addLink) do(h *hand) error {
 		return err
 	}
 	made := o.madeAs()
-	attrs, err := o.Link.identityAttributes(made, Host, &files)
+	attrs, err := o.Link.identityAttributes(made, from, &files)
 	if err != nil {
 		return err
 	}

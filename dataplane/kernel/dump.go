@@ -134,6 +134,7 @@ type hostRoute struct {
 	metric int
 	mtu    int
 	via    netip.Addr
+	source netip.Addr
 	onlink bool
 	proto  int
 }
@@ -178,6 +179,8 @@ func parseRoute(m []byte) hostRoute {
 			r.link = number(v)
 		case unix.RTA_GATEWAY:
 			r.via = address(v)
+		case unix.RTA_PREFSRC:
+			r.source = address(v)
 		case unix.RTA_PRIORITY:
 			r.metric = number(v)
 		case unix.RTA_METRICS:

@@ -120,10 +120,10 @@ func (c *caller) call(now time.Time) {
 		return
 	}
 	n.changing.RLock()
-	members, s := slices.Collect(maps.Keys(n.net.Members)), n.net.Settings
+	members, s, uplink := slices.Collect(maps.Keys(n.net.Members)), n.net.Settings, uplinkTo(n.net, "")
 	n.changing.RUnlock()
 	c.roll.expect(members, now)
-	if !c.open(n.ns) {
+	if !c.open(n.ns, uplink) {
 		c.roll.excuse(now)
 		return
 	}
@@ -136,11 +136,11 @@ func (c *caller) call(now time.Time) {
 	c.say(s, c.roll.silent(now))
 }
 
-// open makes sure that there is a socket on the tunnel link, which may have been made again.
-func (c *caller) open(ns NS) bool {
+// open makes sure that there is a socket on the link, which may have been made again.
+func (c *caller) open(ns NS, uplink string) bool {
 	if c.socket.stale() {
 		c.socket.close()
-		c.socket = openCall(ns)
+		c.socket = openCall(ns, uplink)
 	}
 	return c.socket != nil
 }

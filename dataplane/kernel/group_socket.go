@@ -29,17 +29,18 @@ const (
 	callLen = 128
 )
 
-// callSocket is a packet socket on a tunnel link. The nil one is none.
+// callSocket is a packet socket on the bridge's port to other nodes. The nil one is none.
 type callSocket struct {
 	fd, link int
+	name     string
 	mac      overlay.MAC
 }
 
-// openCall opens one; nil if there is no link yet.
-func openCall(ns NS) *callSocket {
-	s := &callSocket{fd: -1}
+// openCall opens one on a link; nil if there is no such link yet.
+func openCall(ns NS, name string) *callSocket {
+	s := &callSocket{fd: -1, name: name}
 	err := netns.Do(string(ns), func() error {
-		link, err := net.InterfaceByName(tunnelName)
+		link, err := net.InterfaceByName(name)
 		if err != nil {
 			return err
 		}
@@ -66,12 +67,12 @@ func (s *callSocket) close() {
 	}
 }
 
-// stale reports whether the socket's link is not the tunnel's any more.
+// stale reports whether the socket's link is not that port any more.
 func (s *callSocket) stale() bool {
 	if s == nil || s.fd < 0 {
 		return true
 	}
-	request, err := unix.NewIfreq(tunnelName)
+	request, err := unix.NewIfreq(s.name)
 	if err == nil {
 		err = unix.IoctlIfreq(s.fd, unix.SIOCGIFINDEX, request)
 	}

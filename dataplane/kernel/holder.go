@@ -30,6 +30,17 @@ func (h *hand) tunnelHolder(ours LinkID, holds func(Link) bool) (device, remove 
 	return "", ""
 }
 
+// networkHolding is the network of Weft's whose tunnel link has what ours needs; false if none is.
+func (h *hand) networkHolding(ours LinkID, holds func(Link) bool) (string, bool) {
+	for _, at := range h.everywhere(path.Dir(string(ours.NS))) {
+		network, isDomain := strings.CutPrefix(path.Base(string(at.ns)), domainPrefix)
+		if device, _ := h.tunnelIn(at, ours, holds); isDomain && device != "" {
+			return network, true
+		}
+	}
+	return "", false
+}
+
 // tunnelIn is the tunnel link in a namespace whose underlay is the host, and that holds what
 // ours needs.
 func (h *hand) tunnelIn(at place, ours LinkID, holds func(Link) bool) (name, kind string) {
@@ -181,6 +192,11 @@ func (l Link) sharesSocket(o Link) bool {
 // taken says what there is that a tunnel link cannot be there beside.
 func (l Link) taken(h *hand, ours LinkID) string {
 	what, advice := l.slot(ours)
+	if name, ok := h.networkHolding(ours, l.excludes); ok && l.Kind == KindIP6Tunnel {
+		// IPIP and SIT over IPv6 are one kind (net/ipv6/ip6_tunnel.c, ip6_tnl_locate).
+		return fmt.Sprintf("network %s has an ip6tnl device from %s to %s already, and the kernel has one between two addresses, whatever is inside: have one of the two networks on plane ebpf (weft node migrate-plane NODE %[1]s --to ebpf), or over IPv4",
+			name, l.Outer.Local, l.Outer.Remote)
+	}
 	other, remove := h.tunnelHolder(ours, l.excludes)
 	if other == "" {
 		return "another " + string(l.Kind) + " device of this host" + what + ": remove it, or " + advice

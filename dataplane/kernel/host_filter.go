@@ -47,11 +47,11 @@ func (h *hand) devices(n dataplane.Network) (map[netip.Addr]string, error) {
 		if _, known := devices[r.Via]; known || !r.Direct {
 			continue
 		}
-		index, err := s.routeTo(r.Via)
+		to, err := s.routeTo(r.Via)
 		if err != nil {
 			return nil, err
 		}
-		if name := links.id(index).Name; name != "" {
+		if name := links.id(to.link).Name; name != "" {
 			devices[r.Via] = name
 		}
 	}
@@ -76,16 +76,17 @@ func (p *Plane) Explain(s dataplane.State) ([]string, error) {
 	return Explain(s, p.NetnsDir, devices), nil
 }
 
-// routeTo is the link by which the namespace reaches an address; 0 if it does not.
-func (s *space) routeTo(a netip.Addr) (link int, err error) {
-	err = s.get(unix.RTM_GETROUTE, func(m []byte) { link = parseRoute(m).link },
+// routeTo is by which link the namespace reaches an address, 0 if it does not, and the source
+// address that it then has.
+func (s *space) routeTo(a netip.Addr) (r hostRoute, err error) {
+	err = s.get(unix.RTM_GETROUTE, func(m []byte) { r = parseRoute(m) },
 		&nl.RtMsg{RtMsg: unix.RtMsg{Family: family(a), Dst_len: uint8(a.BitLen())}}, nl.NewRtAttr(unix.RTA_DST, a.AsSlice()))
 	for _, none := range []error{unix.ENETUNREACH, unix.EHOSTUNREACH} {
 		if errors.Is(err, none) {
-			return 0, nil
+			return hostRoute{}, nil
 		}
 	}
-	return link, err
+	return r, err
 }
 
 // guard makes the host check the tunnel packets of the wanted networks, before there

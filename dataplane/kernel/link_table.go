@@ -71,6 +71,7 @@ func (t linkTable) link(l hostLink, want Link) Link {
 	if !want.Port.Owned {
 		have.Port = BridgePort{}
 	}
+	have.Inside = t.ns != Host && have.Kind.isTunnel() && l.netnsid == ownNamespace
 	if l.outerDevice != 0 {
 		have.Outer.Device = t.underlay(l.outerDevice, want.Outer.Device)
 	}

@@ -122,10 +122,7 @@ func (l lowering) tunnel() Link {
 func outerOfNetwork(n dataplane.Settings) Outer {
 	o := Outer{
 		VNI: n.VNI, Local: n.Local, Remote: n.Group, Port: n.Port, Device: n.UnderlayDevice, TTL: uint8(n.TTL),
-		Learning: n.Learning, Ageing: defaultAgeing, ZeroChecksum6: n.Local.Is6(),
-	}
-	if n.Learning {
-		o.Ageing = uint32(n.AgeingSeconds)
+		Learning: n.Learning, Ageing: uint32(ageingOf(n)), ZeroChecksum6: n.Local.Is6(),
 	}
 	if n.SourcePorts != nil {
 		o.SourcePorts = *n.SourcePorts
@@ -136,6 +133,14 @@ func outerOfNetwork(n dataplane.Settings) Outer {
 		o.NoChecksum = none
 	}
 	return o
+}
+
+// ageingOf is how long a network's stations are remembered that are learnt, in seconds.
+func ageingOf(n dataplane.Settings) int {
+	if n.Learning {
+		return n.AgeingSeconds
+	}
+	return defaultAgeing
 }
 
 // tunnelMTU is the underlay's, so that the link answers what is too large; but one that is bound

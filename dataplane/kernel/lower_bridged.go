@@ -3,6 +3,7 @@ package kernel
 import (
 	"net/netip"
 
+	"weft/dataplane/nft"
 	"weft/overlay"
 )
 
@@ -21,11 +22,8 @@ func (l lowering) bridgedDomain() {
 	l.Links[bridge] = Link{
 		Kind: KindBridge, Alias: aliasOf(l.n.Name, ""), MAC: l.n.GatewayMAC,
 		MTU: tunnelMTU(l.n.Settings), Up: true, NoLinkLocal: true,
-	}
-	if l.n.Learning { // else a station would be known to one FDB, and no more to the other
-		link := l.Links[bridge]
-		link.Bridge.Ageing = l.n.AgeingSeconds
-		l.Links[bridge] = link
+		// The tunnel link's, too: else a station would be known to one FDB, and no more to the other.
+		Bridge: BridgeMode{Ageing: ageingOf(l.n.Settings)},
 	}
 	for _, g := range l.n.Gateways {
 		l.address(bridge, g.Addr(), g.Bits())
@@ -33,10 +31,16 @@ func (l lowering) bridgedDomain() {
 	l.address(bridge, l.n.GatewayMAC.LinkLocal(), 64)
 
 	if hasMemberLinks(l.n) {
+		if l.n.Encapsulation == overlay.EncapGRE {
+			l.answering()
+		}
 		return
 	}
 	vx := l.tunnel()
 	vx.Master, vx.Port = bridgeName, l.uplinkFlags()
+	if nft.IsBound(l.n) {
+		vx.Port = l.boundUplink()
+	}
 	l.Links[l.link(tunnelName)] = vx
 }
 

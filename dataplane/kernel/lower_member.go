@@ -7,6 +7,7 @@ import (
 	"weft/dataplane"
 	"weft/dataplane/nft"
 	"weft/overlay"
+	"weft/packet"
 )
 
 // A vxlan link knows any number of peers, by its FDB. The kernel's links of the other
@@ -21,10 +22,13 @@ const memberTTL = 64
 // hasMemberLinks reports whether a network has a tunnel link for each member.
 func hasMemberLinks(n dataplane.Network) bool { return nft.HasUplinks(n) }
 
-// uplinkTo is the link in a network's domain that leads to a node.
+// uplinkTo is the link in a network's domain that leads to a node; in a bridged one, the bridge's port.
 func uplinkTo(n dataplane.Network, node overlay.NodeName) string {
 	if hasMemberLinks(n) {
 		return nft.UplinkTo(node)
+	}
+	if nft.IsBound(n) {
+		return nft.BoundUplink
 	}
 	return tunnelName
 }
@@ -41,6 +45,12 @@ func (l lowering) memberLink(node overlay.NodeName, m dataplane.Member) {
 	if l.n.Kind == overlay.Bridged {
 		link.Master, link.Port = bridgeName, l.uplinkFlags()
 		link.Port.Isolated = true
+		if mode == overlay.TunnelGRETAP {
+			l.Answers[l.link(nft.UplinkTo(node))] = Answer{answerLink, l.n.MTU + packet.EthernetLen}
+			// So it is with vxlan and geneve, and a bridge has no word for who sends without DF.
+			link.Outer.MayFragment = l.n.Local.Is4()
+			link.Outer.IgnoreDF = l.n.Local.Is4()
+		}
 	} else if mode.Ethernet() {
 		link.MAC = l.n.VTEPMAC
 	}

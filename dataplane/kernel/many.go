@@ -88,7 +88,9 @@ func (m *many) lose(link string) {
 		clear(m.stations)
 		clear(m.neighbors)
 	default:
-		clear(m.tunnels)
+		if link == tunnelName {
+			clear(m.tunnels)
+		}
 		maps.DeleteFunc(m.stations, func(mac overlay.MAC, _ struct{}) bool { return uplinkTo(m.of.net, m.of.net.Remotes[mac]) == link })
 	}
 }

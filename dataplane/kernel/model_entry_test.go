@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 
@@ -64,6 +65,9 @@ func (m model) entry(op Op) error {
 	case addRedirect:
 		m.Redirects[o.From] = o.To
 		return m.exists(LinkID{o.From.NS, o.To})
+	case setAnswer:
+		m.Answers[o.From] = o.Answer
+		return errors.Join(m.exists(o.From), m.exists(LinkID{o.From.NS, o.By}))
 	case deleteRedirect:
 		return take(m.Redirects, o.From)
 	}
@@ -95,5 +99,6 @@ func (m model) prune() {
 	})
 	maps.DeleteFunc(m.Neighbors, func(k NeighborKey, _ overlay.MAC) bool { return missing(k.Link.NS, k.Link.Name) })
 	maps.DeleteFunc(m.Routes, func(k RouteKey, r Route) bool { return !r.Unreachable && missing(k.NS, r.Device) })
-	maps.DeleteFunc(m.Redirects, func(_ LinkID, to string) bool { return missing(Host, to) })
+	maps.DeleteFunc(m.Redirects, func(from LinkID, to string) bool { return missing(from.NS, to) })
+	maps.DeleteFunc(m.Answers, func(from LinkID, a Answer) bool { return missing(from.NS, a.By) })
 }

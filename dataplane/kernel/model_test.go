@@ -16,7 +16,7 @@ func newModel(o Objects) model {
 	return model{Objects{
 		Namespaces: maps.Clone(o.Namespaces), Links: maps.Clone(o.Links), Sysctls: maps.Clone(o.Sysctls),
 		Addresses: maps.Clone(o.Addresses), Tunnels: maps.Clone(o.Tunnels), Stations: maps.Clone(o.Stations), Published: maps.Clone(o.Published),
-		Neighbors: maps.Clone(o.Neighbors), Routes: maps.Clone(o.Routes), Redirects: maps.Clone(o.Redirects),
+		Neighbors: maps.Clone(o.Neighbors), Routes: maps.Clone(o.Routes), Redirects: maps.Clone(o.Redirects), Answers: maps.Clone(o.Answers),
 		Filters: maps.Clone(o.Filters),
 	}}
 }
@@ -82,7 +82,7 @@ func (m model) addLink(o addLink) error {
 			return fmt.Errorf("there is no namespace %s", id.NS)
 		}
 	}
-	made := Link{Kind: o.Link.Kind, MAC: o.Link.MAC, MTU: o.Link.MTU, Outer: o.Link.Outer, Peer: o.Link.Peer}
+	made := Link{Kind: o.Link.Kind, MAC: o.Link.MAC, MTU: o.Link.MTU, Outer: o.Link.Outer, Inside: o.Link.Inside, Peer: o.Link.Peer, Bridge: o.Link.Bridge}
 	if o.Link.isTunTap() {
 		made.MTU = 1500
 	}
@@ -97,6 +97,7 @@ func (m model) addLink(o addLink) error {
 func (m model) unlink(id LinkID) {
 	delete(m.Links, id)
 	delete(m.Redirects, id)
+	delete(m.Answers, id)
 	for other, l := range m.Links {
 		if other.NS == id.NS && l.Master == id.Name {
 			l.Master, l.Port = "", BridgePort{}

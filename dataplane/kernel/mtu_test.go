@@ -3,9 +3,12 @@ package kernel
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
+	"weft/dataplane"
 	"weft/internal/netns"
 	"weft/internal/testenv"
 	"weft/overlay"
@@ -18,26 +21,50 @@ const ip4Header, ip6Header, icmpHeader = 20, 40, 8
 // told by ICMP: nothing is lost in silence.
 func TestLargestPacket(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []overlay.NetworkKind{overlay.Bridged, overlay.Routed} {
-		for _, underlay := range []overlay.Family{overlay.V4, overlay.V6} {
-			t.Run(string(kind)+" over "+string(underlay), func(t *testing.T) {
-				t.Parallel()
-				n := newTestNet(t, 2, kind, underlay)
-				for i, h := range n.bed.hosts {
-					h.apply(n.state(i))
-				}
-				far := n.endpoint(1).Addresses
-				ping(t, n.workloads[0], far[0].String(), "-Mdo", "-s", fmt.Sprint(n.spec.MTU-ip4Header-icmpHeader))
-				ping(t, n.workloads[0], far[1].String(), "-Mdo", "-s", fmt.Sprint(n.spec.MTU-ip6Header-icmpHeader))
-				testenv.Run(t, n.workloads[0], "ip", "link", "set", "eth0", "mtu", fmt.Sprint(bedMTU))
-				for i, header := range []int{ip4Header, ip6Header} {
-					out, err := netns.Output(context.Background(), n.workloads[0], "ping", "-n", "-c2", "-W2", "-Mdo",
-						"-s", fmt.Sprint(bedMTU-header-icmpHeader), far[i].String())
-					if err == nil || !strings.Contains(out, fmt.Sprint(n.spec.MTU)) {
-						t.Errorf("%s: a packet of %d bytes is not answered with an MTU of %d: %v: %s", far[i], bedMTU, n.spec.MTU, err, out)
-					}
-				}
-			})
+	bound := func(n *dataplane.Network) { n.UnderlayDevice = "eth0" }
+	for _, c := range []struct {
+		name     string
+		kind     overlay.NetworkKind
+		underlay overlay.Family
+		edits    []func(*dataplane.Network)
+	}{
+		{"bridged over v4", overlay.Bridged, overlay.V4, nil},
+		{"bridged over v6", overlay.Bridged, overlay.V6, nil},
+		{"routed over v4", overlay.Routed, overlay.V4, nil},
+		{"routed over v6", overlay.Routed, overlay.V6, nil},
+		{"bridged over a device", overlay.Bridged, overlay.V4, []func(*dataplane.Network){bound}},
+		{"routed over a device", overlay.Routed, overlay.V6, []func(*dataplane.Network){bound}},
+		{"multicast over v6", overlay.Bridged, overlay.V6, []func(*dataplane.Network){grouped}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			n := newTestNet(t, 2, c.kind, c.underlay)
+			for i, h := range n.bed.hosts {
+				h.apply(n.edited(i, c.edits...))
+			}
+			n.answersTooLarge(t)
+		})
+	}
+}
+
+// answersTooLarge: from host 0 to host 1 the largest packet passes, and a larger one is answered.
+func (n testNet) answersTooLarge(t *testing.T) {
+	t.Helper()
+	headers := map[overlay.Family]int{overlay.V4: ip4Header + icmpHeader, overlay.V6: ip6Header + icmpHeader}
+	send := func(a netip.Addr, size int) (string, error) {
+		return netns.Output(context.Background(), n.workloads[0], "ping", "-n", "-c1", "-W10", "-Mdo",
+			"-s", fmt.Sprint(size-headers[overlay.FamilyOf(a)]), a.String())
+	}
+	far := slices.DeleteFunc(n.endpoint(1).Addresses, netip.Addr.IsLinkLocalUnicast)
+	for _, a := range far {
+		if out, err := send(a, n.spec.MTU); err != nil {
+			t.Errorf("%s: the largest packet does not pass: %v: %s", a, err, out)
+		}
+	}
+	testenv.Run(t, n.workloads[0], "ip", "link", "set", "eth0", "mtu", fmt.Sprint(bedMTU))
+	for _, a := range far {
+		if out, err := send(a, bedMTU); err == nil || !strings.Contains(out, fmt.Sprint(n.spec.MTU)) {
+			t.Errorf("%s: a packet of %d bytes is not answered with an MTU of %d: %v: %s", a, bedMTU, n.spec.MTU, err, out)
 		}
 	}
 }

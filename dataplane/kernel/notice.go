@@ -40,8 +40,15 @@ func (p *Plane) notice(w *watch, h unix.NlMsghdr, m []byte) {
 			want, wanted := n.frame.Routes[k]
 			s.judge(k, wanted, r == want, gone)
 		}
+	case unix.RTM_DELTFILTER, unix.RTM_DELQDISC:
+		if id := w.table.id(linkOfFilter(m)); has(n.frame.Redirects, id) || has(n.frame.Answers, id) {
+			s.raise(lost{id})
+		}
 	}
 }
+
+// linkOfFilter is the link that a message about traffic control is of (linux/rtnetlink.h, tcmsg).
+func linkOfFilter(m []byte) int { return number(m[4:min(8, len(m))]) }
 
 // noticing judges one notification about a network.
 type noticing struct {
@@ -151,9 +158,9 @@ func (p *Plane) noticeOnHost(w *watch, kind uint16, m []byte) {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
 		p.noticeHostLink(w, parseLink(m), m[0], kind == unix.RTM_DELLINK)
 	case unix.RTM_DELTFILTER, unix.RTM_DELQDISC:
-		index := number(m[4:min(8, len(m))]) // linux/rtnetlink.h, tcmsg
-		if name, ours := p.wanted.Load().hosts[w.table.id(index)]; ours {
-			p.suspicions.raise(name, lost{w.table.id(index)})
+		id := w.table.id(linkOfFilter(m))
+		if name, ours := p.wanted.Load().hosts[id]; ours {
+			p.suspicions.raise(name, lost{id})
 		}
 	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
 		if r := parseRoute(m); r.table == unix.RT_TABLE_MAIN {

@@ -36,6 +36,8 @@ type Objects struct {
 	Routes    map[RouteKey]Route
 	// Redirects send all that a link receives out of another one.
 	Redirects map[LinkID]string
+	// Answers are what becomes of packets that are too large for a link.
+	Answers map[LinkID]Answer
 	// Filters are the nft rules of a namespace.
 	Filters map[NS]nft.Ruleset
 	// Programs forward for a network; the value is in what those that were found differ
@@ -64,6 +66,7 @@ func NewObjects() Objects {
 		Neighbors:  map[NeighborKey]overlay.MAC{},
 		Routes:     map[RouteKey]Route{},
 		Redirects:  map[LinkID]string{},
+		Answers:    map[LinkID]Answer{},
 		Filters:    map[NS]nft.Ruleset{},
 		Programs:   map[overlay.NetworkName]string{},
 		Forwarded:  map[LinkID]string{},
@@ -75,7 +78,7 @@ func NewObjects() Objects {
 // Len counts the objects.
 func (o Objects) Len() int {
 	n := len(o.Namespaces) + len(o.Links) + len(o.Sysctls) + len(o.Addresses) +
-		len(o.Tunnels) + len(o.Stations) + len(o.Neighbors) + len(o.Routes) + len(o.Redirects) + len(o.Programs) + len(o.Carried) +
+		len(o.Tunnels) + len(o.Stations) + len(o.Neighbors) + len(o.Routes) + len(o.Redirects) + len(o.Answers) + len(o.Programs) + len(o.Carried) +
 		len(o.Forwarded) + len(o.Unaided)
 	for _, r := range o.Filters {
 		n += r.Len()

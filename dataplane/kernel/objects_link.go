@@ -37,6 +37,8 @@ type Link struct {
 	Port BridgePort
 	// Outer is set on tunnel links.
 	Outer Outer
+	// Inside: of a tunnel link in a domain, that the underlay is the domain, and not the host.
+	Inside bool
 	// Bridge is how a bridge works; Weft's have nothing of it but an ageing time.
 	Bridge BridgeMode
 	// Peer is the other end of a veth.
@@ -49,7 +51,7 @@ type Link struct {
 // BridgeMode is what a bridge can do beside forwarding.
 type BridgeMode struct {
 	STP, VLANs, Snooping bool
-	// Ageing is how long it remembers stations, in seconds; 0: whatever it is.
+	// Ageing is how long it remembers stations, in seconds; of a bridge of Weft's never 0.
 	Ageing int
 }
 

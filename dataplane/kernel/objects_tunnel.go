@@ -30,8 +30,8 @@ type Outer struct {
 	InKey, OutKey     overlay.GREKey
 	// Protocol is what of IP is inside: 4, 41, or 0 for both.
 	Protocol uint8
-	// MayFragment: outer IPv4 packets have no DF.
-	MayFragment bool
+	// MayFragment: outer IPv4 packets have no DF, but GRE's that of the packet inside without IgnoreDF.
+	MayFragment, IgnoreDF bool
 	// EncapLimit has outer IPv6 packets say how often they may be wrapped again (RFC 2473
 	// section 4.1.1), in 8 bytes.
 	EncapLimit bool
@@ -59,8 +59,8 @@ const (
 // inheritTOS is the TOS that stands for the inner packet's.
 const inheritTOS = 1
 
-// defaultAgeing is how long a vxlan link remembers a station, in seconds
-// (drivers/net/vxlan/vxlan_core.c, FDB_AGE_DEFAULT).
+// defaultAgeing is how long a vxlan link remembers a station, in seconds, and a bridge
+// (drivers/net/vxlan/vxlan_core.c, FDB_AGE_DEFAULT; IEEE 802.1Q table 8-5).
 const defaultAgeing = 300
 
 // Kinds of tunnel links. Those that end in 6 or begin with ip6 are over IPv6; vxlan and
@@ -122,7 +122,7 @@ func (k LinkKind) hasSocket() bool { return k == KindVXLAN || k == KindGeneve }
 func (l Link) excludes(o Link) bool {
 	a, b := l.Outer, o.Outer
 	switch {
-	case l.Kind != o.Kind || !l.Kind.isTunnel():
+	case l.Kind != o.Kind || !l.Kind.isTunnel() || l.Inside != o.Inside:
 		return false
 	case l.Kind == KindVXLAN:
 		return a.VNI == b.VNI && a.Port == b.Port

@@ -129,10 +129,11 @@ func isSpared(a Address) bool {
 	return a.Prefix.Addr().Is6() && a.Prefix.Addr().IsLinkLocalUnicast() && a.Link.NS.isWorkload()
 }
 
-// redirects reads those of the network's links on the host.
+// redirects reads those of the network's links on the host, and in the domain where there should
+// be any.
 func (o *observer) redirects() error {
 	for id := range o.Links {
-		if id.NS != Host {
+		if id.NS != Host && !has(o.want.Redirects, id) {
 			continue
 		}
 		to, err := o.redirect(id)
@@ -143,22 +144,13 @@ func (o *observer) redirects() error {
 			o.Redirects[id] = to
 		}
 	}
-	return nil
+	return o.answers()
 }
 
 // redirect is where a link's traffic is redirected to; empty: nowhere, or not by
 // what Weft would have set.
 func (o *observer) redirect(id LinkID) (string, error) {
-	tc, err := o.hand.traffic(Host)
-	if err != nil {
-		return "", err
-	}
-	defer tc.Close()
-	link := &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: o.tables[Host].named(id.Name).index}}
-	filters, err := tc.FilterList(link, netlink.HANDLE_MIN_INGRESS)
-	if err != nil {
-		return "", ignore(err, unix.EINVAL) // there is no such qdisc
-	}
+	filters, err := o.filters(id, netlink.HANDLE_MIN_INGRESS)
 	to := ""
 	for _, f := range filters {
 		u, ok := f.(*netlink.U32)
@@ -166,10 +158,22 @@ func (o *observer) redirect(id LinkID) (string, error) {
 			continue
 		}
 		if m, ok := u.Actions[0].(*netlink.MirredAction); ok && m.MirredAction == netlink.TCA_EGRESS_REDIR {
-			to = o.tables[Host].id(m.Ifindex).Name
+			to = o.tables[id.NS].id(m.Ifindex).Name
 		}
 	}
-	return to, nil
+	return to, err
+}
+
+// filters are those of a link for one direction.
+func (o *observer) filters(id LinkID, parent uint32) ([]netlink.Filter, error) {
+	tc, err := o.hand.traffic(id.NS)
+	if err != nil {
+		return nil, err
+	}
+	defer tc.Close()
+	link := &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: o.tables[id.NS].named(id.Name).index}}
+	filters, err := tc.FilterList(link, parent)
+	return filters, ignore(err, unix.EINVAL) // there is no such qdisc
 }
 
 // namespaceID is the number by which a namespace knows another one, or -1: the

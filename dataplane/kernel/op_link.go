@@ -51,13 +51,13 @@ func (o addLink) String() string {
 	case KindTun:
 		return o.ID.NS.command("ip", "tuntap", "add", "dev", o.ID.Name, "mode", "tun", "multi_queue")
 	}
-	made := o.madeAs()
-	words := append([]string{"link", "add"}, o.Link.identity(made, Host)...)
+	made, from := o.madeAs(), o.Link.madeFrom(o.ID)
+	words := append([]string{"link", "add"}, o.Link.identity(made, from)...)
 	words = append(words, "type", string(o.Link.Kind))
 	switch o.Link.Kind {
 	case KindBridge:
 		words = append(words, "mcast_snooping", "0")
-		if a := o.Link.Bridge.Ageing; a != 0 {
+		if a := o.Link.Bridge.Ageing; a != defaultAgeing {
 			words = append(words, ageingWords(a)...)
 		}
 	case KindVeth:
@@ -65,7 +65,7 @@ func (o addLink) String() string {
 		words = append(words, o.Peer.identity(o.Link.Peer, Host)...)
 	}
 	words = append(words, tunnelKinds[o.Link.Kind].words(o.Link.Outer, nil)...)
-	command := Host.command("ip", words...)
+	command := from.command("ip", words...)
 	if made != o.ID {
 		command += " && " + Host.command("ip", "link", "set", made.Name, "netns", o.ID.NS.reference(), "name", o.ID.Name)
 	}
@@ -80,6 +80,14 @@ func (o addLink) madeAs() LinkID {
 	h := fnv.New32a()
 	h.Write([]byte(string(o.ID.NS) + "/" + o.ID.Name)) // never fails (hash.Hash)
 	return LinkID{Host, fmt.Sprintf("wfnew%08x", h.Sum32())}
+}
+
+// madeFrom is the namespace in which the link is asked for, which is a tunnel's underlay.
+func (l Link) madeFrom(id LinkID) NS {
+	if l.Inside {
+		return id.NS
+	}
+	return Host
 }
 
 // identity is the words with which a link is made from namespace at.

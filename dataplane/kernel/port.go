@@ -141,6 +141,8 @@ func linksOf(op Op) []LinkID {
 		return []LinkID{o.Link}
 	case addRedirect:
 		return []LinkID{o.From}
+	case setAnswer:
+		return []LinkID{o.From}
 	case setStation:
 		return []LinkID{{o.Bridge.NS, o.Station.Port}}
 	case addPublished:

@@ -90,6 +90,7 @@ func lowerBoth(n dataplane.Network, dir string) Objects {
 	maps.Copy(both.Forwarded, own.Forwarded)
 	maps.Copy(both.Unaided, own.Unaided)
 	maps.Copy(both.Carried, own.Carried)
+	maps.Copy(both.Answers, own.Answers)
 	for ns := range own.Filters {
 		both.Filters[ns] = nft.Domain(withStandIns(n))
 	}

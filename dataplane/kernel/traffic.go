@@ -54,21 +54,28 @@ func (h *hand) counted(n dataplane.Network, domain NS, programs Programs) (traff
 }
 
 // sum adds the sums to a view. The kernel has none of ports, nor has the user plane: those of
-// ports that are gone are gone.
+// ports that are gone are gone, and so are those of members with a link of their own.
 func (t traffic) sum(v *dataplane.NetworkView) {
 	switch {
 	case t.net.Plane == overlay.PlaneUser:
 		v.Traffic.Nodes, v.Dropped = &t.carried.All, t.carried.Drops
 		return
+	case t.programs == nil && hasMemberLinks(t.net):
+		var all overlay.Traffic
+		for node := range t.net.Members {
+			all = all.Plus(t.links[nft.UplinkTo(node)])
+		}
+		v.Traffic.Nodes = &all
+		return
 	case t.programs == nil:
-		v.Traffic.Nodes = trafficOf(t.links, nft.Uplink)
+		v.Traffic.Nodes = trafficOf(t.links, tunnelName)
 		return
 	}
 	v.Traffic = overlay.NetworkTraffic{Ports: &t.programs.AllPorts, Nodes: &t.programs.AllNodes}
 	v.Dropped = t.programs.Dropped
 }
 
-// parts adds to a view who it was: which node, the kernel does not count.
+// parts adds to a view who it was: which node, the kernel counts if a link leads to each.
 func (t traffic) parts(v *dataplane.NetworkView) {
 	for i, l := range v.Links {
 		v.Links[i].Traffic = t.link(l)
@@ -80,6 +87,8 @@ func (t traffic) parts(v *dataplane.NetworkView) {
 			p.Traffic = trafficOf(t.programs.Nodes, name)
 		case t.net.Plane == overlay.PlaneUser:
 			p.Traffic = trafficOf(t.carried.Peers, m.VTEP)
+		case hasMemberLinks(t.net):
+			p.Traffic = trafficOf(t.links, nft.UplinkTo(name))
 		}
 		v.Nodes = append(v.Nodes, p)
 	}

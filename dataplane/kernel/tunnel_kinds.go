@@ -54,7 +54,7 @@ const (
 )
 
 var (
-	greOdd = []uint16{nl.IFLA_GRE_ENCAP_TYPE, nl.IFLA_GRE_COLLECT_METADATA, greIgnoreDF, greForwardMark}
+	greOdd = []uint16{nl.IFLA_GRE_ENCAP_TYPE, nl.IFLA_GRE_COLLECT_METADATA, greForwardMark}
 	ipOdd  = []uint16{nl.IFLA_IPTUN_ENCAP_TYPE, nl.IFLA_IPTUN_COLLECT_METADATA, ipForwardMark}
 )
 
@@ -105,6 +105,7 @@ var (
 		numberOption(nl.IFLA_GRE_TTL, binary.NativeEndian, 0, outerTTL, inheritWords("ttl")),
 		numberOption(nl.IFLA_GRE_TOS, binary.NativeEndian, 0, outerTOS, tosWords("tos")),
 		boolOption(nl.IFLA_GRE_PMTUDISC, "nopmtudisc", "pmtudisc", false, true, outerMayFragment),
+		boolOption(greIgnoreDF, "ignore-df", "noignore-df", false, false, func(o *Outer) *bool { return &o.IgnoreDF }),
 	}, greHeader)
 	gre6Options = slices.Concat(greOptions, ip6Common(nl.IFLA_GRE_TTL, nl.IFLA_GRE_FLOWINFO, nl.IFLA_GRE_FLAGS), greHeader)
 

@@ -160,7 +160,9 @@ func (m manyTunnels) reach(t *testing.T, n int) {
 // option; what somebody does to it is repaired; and nothing is left in the end.
 func TestTunnelModes(t *testing.T) {
 	t.Parallel()
-	vm.Each(t, []vm.Kernel{vm.Linux612}, vm.Options{Tools: []string{"nft"}}, func(t *testing.T) {
+	vm.Each(t, []vm.Kernel{vm.Linux612}, vm.Options{Tools: []string{"nft", "nsenter", "sysctl"}}, func(t *testing.T) {
+		t.Run("networks", testStockNetworks)
+		t.Run("one tunnel of IPv6", testOneTunnelOfIPv6)
 		m := newManyTunnels(t, stockTunnels())
 		for n, c := range m.cases {
 			t.Run(c.name, func(t *testing.T) {

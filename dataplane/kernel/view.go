@@ -92,7 +92,11 @@ func (p *Plane) view(h *hand, net dataplane.Network, entries bool) (v dataplane.
 	}
 	v.Wanted, v.Present = c.count()
 	v.Wanted += len(away)
-	v.Differs = slices.Concat(p.differs(c, there), away, p.groups.problems(net.Name))
+	misled, err := h.misled(net)
+	if err != nil {
+		return v, err
+	}
+	v.Differs = slices.Concat(p.differs(c, there), away, p.groups.problems(net.Name), misled)
 	if !has(c.have.Namespaces, w.ns) {
 		return v, nil
 	}
@@ -215,7 +219,7 @@ func (o Objects) matching(have Objects) int {
 	}
 	return n + same(o.Namespaces, have.Namespaces) + sameLinks(o.Links, have.Links) + same(o.Sysctls, have.Sysctls) +
 		same(o.Addresses, have.Addresses) + same(o.Tunnels, have.Tunnels) + same(o.Stations, have.Stations) +
-		same(o.Programs, have.Programs) + same(o.Forwarded, have.Forwarded) + same(o.Unaided, have.Unaided) + same(o.Neighbors, have.Neighbors) + same(o.Routes, have.Routes) + same(o.Redirects, have.Redirects) +
+		same(o.Programs, have.Programs) + same(o.Forwarded, have.Forwarded) + same(o.Unaided, have.Unaided) + same(o.Neighbors, have.Neighbors) + same(o.Routes, have.Routes) + same(o.Redirects, have.Redirects) + same(o.Answers, have.Answers) +
 		sameBy(o.Carried, have.Carried, Carried.Equal)
 }
 

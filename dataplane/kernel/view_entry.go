@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weft/dataplane"
+	"weft/dataplane/nft"
 )
 
 // age is a kernel's time ago, which it tells in ticks of 1/100 s (USER_HZ).
@@ -26,7 +27,8 @@ func (e fdbEntry) origin(wanted bool) dataplane.Origin {
 }
 
 // fdb adds the FDB: of the vxlan link which node a MAC is behind, of the bridge
-// which port. What the bridge says of the vxlan link the latter says better.
+// which port, or node if a link leads to each. What the bridge says of the vxlan link the latter says
+// better.
 func (v *viewer) fdb(s *space, t linkTable) error {
 	return s.entries(unix.AF_BRIDGE, func(e fdbEntry) {
 		link := t.links[e.link]
@@ -43,14 +45,18 @@ func (v *viewer) fdb(s *space, t linkTable) error {
 			return
 		}
 		k, station, ok := t.station(e)
-		if !ok || link.link.Kind == KindVXLAN {
+		if !ok || link.link.Kind == KindVXLAN || link.name == nft.BoundUplink {
 			return
 		}
 		want, wanted := v.net.station(k)
-		v.FDB = append(v.FDB, dataplane.FDBEntry{
+		line := dataplane.FDBEntry{
 			MAC: e.mac, Device: link.name, Port: endpointOf(link.link.Alias),
 			Origin: e.origin(wanted && want == station), Age: age(e.updated),
-		})
+		}
+		if v.isTunnel(link) {
+			line.VTEP, line.Node = link.link.Outer.Remote, v.nodes[link.link.Outer.Remote.String()]
+		}
+		v.FDB = append(v.FDB, line)
 	})
 }
 

@@ -24,11 +24,12 @@ func (v *viewer) links(s *space, t linkTable) error {
 			continue
 		}
 		link := asView(t.ns, l)
-		if l.link.Kind == KindVXLAN {
+		if v.isTunnel(l) {
 			tunnel, err := v.tunnel(s, l)
 			if err != nil {
 				return err
 			}
+			tunnel.Device = v.have.Links[LinkID{t.ns, l.name}].Outer.Device
 			link.Tunnel = &tunnel
 		}
 		if c, ok := v.have.Carried[LinkID{t.ns, l.name}]; ok && l.link.Kind == KindTun {
@@ -56,12 +57,27 @@ func asView(ns NS, l hostLink) dataplane.Link {
 	}
 }
 
-// tunnel is what a vxlan link adds: its settings, its peers, and whether there is a socket.
+// isTunnel reports whether a link of the domain leads to other nodes.
+func (v *viewer) isTunnel(l hostLink) bool {
+	return l.link.Kind == KindVXLAN || l.link.Kind.isTunnel() && l.link.Alias == aliasOf(v.net.net.Name, "")
+}
+
+// tunnel is what a tunnel link adds: its settings, its peers, and whether there is a socket.
 func (v *viewer) tunnel(s *space, l hostLink) (dataplane.TunnelView, error) {
 	x := l.link.Outer
 	t := dataplane.TunnelView{
 		VNI: x.VNI, Local: x.Local, Port: x.Port, SourcePorts: [2]uint16{x.SourcePorts.Low, x.SourcePorts.High}, TTL: int(x.TTL),
-		Learning: x.Learning, Ageing: time.Duration(x.Ageing) * time.Second, Checksum: !x.NoChecksum,
+		Learning: x.Learning, Ageing: time.Duration(x.Ageing) * time.Second,
+		Checksum: x.Port != 0 && !x.NoChecksum && !x.ZeroChecksum6Tx,
+	}
+	switch {
+	case x.Remote.IsMulticast():
+		t.Group = x.Remote
+	case x.Remote.IsValid():
+		t.Remotes = append(t.Remotes, x.Remote)
+	}
+	if l.link.Kind != KindVXLAN {
+		return t, v.memberTunnel(&t, x)
 	}
 	if x.SourcePorts == (overlay.PortRange{}) {
 		if err := v.onHost(func() (err error) { t.SourcePorts, err = localPorts(); return err }); err != nil {
@@ -69,7 +85,7 @@ func (v *viewer) tunnel(s *space, l hostLink) (dataplane.TunnelView, error) {
 		}
 	}
 	if err := s.entries(unix.AF_BRIDGE, func(e fdbEntry) {
-		if e.link == l.index && e.master == 0 && e.ip.IsValid() && !slices.Contains(t.Remotes, e.ip) {
+		if e.link == l.index && e.master == 0 && e.ip.IsValid() && e.ip != t.Group && !slices.Contains(t.Remotes, e.ip) {
 			t.Remotes = append(t.Remotes, e.ip)
 		}
 	}); err != nil {
@@ -78,6 +94,20 @@ func (v *viewer) tunnel(s *space, l hostLink) (dataplane.TunnelView, error) {
 	slices.SortFunc(t.Remotes, netip.Addr.Compare)
 	err := v.onHost(func() (err error) { t.Listening, err = listening(x.Port, x.Local.Is6()); return err })
 	return t, err
+}
+
+// memberTunnel adds what of a tunnel link that leads to one node is not as on a vxlan link: GRE
+// has the VNI as its key, and geneve takes its source ports as it likes
+// (drivers/net/geneve.c, geneve_xmit_skb).
+func (v *viewer) memberTunnel(t *dataplane.TunnelView, x Outer) (err error) {
+	if x.InFlags&GREKeyed != 0 {
+		t.VNI = overlay.VNI(x.InKey)
+	}
+	if x.Port != 0 {
+		t.SourcePorts = [2]uint16{1, 65535}
+		err = v.onHost(func() (err error) { t.Listening, err = listening(x.Port, x.Remote.Is6()); return err })
+	}
+	return err
 }
 
 // carriedTunnel is what a TUN link adds that the forwarder carries for.

@@ -14,6 +14,14 @@ import (
 // comes from there was checked by those nodes, and as a packet by the host.
 const Uplink = "vx0"
 
+// BoundUplink is that device where the tunnel's own is bound to one of the underlay's.
+const BoundUplink = "up0"
+
+// IsBound reports whether a network's uplink is BoundUplink.
+func IsBound(n dataplane.Network) bool {
+	return n.Kind == overlay.Bridged && n.UnderlayDevice != "" && n.Plane != overlay.PlaneEBPF
+}
+
 // uplinkPrefix begins the names of devices that lead to one node each.
 const uplinkPrefix = "to-"
 
@@ -90,11 +98,14 @@ func Domain(n dataplane.Network) Ruleset {
 func bridgedDomain(t Table, n dataplane.Network) {
 	singlePorts(t, notIn(stations, InputDevice, EtherSource))
 	uplink := deviceBytes(Uplink)
+	if IsBound(n) {
+		uplink = deviceBytes(BoundUplink)
+	}
 	if HasUplinks(n) {
 		uplink = uplinkPrefix
 		stormControlOfMany(t, n)
 	} else {
-		stormControl(t)
+		stormControl(t, uplink)
 	}
 	t.Sets[segments] = newSet(InputDevice)
 	t.Sets[guarded] = newSet(EtherSource)
@@ -118,12 +129,12 @@ func bridgedDomain(t Table, n dataplane.Network) {
 // stormControl holds what a port floods to other nodes to its rate. The bridge hands each
 // frame to the uplink's device once, which copies it for the members. What the network's own
 // host says does not pass here.
-func stormControl(t Table) {
+func stormControl(t Table, uplink string) {
 	t.Counters[string(overlay.DropStorm)] = struct{}{}
 	t.Sets[storms] = newSet(InputDevice).ofRules()
 	t.Chains[floodChain] = Chain{Hook: Hook{Name: "forward", Priority: priority}, Rules: []Rule{
 		{is(PacketType, toOther), accept},
-		{is(OutputDevice, deviceBytes(Uplink)), over(dataplane.StormRate, dataplane.StormBurst, storms, InputDevice), Count{string(overlay.DropStorm)}, drop},
+		{is(OutputDevice, uplink), over(dataplane.StormRate, dataplane.StormBurst, storms, InputDevice), Count{string(overlay.DropStorm)}, drop},
 	}}
 }
 
