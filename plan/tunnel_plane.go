@@ -111,8 +111,24 @@ func (t tunnelNeeds) refuse(p overlay.PlaneName) error {
 		return fmt.Errorf("plane %s: %s", p, t.lacking(p))
 	case p == overlay.PlaneEBPF && t.alone() != "":
 		return fmt.Errorf("plane ebpf does not do %s", t.alone())
+	case p == overlay.PlaneKernel && t.unbound() != "":
+		return fmt.Errorf("plane kernel: its geneve device has no %s, but sends as the host's routes have it; want plane ebpf, or leave it out", t.unbound())
 	}
 	return nil
+}
+
+// unbound says what of the tunnel the kernel's geneve device cannot be told: unlike all others it
+// is bound to nothing (drivers/net/geneve.c, struct geneve_config).
+func (t tunnelNeeds) unbound() string {
+	switch {
+	case t.spec.Mode != overlay.TunnelGeneve:
+		return ""
+	case t.spec.Underlay != "":
+		return "underlay device"
+	case t.spec.Local.IsValid():
+		return "local address"
+	}
+	return ""
 }
 
 // lacking says of a mode that a plane does not have why it does not.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"net/netip"
 	"testing"
 
 	"weft/overlay"
@@ -15,7 +16,7 @@ func TestTunnelPlane(t *testing.T) {
 	bare := overlay.NodeSpec{Planes: both, TunnelModes: map[overlay.PlaneName][]string{overlay.PlaneEBPF: all, overlay.PlaneKernel: {"vxlan"}}}
 	old := overlay.NodeSpec{Planes: both[1:], Lacks: map[overlay.PlaneName]string{overlay.PlaneEBPF: "no tcx"}, TunnelModes: map[overlay.PlaneName][]string{overlay.PlaneKernel: all}}
 	user := overlay.NodeSpec{Planes: append([]overlay.PlaneName{overlay.PlaneUser}, both...)}
-	yes := true
+	yes, local := true, netip.MustParseAddr("192.0.2.1")
 	for name, tt := range map[string]struct {
 		node  overlay.NodeSpec
 		spec  overlay.TunnelSpec
@@ -40,9 +41,14 @@ func TestTunnelPlane(t *testing.T) {
 
 		"named, lacking":      {bare, overlay.TunnelSpec{Mode: overlay.TunnelGRE, Plane: overlay.PlaneKernel}, "", "", "plane kernel: this kernel has no gre device"},
 		"named, not its kind": {stock, overlay.TunnelSpec{Mode: overlay.TunnelVXLAN, Proxy: true, Plane: overlay.PlaneEBPF}, "", "", "plane ebpf does not do answering ARP and ND for others"},
-		"user for others":     {user, overlay.TunnelSpec{Mode: overlay.TunnelGRE, Plane: overlay.PlaneUser}, "", "", "plane user does mode udp alone"},
-		"udp for others":      {user, overlay.TunnelSpec{Mode: overlay.TunnelUDP, Plane: overlay.PlaneEBPF}, "", "", "plane ebpf does not do mode udp; want plane user"},
-		"nobody":              {bare, overlay.TunnelSpec{Mode: "other"}, "", "", "node a has no plane for mode other: plane ebpf: it does not do mode other here; plane kernel: this kernel has no other device"},
+		"bound":               {stock, overlay.TunnelSpec{Mode: overlay.TunnelGeneve, Local: local, Underlay: "eth0"}, overlay.PlaneEBPF, "auto: this node has all that it needs", ""},
+		"bound to an address": {stock, overlay.TunnelSpec{Mode: overlay.TunnelGeneve, Local: local, Plane: overlay.PlaneKernel}, "", "",
+			"plane kernel: its geneve device has no local address, but sends as the host's routes have it; want plane ebpf, or leave it out"},
+		"bound to a device": {old, overlay.TunnelSpec{Mode: overlay.TunnelGeneve, Underlay: "eth0"}, "", "",
+			"node a has no plane for mode geneve: plane ebpf is not there (no tcx); plane kernel: its geneve device has no underlay device, but sends as the host's routes have it; want plane ebpf, or leave it out"},
+		"user for others": {user, overlay.TunnelSpec{Mode: overlay.TunnelGRE, Plane: overlay.PlaneUser}, "", "", "plane user does mode udp alone"},
+		"udp for others":  {user, overlay.TunnelSpec{Mode: overlay.TunnelUDP, Plane: overlay.PlaneEBPF}, "", "", "plane ebpf does not do mode udp; want plane user"},
+		"nobody":          {bare, overlay.TunnelSpec{Mode: "other"}, "", "", "node a has no plane for mode other: plane ebpf: it does not do mode other here; plane kernel: this kernel has no other device"},
 	} {
 		n := &overlay.Node{Meta: overlay.Meta{Name: "a"}, Spec: tt.node}
 		plane, why, err := TunnelPlane(n, tt.spec, overlay.V4)
