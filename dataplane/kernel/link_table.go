@@ -71,7 +71,8 @@ func (t linkTable) link(l hostLink, want Link) Link {
 	if !want.Port.Owned {
 		have.Port = BridgePort{}
 	}
-	have.Inside = t.ns != Host && have.Kind.isTunnel() && l.netnsid == ownNamespace
+	// Of geneve the kernel does not tell, and Weft has none such.
+	have.Inside = t.ns != Host && have.Kind == KindVXLAN && l.netnsid == ownNamespace
 	if l.outerDevice != 0 {
 		have.Outer.Device = t.underlay(l.outerDevice, want.Outer.Device)
 	}

@@ -42,10 +42,13 @@ func (o Objects) lowerTunnel(t dataplane.Tunnel) {
 			o.Addresses[Address{id, a}] = struct{}{}
 		}
 	}
+	if !t.Remote.IsValid() { // nor does it keep neighbours
+		return
+	}
 	for _, n := range t.Spec.Neighbors {
 		o.Neighbors[NeighborKey{id, n.Address}] = n.MAC
 	}
-	if t.Down || !t.Remote.IsValid() {
+	if t.Down {
 		return
 	}
 	for _, r := range t.Spec.Routes {

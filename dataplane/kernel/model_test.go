@@ -58,7 +58,7 @@ func (m model) do(op Op) error {
 		peer := m.Links[o.ID].Peer
 		m.unlink(o.ID)
 		m.unlink(peer)
-	case setLink, setBridgePort, setUp, resetBridge, resetBridgePort:
+	case setLink, setBridgePort, setUp, resetBridge, resetBridgePort, changeTunnel:
 		return m.setLink(op)
 	default:
 		return m.entry(op)
@@ -121,6 +121,8 @@ func (m model) setLink(op Op) error {
 		id = o.ID
 	case resetBridgePort:
 		id = o.ID
+	case changeTunnel:
+		id = o.ID
 	}
 	if err := m.exists(id); err != nil {
 		return err
@@ -157,6 +159,11 @@ func (m model) setLink(op Op) error {
 		l.Bridge = BridgeMode{Ageing: o.Want.Ageing}
 	case resetBridgePort:
 		l.Port.Odd = false
+	case changeTunnel:
+		l.Outer = o.Want.Outer
+		if o.Want.MTU != 0 {
+			l.MTU = o.Want.MTU
+		}
 	}
 	m.Links[id] = l
 	return nil

@@ -112,6 +112,9 @@ func (n testNet) seen(t *testing.T, s stockNetwork) {
 		}
 	}
 	v, far := n.observed(t, 0), n.bed.hosts[1]
+	if v.Present != v.Wanted || len(v.Differs) > 0 {
+		t.Errorf("%d of %d, differs %q: want everything there", v.Present, v.Wanted, v.Differs)
+	}
 	vtep, uplink := far.underlay(s.under), nft.UplinkTo(far.name)
 	at := slices.IndexFunc(v.Links, func(l dataplane.Link) bool { return l.Device == uplink })
 	if at < 0 || v.Links[at].Tunnel == nil || !slices.Equal(v.Links[at].Tunnel.Remotes, []netip.Addr{vtep}) ||

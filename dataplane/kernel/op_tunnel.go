@@ -24,5 +24,5 @@ func (o changeTunnel) setsMTU() bool { return o.Want.Kind != KindVXLAN && o.Want
 // changesFrom reports whether a tunnel link can become another by a changeTunnel.
 func (l Link) changesFrom(have Link) bool {
 	k, ok := tunnelKinds[l.Kind]
-	return ok && l.Kind == have.Kind && l.Peer == have.Peer && k.changes(l.Outer, have.Outer)
+	return ok && l.Kind == have.Kind && l.Inside == have.Inside && l.Peer == have.Peer && k.changes(l.Outer, have.Outer)
 }

@@ -36,6 +36,7 @@ func drawNetwork(t *rapid.T, name overlay.NetworkName, label string) dataplane.N
 	vni(overlay.VNI(rapid.IntRange(7, 8).Draw(t, label+" vni")))(&n)
 	n.BUM = rapid.SampledFrom([]overlay.BUM{overlay.BUMReplicate, overlay.BUMNone}).Draw(t, label)
 	n.MTU = rapid.IntRange(1400, 1401).Draw(t, label+" mtu")
+	drawOuter(t, &n, label)
 	for _, b := range []overlay.NodeName{"b", "c"} {
 		if rapid.Bool().Draw(t, label+" without "+string(b)) {
 			without(b)(&n)
@@ -50,6 +51,18 @@ func drawNetwork(t *rapid.T, name overlay.NetworkName, label string) dataplane.N
 		}
 	}
 	return n
+}
+
+// drawOuter has the network's packets cross the underlay in one of many ways.
+func drawOuter(t *rapid.T, n *dataplane.Network, label string) {
+	encapsulations := []overlay.Encapsulation{overlay.EncapVXLAN, overlay.EncapVXLAN, overlay.EncapGeneve, overlay.EncapGRE}
+	if n.Kind == overlay.Routed && n.Name == "blue" { // of those one network has each
+		encapsulations = append(encapsulations, overlay.EncapIPIP, overlay.EncapSIT)
+	}
+	n.Encapsulation = rapid.SampledFrom(encapsulations).Draw(t, label+" encapsulation")
+	if n.Encapsulation == overlay.EncapVXLAN {
+		n.UnderlayDevice = rapid.SampledFrom([]string{"", "eth0"}).Draw(t, label+" underlay device")
+	}
 }
 
 func drawPort(t *rapid.T, name overlay.NetworkName, i int, label string) dataplane.Port {

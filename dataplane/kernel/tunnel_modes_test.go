@@ -95,6 +95,21 @@ func (c tunnelCase) addressesOf(n, host int) []netip.Prefix {
 	return all
 }
 
+// routesOf are routes through the nth tunnel.
+func (c tunnelCase) routesOf(n int) (routes []overlay.TunnelRoute) {
+	for _, p := range c.addressesOf(n, 1) {
+		b := p.Addr().AsSlice()
+		b[1]++ // the same, in the next network
+		beyond, _ := mustAddr(b).Prefix(p.Bits())
+		route := overlay.TunnelRoute{Prefix: beyond, Metric: 20}
+		if c.spec.Mode.Ethernet() {
+			route.Via = p.Addr()
+		}
+		routes = append(routes, route)
+	}
+	return routes
+}
+
 // manyTunnels are tunnels between two hosts, all at once: t0, t1, … on a, and p0, p1, … on b.
 type manyTunnels struct {
 	tunnelPair
@@ -111,7 +126,10 @@ func newManyTunnels(t *testing.T, cases []tunnelCase) manyTunnels {
 			m.b.run("ip", "address", "add", remote.String()+"/64", "dev", "eth0", "nodad", "preferred_lft", "0")
 		}
 		m.typed(n, c, remote)
-		c.spec.Addresses = c.addressesOf(n, 0)
+		c.spec.Addresses, c.spec.Routes = c.addressesOf(n, 0), c.routesOf(n)
+		if c.spec.Mode.Ethernet() {
+			c.spec.Neighbors = []overlay.TunnelNeighbor{{Address: netip.AddrFrom4([4]byte{10, 1, byte(n), 99}), MAC: vxlanFar}}
+		}
 		tunnel := m.tunnel(c.family, c.spec)
 		tunnel.Name = overlay.TunnelName(fmt.Sprintf("t%d", n))
 		tunnel.Spec.Device, tunnel.Remote = string(tunnel.Name), remote

@@ -111,6 +111,7 @@ func (m manyTunnels) anotherRemote(t *testing.T) {
 // down leaves nothing.
 func (m manyTunnels) down(t *testing.T) {
 	removed, err := Down(context.Background(), m.a.plane.Options)
+	removed = slices.DeleteFunc(removed, func(what string) bool { return !strings.HasPrefix(what, "tunnel ") }) // routes need settings
 	if err != nil || len(removed) != len(m.cases) {
 		t.Errorf("removed %q: %v", removed, err)
 	}
@@ -127,22 +128,35 @@ func (m manyTunnels) down(t *testing.T) {
 }
 
 // explained: the commands that Explain prints, run by the real tools on another host, make the
-// same links.
+// same links, and the same on them.
 func (m manyTunnels) explained(t *testing.T) {
 	other := newBed(t, 1).hosts[0] // with a's addresses
 	if _, err := feed(other.ns, strings.Join(Explain(m.state, other.dir, nil), "\n"), "sh", "-e"); err != nil {
 		t.Fatal(err)
 	}
-	for n, c := range m.cases {
-		device := fmt.Sprintf("t%d", n)
-		for _, what := range []string{"-d -o link show", "-o address show"} {
-			ask := append(strings.Fields("ip "+what), device)
-			byPlane, byHand := incidentalWords(testenv.Output(t, m.a.ns, ask...)), incidentalWords(testenv.Output(t, other.ns, ask...))
-			if byPlane != byHand {
-				t.Errorf("%s, ip %s\nby the plane: %s\nby hand:      %s", c.name, what, byPlane, byHand)
+	for _, what := range []string{"-d -o link show", "-o address show", "route show", "-6 route show", "neigh show nud permanent"} {
+		byPlane, byHand := onTunnels(t, m.a.ns, what), onTunnels(t, other.ns, what)
+		for n, c := range m.cases {
+			device := fmt.Sprintf("t%d", n)
+			if byPlane[device] != byHand[device] {
+				t.Errorf("%s, ip %s\nby the plane: %s\nby hand:      %s", c.name, what, byPlane[device], byHand[device])
+			}
+			routes := what == "route show" && slices.Contains(c.inner, overlay.V4) || what == "-6 route show" && slices.Contains(c.inner, overlay.V6)
+			if routes && !strings.Contains(byPlane[device], "proto static") {
+				t.Errorf("%s: no route: %s", c.name, byPlane[device])
 			}
 		}
 	}
+}
+
+// onTunnels is what ip shows of each tunnel of a host.
+func onTunnels(t *testing.T, ns, what string) map[string]string {
+	t.Helper()
+	shown, device := map[string]string{}, regexp.MustCompile(`\bt\d+\b`)
+	for line := range strings.Lines(testenv.Output(t, ns, append([]string{"ip"}, strings.Fields(what)...)...)) {
+		shown[device.FindString(line)] += incidentalWords(line) + "\n"
+	}
+	return shown
 }
 
 // incidentalWords takes out what differs from link to link: its number, a MAC that the kernel
