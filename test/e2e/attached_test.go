@@ -62,8 +62,12 @@ func TestTunnelInANetwork(t *testing.T) {
 
 	for _, plane := range []overlay.PlaneName{overlay.PlaneKernel, overlay.PlaneEBPF} {
 		s.a.weft("node migrate-plane a seg --to %s", plane)
+		s.a.weft("node migrate-plane a post --to %s", plane)
+		s.a.try("node migrate-plane a site --to %s --wait 2s", plane) // not every kernel has gre
 		s.pings(w.Namespace, "10.61.0.200")
+		s.pings(u.Namespace, "10.99.64.2")
 	}
+	s.pings(r.Namespace, "10.99.62.2")
 	testenv.Eventually(t, patience, s.a.differs, "host a is as it should be")
 
 	for _, line := range []string{
