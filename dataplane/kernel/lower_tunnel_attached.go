@@ -27,6 +27,9 @@ func (l lowering) tunnelPort(p dataplane.Port) {
 		return
 	}
 	l.Links[id] = link
+	// An answer that says that the peer is back comes while no route leads there. Who may say what,
+	// filters tell (ip-sysctl.rst, rp_filter; systemd has it on).
+	l.sysctls("net/ipv4/conf/all/rp_filter", "0", "net/ipv4/conf/"+p.Device+"/rp_filter", "0")
 	if t.Down || !t.Remote.IsValid() {
 		return
 	}

@@ -95,12 +95,22 @@ func (s *session) carryPackets() {
 	} {
 		s.a.weft("%s", line)
 	}
+	s.nearIs(overlay.TunnelUp)
+	testenv.Run(s.t, s.b.Path(), "ip", "link", "set", "eth0", "down")
+	s.nearIs(overlay.TunnelDown)
+	testenv.Run(s.t, s.b.Path(), "ip", "link", "set", "eth0", "up")
+	s.nearIs(overlay.TunnelUp)
+}
+
+// nearIs waits until host a says this of the tunnel whose peer is asked.
+func (s *session) nearIs(state overlay.TunnelState) {
+	s.t.Helper()
 	testenv.Eventually(s.t, patience, func() error {
 		var shown struct{ Status overlay.TunnelReport }
 		s.a.read(&shown, "tunnel show site/near")
-		if shown.Status.State != overlay.TunnelUp {
+		if shown.Status.State != state {
 			return fmt.Errorf("%+v", shown)
 		}
 		return nil
-	}, "the tunnel is up")
+	}, "the tunnel is "+string(state))
 }
