@@ -11,8 +11,9 @@ import (
 	"weft/overlay"
 )
 
-// soon is how long the kernel's announcement of a change may take to become an event.
-const soon = 2 * time.Second
+// soon is how long the kernel's announcement of a change may take to become an event: on a busy machine it
+// takes namespaces down seconds after their last process.
+const soon = 10 * time.Second
 
 // event waits for an event of the host's plane.
 func (h *bedHost) event() dataplane.Event {
