@@ -93,8 +93,9 @@ func (f *nsFiles) open(ns NS) (uint32, error) {
 	return uint32(file.Fd()), nil
 }
 
-func (f nsFiles) Close() {
-	for _, file := range f {
+// Close has a pointer for its receiver: what is deferred is what there is in the end.
+func (f *nsFiles) Close() {
+	for _, file := range *f {
 		file.Close()
 	}
 }
