@@ -64,8 +64,8 @@ func (o addLink) inWords(h *hand, err error) string {
 	switch {
 	case o.Link.isTunTap() && (errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EINVAL) || exists):
 		return fmt.Sprintf("this host has a device %s already: remove it, or choose another name", o.ID.Name)
-	case o.Link.Kind.isTunnel() && exists && h.isThere(o.ID):
-		return fmt.Sprintf("this host has an interface %s already, which is not Weft's: remove it, or choose another name", o.ID.Name)
+	case (o.Link.Kind.isTunnel() || o.Link.Peer.isTunnelEnd()) && exists && h.isThere(o.ID):
+		return nameTaken(o.ID.Name)
 	case o.Link.Kind.isTunnel() && (exists || errors.Is(err, unix.EBUSY)):
 		return o.Link.taken(h, o.ID)
 	case o.Link.Kind.isTunnel() && errors.Is(err, unix.EOPNOTSUPP):

@@ -1,6 +1,10 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
 
 // isThere reports whether there is a link of this name.
 func (h *hand) isThere(id LinkID) bool {
@@ -10,6 +14,11 @@ func (h *hand) isThere(id LinkID) bool {
 	}
 	_, there, err := s.named(id.Name)
 	return there && err == nil
+}
+
+// nameTaken says that a tunnel's device would have the name of somebody else's.
+func nameTaken(device string) string {
+	return fmt.Sprintf("this host has an interface %s already, which is not Weft's: remove it, or choose another name", device)
 }
 
 // taken says which route has the place of a tunnel's.
@@ -22,14 +31,24 @@ func (o addRoute) taken(h *hand) string {
 	if err != nil {
 		return ""
 	}
-	other := ""
+	words := ""
 	_ = s.routes(0, func(r hostRoute) { // what was read of a host that changes will do
-		if k, route, ok := t.route(r); ok && k == o.RouteKey {
-			other = k.command("delete", route)
+		if r.table == unix.RT_TABLE_MAIN && o.RouteKey == (RouteKey{Host, r.prefix, r.metric}) {
+			words = t.routeTaken(r)
 		}
 	})
-	if other == "" {
-		return ""
+	return words
+}
+
+// routeTaken says that a route has the place of a tunnel's. The kernel's own go with an address,
+// or with what a router says: they are not for the user to remove.
+func (t linkTable) routeTaken(r hostRoute) string {
+	taken := fmt.Sprintf("this host has a route to %s already", r.prefix)
+	if k, route, ok := t.route(r); ok {
+		return fmt.Sprintf("%s: remove it (%s), or give one of them another metric", taken, k.command("delete", route))
 	}
-	return fmt.Sprintf("this host has a route to %s already: remove it (%s), or give one of them another metric", o.Prefix, other)
+	if device := t.id(r.link).Name; device != "" {
+		taken += fmt.Sprintf(", which the kernel keeps for %s", device)
+	}
+	return taken + ": leave the tunnel's out, or give it another metric"
 }
