@@ -16,32 +16,36 @@ type peers struct {
 	watcher *reach.Watcher
 	// stale: the tunnels are others than those that are followed.
 	stale bool
-	known map[overlay.Key]overlay.TunnelPath
+	known map[overlay.Key]knownPath
+	// followed are the remotes of those that are followed, as the tunnels name them.
+	followed map[overlay.Key]string
 }
 
 // knownPath is a line of the file.
 type knownPath struct {
 	overlay.Key
+	// Of is the remote that it was found out of, as the tunnel named it: of another it says nothing.
+	Of string
 	overlay.TunnelPath
 }
 
 // load reads what was found out before.
 func (p *peers) load() error {
-	p.known = map[overlay.Key]overlay.TunnelPath{}
+	p.known = map[overlay.Key]knownPath{}
 	var lines []knownPath
 	if err := fromFile(p.path, &lines); err != nil {
 		return err
 	}
 	for _, l := range lines {
-		p.known[l.Key] = l.TunnelPath
+		p.known[l.Key] = l
 	}
 	return nil
 }
 
 func (p *peers) save() error {
 	lines := []knownPath{}
-	for k, path := range p.known {
-		lines = append(lines, knownPath{k, path})
+	for _, path := range p.known {
+		lines = append(lines, path)
 	}
 	return toFile(p.path, lines)
 }
@@ -58,7 +62,7 @@ func (l *Loop) recallPeers() error {
 		err = nil
 	}
 	for k, path := range l.peers.known {
-		l.planner.SetPath(k, path)
+		l.planner.SetPath(k, path.TunnelPath)
 	}
 	return err
 }
@@ -69,9 +73,10 @@ func (l *Loop) followPeers(ctx context.Context) {
 		return
 	}
 	l.peers.stale = false
+	l.peers.followed = map[overlay.Key]string{}
 	all := map[overlay.Key]reach.Peer{}
 	for k, t := range l.table.tunnels {
-		all[k] = l.peerOf(t)
+		all[k], l.peers.followed[k] = l.peerOf(t), t.Spec.Remote
 	}
 	l.peers.watcher.Follow(ctx, all)
 	l.learnPeers()
@@ -80,13 +85,14 @@ func (l *Loop) followPeers(ctx context.Context) {
 // peerOf is what is to be found out for a tunnel.
 func (l *Loop) peerOf(t *overlay.Tunnel) reach.Peer {
 	s := t.Spec.Complete(overlay.TunnelName(t.Name))
-	p := reach.Peer{KeepAlive: s.KeepAlive, Known: l.peers.known[t.Key()]}
+	p := reach.Peer{KeepAlive: s.KeepAlive}
+	if known := l.peers.known[t.Key()]; known.Of == s.Remote {
+		p.Known = known.TunnelPath
+	}
 	if a, ok := s.RemoteAddr(); ok {
 		p.Remote = a
-	} else if p.Name = s.Remote; s.Local.IsValid() {
-		p.Family = overlay.FamilyOf(s.Local)
-	} else if self, ok := l.self(); ok {
-		p.Family = onlyFamily(self)
+	} else {
+		l.nameOf(&p, s)
 	}
 	if t.Network != "" && l.DomainPath != nil {
 		p.Namespace = l.DomainPath(t.Network)
@@ -95,6 +101,21 @@ func (l *Loop) peerOf(t *overlay.Tunnel) reach.Peer {
 		p.Device = s.Device // a bridge's port is none to send by
 	}
 	return p
+}
+
+// nameOf has a peer looked up, and says which addresses are not the peer's.
+func (l *Loop) nameOf(p *reach.Peer, s overlay.TunnelSpec) {
+	p.Name = s.Remote
+	self, known := l.self()
+	if known {
+		p.Family = onlyFamily(self)
+		for _, u := range self.Spec.Underlay {
+			p.Own = append(p.Own, u.Addr())
+		}
+	}
+	if s.Local.IsValid() {
+		p.Family, p.Own = overlay.FamilyOf(s.Local), append(p.Own, s.Local)
+	}
 }
 
 // onlyFamily is the family of a node's underlay if it has one alone.
@@ -122,13 +143,14 @@ func (l *Loop) learnPeers() {
 		}
 	}
 	for k, s := range found {
-		if l.peers.known[k] == s.TunnelPath {
+		now := knownPath{k, l.peers.followed[k], s.TunnelPath}
+		if l.peers.known[k] == now {
 			continue
 		}
 		if was := l.peers.known[k]; was.Down != s.Down {
 			l.Log.Info("a tunnel's peer "+map[bool]string{true: "does not answer any more", false: "answers again"}[s.Down], "tunnel", k.Name, "why", s.Why)
 		}
-		l.peers.known[k] = s.TunnelPath
+		l.peers.known[k] = now
 		l.planner.SetPath(k, s.TunnelPath)
 		news = true
 	}

@@ -113,6 +113,44 @@ func TestPeers(t *testing.T) {
 	})
 }
 
+// TestPeersByName: what is known of one name says nothing of another, also over a restart, and
+// this node's own address is no peer's.
+func TestPeersByName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, cache, dns := world(t), cachePath(t), &book{}
+		options := func(o *Options) { o.Resolver, o.PeersPath = dns, cache+".peers" }
+		n := start(t, s, cache, options)
+		to := func(remote string) {
+			site := toSite("", "neta")
+			site.Spec.Remote = remote
+			put(t, s, site)
+		}
+		expect := func(want, why string) {
+			t.Helper()
+			pass(3 * time.Second)
+			r := tunnelsOf(t, s)["neta"]
+			if got := n.hands.have.Tunnels["neta"].Remote; got != r.Remote || got.IsValid() != (want != "") || want != "" && got.String() != want {
+				t.Errorf("the plane has remote %s, and %s is reported; want %q", got, r.Remote, want)
+			}
+			if r.Why != why || (r.State == overlay.TunnelUnresolved) != (want == "") {
+				t.Errorf("reported %+v, want %q", r, why)
+			}
+		}
+		dns.say("site.example", "198.51.100.7")
+		to("site.example")
+		expect("198.51.100.7", "")
+		to("nope.example")
+		expect("", "nope.example has no IPv4 address in DNS")
+		to("198.51.100.9")
+		expect("198.51.100.9", "")
+		n.stop()
+		to("nope.example")
+		dns.say("nope.example", "192.0.2.11")
+		n = start(t, s, cache, options)
+		expect("", "nope.example stands for 192.0.2.11, which is this node's own address")
+	})
+}
+
 // TestPeersAreForgotten: nothing is known of a tunnel that is gone.
 func TestPeersAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

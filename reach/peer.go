@@ -15,7 +15,10 @@ type Peer struct {
 	Remote netip.Addr
 	// Family of the addresses to look for; empty: any.
 	Family overlay.Family
-	// Known is what was found out of it before: it counts until it is found to be otherwise.
+	// Own are addresses of this node, which a name may stand for, too, and which are no peer's.
+	Own []netip.Addr
+	// Known is what was found out of it before: it counts until it is found to be otherwise, unless
+	// its address cannot be the peer's.
 	Known overlay.TunnelPath
 	// KeepAlive says whom to ask; nil: nobody.
 	KeepAlive *overlay.KeepAlive

@@ -36,9 +36,10 @@ func look(ctx context.Context, r Resolver, p Peer, had netip.Addr) (netip.Addr, 
 	found, err := r.LookupNetIP(ctx, network, p.Name)
 	if err != nil {
 		var dns *net.DNSError
+		var family *net.AddrError // that net has filtered out what is of the other
 		switch {
-		case errors.As(err, &dns) && dns.IsNotFound:
-			err = fmt.Errorf("%s has no address in DNS", p.Name)
+		case errors.As(err, &dns) && dns.IsNotFound, errors.As(err, &family):
+			err = p.nowhere()
 		case errors.Is(err, context.DeadlineExceeded), errors.As(err, &dns) && dns.IsTimeout:
 			err = fmt.Errorf("no answer from DNS for %s", p.Name)
 		default:
@@ -46,15 +47,44 @@ func look(ctx context.Context, r Resolver, p Peer, had netip.Addr) (netip.Addr, 
 		}
 		return netip.Addr{}, err
 	}
-	for i, a := range found {
-		found[i] = a.Unmap()
+	var usable []netip.Addr
+	why := p.nowhere()
+	for _, a := range found {
+		if err := p.unusable(a.Unmap()); err != nil {
+			why = err
+		} else {
+			usable = append(usable, a.Unmap())
+		}
 	}
-	found = slices.DeleteFunc(found, func(a netip.Addr) bool { return a.IsLoopback() || a.IsUnspecified() || a.IsMulticast() })
 	switch {
-	case len(found) == 0:
-		return netip.Addr{}, fmt.Errorf("%s stands for no address of a peer", p.Name)
-	case slices.Contains(found, had):
+	case len(usable) == 0:
+		return netip.Addr{}, why
+	case slices.Contains(usable, had):
 		return had, nil
 	}
-	return slices.MinFunc(found, netip.Addr.Compare), nil
+	return slices.MinFunc(usable, netip.Addr.Compare), nil
+}
+
+// nowhere says that a name has no address that could be looked for.
+func (p Peer) nowhere() error {
+	switch p.Family {
+	case overlay.V4:
+		return fmt.Errorf("%s has no IPv4 address in DNS", p.Name)
+	case overlay.V6:
+		return fmt.Errorf("%s has no IPv6 address in DNS", p.Name)
+	}
+	return fmt.Errorf("%s has no address in DNS", p.Name)
+}
+
+// unusable says why an address of a peer's name cannot be the peer's; nil: it may be.
+func (p Peer) unusable(a netip.Addr) error {
+	switch {
+	case a.IsLoopback() || a.IsUnspecified() || a.IsMulticast():
+		return fmt.Errorf("%s stands for %s, which is no address of a peer", p.Name, a)
+	case p.Family != "" && overlay.FamilyOf(a) != p.Family:
+		return p.nowhere()
+	case slices.Contains(p.Own, a):
+		return fmt.Errorf("%s stands for %s, which is this node's own address", p.Name, a)
+	}
+	return nil
 }

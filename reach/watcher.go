@@ -65,6 +65,9 @@ func (w *Watcher) Follow(ctx context.Context, peers map[overlay.Key]Peer) {
 		if w.peers[k] != nil {
 			continue
 		}
+		if p.Name != "" && p.Known.Remote.IsValid() && p.unusable(p.Known.Remote) != nil {
+			p.Known = overlay.TunnelPath{}
+		}
 		ctx, stop := context.WithCancel(ctx)
 		f := &follower{peer: p, stop: stop, status: begin(p, time.Now())}
 		w.peers[k] = f

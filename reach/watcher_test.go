@@ -125,9 +125,47 @@ func TestLook(t *testing.T) {
 			t.Errorf("it was %s: %s, %v, want %s", had, got, err, want)
 		}
 	}
-	dns.say(nil, "127.0.0.1")
-	if _, err := look(t.Context(), dns, Peer{Name: "site.example"}, addr("192.0.2.1")); err == nil {
-		t.Error("a peer on this host's loopback was believed")
+}
+
+// What cannot be the peer's address is not taken for it, and said.
+func TestLookRefuses(t *testing.T) {
+	t.Parallel()
+	own := []netip.Addr{addr("192.0.2.11"), addr("2001:db8::11")}
+	for _, tt := range []struct {
+		family overlay.Family
+		said   string
+		err    error
+		want   string
+	}{
+		{"", "127.0.0.1", nil, "site.example stands for 127.0.0.1, which is no address of a peer"},
+		{overlay.V4, "192.0.2.11", nil, "site.example stands for 192.0.2.11, which is this node's own address"},
+		{"", "::ffff:192.0.2.11", nil, "site.example stands for 192.0.2.11, which is this node's own address"},
+		{overlay.V4, "2001:db8::9", nil, "site.example has no IPv4 address in DNS"},
+		{overlay.V6, "192.0.2.9", nil, "site.example has no IPv6 address in DNS"},
+		{overlay.V4, "", &net.DNSError{IsNotFound: true}, "site.example has no IPv4 address in DNS"},
+		{overlay.V6, "", &net.AddrError{Err: "no suitable address"}, "site.example has no IPv6 address in DNS"},
+		{"", "", &net.DNSError{IsNotFound: true}, "site.example has no address in DNS"},
+	} {
+		dns := &names{}
+		if dns.say(tt.err); tt.said != "" {
+			dns.say(nil, tt.said)
+		}
+		p := Peer{Name: "site.example", Family: tt.family, Own: own}
+		if got, err := look(t.Context(), dns, p, netip.Addr{}); err == nil || err.Error() != tt.want {
+			t.Errorf("%s %s: %s, %v, want %s", tt.family, tt.said, got, err, tt.want)
+		}
+		if tt.said == "" {
+			continue
+		}
+		dns.say(nil, tt.said, "198.51.100.7", "2001:db8::7")
+		if got, err := look(t.Context(), dns, p, netip.Addr{}); err != nil || got != addr("198.51.100.7") && got != addr("2001:db8::7") {
+			t.Errorf("%s %s beside the peer's: %s, %v", tt.family, tt.said, got, err)
+		}
+		p.Known.Remote = addr(tt.said).Unmap()
+		dns.say(errors.New("no way"))
+		if s := watching(t, dns, p).Statuses()[key]; s.Remote.IsValid() {
+			t.Errorf("%s %s was remembered: %+v", tt.family, tt.said, s)
+		}
 	}
 }
 
