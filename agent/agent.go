@@ -144,11 +144,11 @@ func run(ctx context.Context, o Options, underlay Underlay, m *member, plane *ke
 	defer stop()
 	options := control.Options{
 		Node: o.Node, Plane: plane, Log: o.Log,
-		CachePath: filepath.Join(o.StateDir, "cache.json"),
+		CachePath: filepath.Join(o.StateDir, cacheFile),
 		Namespace: namespace,
 		Version:   o.Version, Kernel: kernelRelease(),
-		ChoicesPath: filepath.Join(o.StateDir, "planes.json"), Found: found,
-		PeersPath:   filepath.Join(o.StateDir, "peers.json"),
+		ChoicesPath: filepath.Join(o.StateDir, choicesFile), Found: found,
+		PeersPath:   filepath.Join(o.StateDir, peersFile),
 		DomainPath:  func(n overlay.NetworkName) string { return string(kernel.DomainNS(o.NetnsDir, n)) },
 		AcceptStore: o.AcceptStore,
 	}

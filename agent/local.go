@@ -44,6 +44,14 @@ type local struct {
 	has map[overlay.Key]overlay.Resource
 }
 
+// The files in the state folder that the control loop of a host goes on with after a restart:
+// what it knew, which planes it chose, and what it found out of its tunnels' peers.
+const (
+	cacheFile   = "cache.json"
+	choicesFile = "planes.json"
+	peersFile   = "peers.json"
+)
+
 // localFile is, in the state folder, what a host without servers is declared to be.
 const localFile = "local.json"
 
@@ -79,13 +87,16 @@ func SaveDeclaration(stateDir string, d agentapi.Declaration) error {
 	return files.Replace(filepath.Join(stateDir, localFile), append(data, '\n'))
 }
 
-// ForgetDeclaration has the host be nothing from the next start on; it may be nothing already.
+// ForgetDeclaration has the host be nothing from the next start on; it may be nothing already. What
+// an agent that has ended knew, chose and found out for the declaration goes with it.
 func ForgetDeclaration(stateDir string) error {
-	err := os.Remove(filepath.Join(stateDir, localFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	var failed []error
+	for _, name := range []string{localFile, cacheFile, choicesFile, peersFile} {
+		if err := os.Remove(filepath.Join(stateDir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = append(failed, err)
+		}
 	}
-	return err
+	return errors.Join(failed...)
 }
 
 // openLocal returns the home of a host that is as it was last declared.

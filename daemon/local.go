@@ -224,8 +224,8 @@ func (d *daemon) endLocal(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		leave, err := agent.Claim()
-		if err == nil {
-			return leave()
+		if err == nil { // it wrote down what it knew when it ended
+			return errors.Join(agent.ForgetDeclaration(d.config.stateDir), leave())
 		}
 		select {
 		case <-tick.C:

@@ -133,6 +133,11 @@ func TestLocal(t *testing.T) {
 		}
 	}
 	v.leavesNothing(t)
+	for _, of := range []string{"local", "cache", "planes", "peers"} {
+		if _, err := os.Stat(filepath.Join(v.Dir(), "state", of+".json")); err == nil {
+			t.Errorf("after weft down there is still %s.json", of)
+		}
+	}
 	if did := v.finish(v.s.weft.Command(v.Host, "weftd", "local")); did.code != 1 || !strings.Contains(did.stderr, "this host follows no file") {
 		t.Errorf("after weft down: %v", did)
 	}
