@@ -173,11 +173,11 @@ func TestCheck(t *testing.T) {
 		"tunnel netb: ":                          {localTunnel(""), same},
 		"tunnel neta: node a has no v6 underlay": {far},
 	} {
-		if err := o.check(t.Context(), u, agentapi.Declaration{Tunnels: tunnels}); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := o.check(t.Context(), u, agentapi.Declaration{Tunnels: tunnels}); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
-	if err := o.check(t.Context(), u, agentapi.Declaration{Tunnels: []*overlay.Tunnel{localTunnel("a")}}); err != nil {
+	if _, err := o.check(t.Context(), u, agentapi.Declaration{Tunnels: []*overlay.Tunnel{localTunnel("a")}}); err != nil {
 		t.Error(err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"weft/api"
 	"weft/api/agentapi"
+	"weft/dataplane"
 	"weft/dataplane/ebpf"
 	"weft/dataplane/user"
 	"weft/internal/files"
@@ -175,25 +176,26 @@ func Check(ctx context.Context, o Options, d agentapi.Declaration) error {
 	if o.tunnelModes, err = o.probeTunnels(ctx); err != nil {
 		return err
 	}
-	return o.check(ctx, u, d)
+	_, err = o.check(ctx, u, d)
+	return err
 }
 
-// check is Check on an underlay.
-func (o Options) check(ctx context.Context, u Underlay, d agentapi.Declaration) error {
+// check is Check on an underlay, and returns what is declared as the planes are told it.
+func (o Options) check(ctx context.Context, u Underlay, d agentapi.Declaration) (state dataplane.State, err error) {
 	l := &local{Store: memstore.New(memstore.Options{}), options: o, has: map[overlay.Key]overlay.Resource{}}
 	self := o.record(u)
 	if _, _, err := l.Update(ctx, store.Change{Put: self, Expect: store.Any}); err != nil {
-		return err
+		return state, err
 	}
 	if err := l.become(ctx, d); err != nil {
-		return err
+		return state, err
 	}
 	s := overlay.NewSnapshot()
 	s.Put(self)
 	for _, r := range l.has {
 		s.Put(r)
 	}
-	state := plan.For(o.Node, s)
+	state = plan.For(o.Node, s)
 	var problems []string
 	for name, all := range state.TunnelProblems {
 		problems = append(problems, fmt.Sprintf("tunnel %s: %s", name, strings.Join(all, "; ")))
@@ -202,10 +204,10 @@ func (o Options) check(ctx context.Context, u Underlay, d agentapi.Declaration) 
 		problems = append(problems, fmt.Sprintf("network %s: %s", name, strings.Join(all, "; ")))
 	}
 	if len(problems) == 0 {
-		return nil
+		return state, nil
 	}
 	slices.Sort(problems)
-	return api.Invalid("nothing was changed", "%s", strings.Join(problems, "; "))
+	return state, api.Invalid("nothing was changed", "%s", strings.Join(problems, "; "))
 }
 
 // nearEnds are the addresses that are the host's own on the underlay: those that it was given, or

@@ -42,14 +42,21 @@ func (s *service) Declare(ctx context.Context, d agentapi.Declaration) error {
 	if err != nil {
 		return err
 	}
-	if err := o.check(ctx, u, d); err != nil {
+	state, err := o.check(ctx, u, d)
+	if err != nil {
 		return err
 	}
 	s.local.declaring.Lock()
 	defer s.local.declaring.Unlock()
 	before := s.local.declared
+	another := !reflect.DeepEqual(before, d)
+	if another { // what is refused half-way is taken back, and packets are lost meanwhile
+		if err := s.plane.InTheWay(state.Tunnels); err != nil {
+			return api.Taken("nothing was changed", "%s", oneLine(err))
+		}
+	}
 	err = s.become(ctx, u, d)
-	if err != nil && !reflect.DeepEqual(before, d) { // else whoever started the agent takes it back
+	if err != nil && another { // else whoever started the agent takes it back
 		return errors.Join(err, s.takeBack(ctx, before))
 	}
 	return err

@@ -30,8 +30,10 @@ func TestTunnelPortTaken(t *testing.T) {
 	state := tunnelState(p.vxlan(func(*overlay.TunnelSpec) {}), other)
 	err := p.a.plane.Apply(t.Context(), state, nil)
 	want := fmt.Sprintf("tunnel neta: UDP port 4789 of this host is held by process %d (kernel.test): stop it, or give the tunnel another port", os.Getpid())
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v\nwant %s", err, want)
+	for _, err := range []error{err, p.a.plane.InTheWay(state.Tunnels)} {
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v\nwant %s", err, want)
+		}
 	}
 	if dataplane.ConcerningTunnel(err, "netb") != nil {
 		t.Errorf("it concerns the other one, too: %v", err)
@@ -45,4 +47,7 @@ func TestTunnelPortTaken(t *testing.T) {
 	}
 	p.a.apply(state)
 	p.a.tunnelsSettled()
+	if err := p.a.plane.InTheWay(state.Tunnels); err != nil {
+		t.Errorf("what is there is in the way of itself: %v", err)
+	}
 }

@@ -149,23 +149,28 @@ func TestTunnelRefused(t *testing.T) {
 		name, typed, undo string
 		edit              func(*overlay.TunnelSpec)
 		want              string
+		foreseen          bool
 	}{
-		{"name", "link add neta type bridge", "link delete neta", func(*overlay.TunnelSpec) {}, "this host has an interface neta already, which is not Weft's"},
+		{"name", "link add neta type bridge", "link delete neta", func(*overlay.TunnelSpec) {}, "this host has an interface neta already, which is not Weft's", true},
 		{"VNI", "link add other type vxlan id 42 dstport 4789", "link delete other", func(*overlay.TunnelSpec) {},
-			"vxlan device other has VNI 42 on port 4789 already: remove it (ip link delete other), or give the tunnel another VNI or port"},
-		{"route", "route add 10.9.0.0/16 dev eth0", "route delete 10.9.0.0/16", via, "this host has a route to 10.9.0.0/16 already: remove it (ip route delete 10.9.0.0/16 dev eth0"},
+			"vxlan device other has VNI 42 on port 4789 already: remove it (ip link delete other), or give the tunnel another VNI or port", false},
+		{"route", "route add 10.9.0.0/16 dev eth0", "route delete 10.9.0.0/16", via, "this host has a route to 10.9.0.0/16 already: remove it (ip route delete 10.9.0.0/16 dev eth0", true},
 		{"name, on the eBPF plane", "link add neta type bridge", "link delete neta", func(s *overlay.TunnelSpec) { s.Plane = overlay.PlaneEBPF },
-			"this host has an interface neta already, which is not Weft's: remove it, or choose another name"},
+			"this host has an interface neta already, which is not Weft's: remove it, or choose another name", true},
 		{"route of an address", "address add 10.9.0.1/16 dev eth0", "address delete 10.9.0.1/16 dev eth0", via,
-			"this host has a route to 10.9.0.0/16 already, which the kernel keeps for eth0: leave the tunnel's out, or give it another metric"},
+			"this host has a route to 10.9.0.0/16 already, which the kernel keeps for eth0: leave the tunnel's out, or give it another metric", true},
 		{"settings", "link add other up type vxlan external dstport 4789", "link delete other", func(*overlay.TunnelSpec) {},
-			"UDP port 4789 of this host is held by vxlan device other, whose settings do not go with Weft's: remove it (ip link delete other), or give the tunnel another port"},
-		{"device", "link show lo", "link show lo", func(s *overlay.TunnelSpec) { s.Underlay = "eth7" }, "this host has no underlay device eth7"},
+			"UDP port 4789 of this host is held by vxlan device other, whose settings do not go with Weft's: remove it (ip link delete other), or give the tunnel another port", false},
+		{"device", "link show lo", "link show lo", func(s *overlay.TunnelSpec) { s.Underlay = "eth7" }, "this host has no underlay device eth7", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p.a.run(append([]string{"ip"}, strings.Fields(c.typed)...)...)
 			before := deviceNames(t, p.a.ns)
-			err := p.a.plane.Apply(t.Context(), tunnelState(p.vxlan(c.edit)), nil)
+			state := tunnelState(p.vxlan(c.edit))
+			if err := p.a.plane.InTheWay(state.Tunnels); (err != nil) != c.foreseen || err != nil && !strings.Contains(err.Error(), "tunnel neta: "+c.want) {
+				t.Errorf("in the way is %v, want %q: %t", err, c.want, c.foreseen)
+			}
+			err := p.a.plane.Apply(t.Context(), state, nil)
 			if err == nil || !strings.Contains(err.Error(), "tunnel neta: "+c.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("want one line with %q, got %v", c.want, err)
 			}

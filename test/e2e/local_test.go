@@ -92,6 +92,7 @@ func TestLocal(t *testing.T) {
 		t.Errorf("what the host has refused changed something: %v", err)
 	}
 	held()
+	v.refusesAsItWas(t, second)
 	v.weft("apply --local %s", v.file(second))
 	v.weft("apply --local %s", file)
 
@@ -141,6 +142,40 @@ func TestLocal(t *testing.T) {
 	if did := v.finish(v.s.weft.Command(v.Host, "weftd", "local")); did.code != 1 || !strings.Contains(did.stderr, "this host follows no file") {
 		t.Errorf("after weft down: %v", did)
 	}
+}
+
+// refusesAsItWas applies files with tunnels that the host refuses, and sees that the one which is
+// there stays the same interface, with what somebody else has put on it.
+func (h *visited) refusesAsItWas(t *testing.T, both string) {
+	t.Helper()
+	run := func(command string) { testenv.Run(t, h.Path(), strings.Fields(command)...) }
+	there := func() string {
+		index, _, _ := strings.Cut(testenv.Output(t, h.Path(), "ip", "-o", "link", "show", "site"), ":")
+		return "site is " + index + ", in br0 " + testenv.Output(t, h.Path(), "ip", "-br", "link", "show", "master", "br0") +
+			testenv.Output(t, h.Path(), "ip", "route", "show", "10.77.0.0/24")
+	}
+	run("ip link add br0 up type bridge")
+	run("ip link set site master br0")
+	run("ip route add 10.77.0.0/24 dev site")
+	run("ip link add other type vxlan id 21 dstport 8472")
+	before := there()
+	_, second, _ := strings.Cut(both, "---\n")
+	for _, c := range []struct{ file, want string }{
+		{strings.Replace(second, "spec:", "spec:\n  device: eth0", 1), "this host has an interface eth0 already, which is not Weft's: remove it, or choose another name; nothing was changed"},
+		{both, "vxlan device other has VNI 21 on port 8472 already"},
+	} {
+		if did := h.try("apply --local %s", h.file(c.file)); did.code == 0 || !strings.Contains(did.stderr, c.want) {
+			t.Errorf("%v\nwant %q", did, c.want)
+		}
+		if now := there(); now != before {
+			t.Errorf("before what was refused for %q:\n%s\nafter\n%s", c.want, before, now)
+		}
+	}
+	run("ip link delete other")
+	run("ip route delete 10.77.0.0/24")
+	run("ip link set site nomaster")
+	run("ip link delete br0")
+	h.s.pings(&h.Namespace, "10.1.5.1") // as a port of a bridge it heard no answers, and had no routes
 }
 
 // localNetwork is a network with an endpoint, as a file declares it.
