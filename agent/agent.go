@@ -68,7 +68,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	underlay, err := FindUnderlay(o.wanted())
+	underlay, err := o.wanted().find()
 	if err != nil {
 		return err
 	}
@@ -117,19 +117,6 @@ func openPrograms(o Options) (*ebpf.Demand, error) {
 		return nil, err
 	}
 	return ebpf.OnDemand(ebpf.Options{Dir: ebpf.Dir(o.RunDir), Host: "/proc/self/ns/net", Log: o.Log})
-}
-
-// wanted names the node's underlay addresses; empty: those of the default routes. On a host
-// that follows a file that may say which.
-func (o Options) wanted() []string {
-	if len(o.Underlay) > 0 || !o.Local {
-		return o.Underlay
-	}
-	d, err := LoadDeclaration(o.StateDir)
-	if err != nil {
-		return nil // whoever opens it says so
-	}
-	return o.nearEnds(d)
 }
 
 // run starts what runs side by side, and ends when one of them fails or ctx ends. m is nil on

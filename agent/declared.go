@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"net/netip"
 	"slices"
@@ -27,7 +28,7 @@ func declared(self overlay.NodeName, d agentapi.Declaration) ([]overlay.Resource
 	for _, e := range d.Endpoints {
 		c := *e
 		c.Kind = overlay.KindEndpoint
-		if err := here(self, &c.Spec.Node, c.Key()); err != nil {
+		if err := here(self, d.Node, &c.Spec.Node, c.Key()); err != nil {
 			return nil, err
 		}
 		n := networks[c.Network]
@@ -48,7 +49,7 @@ func declared(self overlay.NodeName, d agentapi.Declaration) ([]overlay.Resource
 	for _, t := range d.Tunnels {
 		c := *t
 		c.Kind = overlay.KindTunnel
-		if err := here(self, &c.Spec.Node, c.Key()); err != nil {
+		if err := here(self, d.Node, &c.Spec.Node, c.Key()); err != nil {
 			return nil, err
 		}
 		all = append(all, &c)
@@ -61,10 +62,11 @@ func declared(self overlay.NodeName, d agentapi.Declaration) ([]overlay.Resource
 	return all, nil
 }
 
-// here fills in the node, or refuses another one.
-func here(self overlay.NodeName, node *overlay.NodeName, k overlay.Key) error {
-	if *node != "" && *node != self {
-		return api.Invalid("leave the node out, or say --node", "%s is for node %s, and this is node %s", k, *node, self)
+// here fills in the node, or refuses another one than this host, which the file may call by another name.
+func here(self, called overlay.NodeName, node *overlay.NodeName, k overlay.Key) error {
+	if *node != "" && *node != self && *node != called {
+		return api.Invalid("leave the node out, or declare a Node of that name in the file, which is this host",
+			"%s is for node %s, and this is node %s", k, *node, cmp.Or(called, self))
 	}
 	*node = self
 	return nil

@@ -66,6 +66,21 @@ func TestDeclared(t *testing.T) {
 	}
 }
 
+// A file may call this host by a name of its own.
+func TestDeclaredByAnotherName(t *testing.T) {
+	t.Parallel()
+	d := agentapi.Declaration{Node: "b", Tunnels: []*overlay.Tunnel{localTunnel("b")}}
+	all, err := declared("a", d)
+	if err != nil || len(all) != 1 || all[0].(*overlay.Tunnel).Spec.Node != "a" {
+		t.Errorf("declared %v, %v", all, err)
+	}
+	d.Node = "c"
+	const want = "tunnel neta is for node b, and this is node c"
+	if _, err := declared("a", d); err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "--") {
+		t.Errorf("got %v, want %s and no flag", err, want)
+	}
+}
+
 func TestDeclaredRefuses(t *testing.T) {
 	t.Parallel()
 	unnumbered := localNetwork(overlay.Bridged)

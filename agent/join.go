@@ -143,7 +143,7 @@ const (
 
 // register writes the node's record, with the wanted underlay addresses, again each time that the underlay
 // changes, until ctx ends.
-func register(ctx context.Context, o Options, wanted func() []string, now Underlay, to home) error {
+func register(ctx context.Context, o Options, wanted func() nearEnds, now Underlay, to home) error {
 	changes := make(chan Underlay, 1)
 	var watching sync.WaitGroup
 	defer watching.Wait()

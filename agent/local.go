@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -168,7 +167,7 @@ func inOrder(a, b overlay.Key) int {
 
 // Check says what is in the way of this host's being what is declared; it changes nothing.
 func Check(ctx context.Context, o Options, d agentapi.Declaration) error {
-	u, err := FindUnderlay(o.nearEnds(d))
+	u, err := o.nearEnds(d).find()
 	if err != nil {
 		return err
 	}
@@ -208,29 +207,6 @@ func (o Options) check(ctx context.Context, u Underlay, d agentapi.Declaration) 
 	}
 	slices.Sort(problems)
 	return state, api.Invalid("nothing was changed", "%s", strings.Join(problems, "; "))
-}
-
-// nearEnds are the addresses that are the host's own on the underlay: those that it was given, or
-// that a declaration says; empty: those of the default routes.
-func (o Options) nearEnds(d agentapi.Declaration) []string {
-	if len(o.Underlay) > 0 {
-		return o.Underlay
-	}
-	var all []string
-	has := map[overlay.Family]bool{}
-	add := func(a netip.Addr) {
-		if f := overlay.FamilyOf(a); a.IsValid() && !has[f] {
-			has[f] = true
-			all = append(all, a.String())
-		}
-	}
-	for _, a := range d.Underlay {
-		add(a)
-	}
-	for _, t := range d.Tunnels {
-		add(t.Spec.Local)
-	}
-	return all
 }
 
 // keys are those of the declared resources, in the order of their kinds and names.

@@ -38,7 +38,7 @@ func (s *service) Declare(ctx context.Context, d agentapi.Declaration) error {
 		return err
 	}
 	o := s.local.options
-	u, err := FindUnderlay(o.nearEnds(d))
+	u, err := o.nearEnds(d).find()
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ const takeBackTime = 5 * time.Second
 func (s *service) takeBack(ctx context.Context, before agentapi.Declaration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackTime)
 	defer cancel()
-	u, err := FindUnderlay(s.local.options.nearEnds(before))
+	u, err := s.local.options.nearEnds(before).find()
 	if err != nil {
 		return err
 	}

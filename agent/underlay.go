@@ -14,6 +14,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"weft/dataplane/kernel"
 	"weft/overlay"
 )
 
@@ -29,35 +30,39 @@ func (u Underlay) Equal(o Underlay) bool {
 	return u.MTU == o.MTU && slices.Equal(u.Addresses, o.Addresses)
 }
 
-// FindUnderlay looks for the wanted addresses on this host's interfaces, or,
-// when none are named, takes the source addresses of its default routes.
-func FindUnderlay(wanted []string) (Underlay, error) {
+// FindUnderlay looks for the addresses given with --underlay on this host's interfaces,
+// or, when none are named, takes the source addresses of its default routes.
+func FindUnderlay(addresses []string) (Underlay, error) { return byFlags(addresses).find() }
+
+// find looks for the near ends on this host's interfaces.
+func (n nearEnds) find() (Underlay, error) {
 	present, err := hostAddresses()
 	if err != nil {
 		return Underlay{}, fmt.Errorf("read this host's addresses: %w", err)
 	}
 	var u Underlay
+	wanted := n.wanted
 	if len(wanted) == 0 {
 		for _, f := range []overlay.Family{overlay.V4, overlay.V6} {
 			if a, ok := defaultSource(f); ok {
-				wanted = append(wanted, a.String())
+				wanted = append(wanted, nearEnd{"the default route's source", a.String()})
 			}
 		}
 		if len(wanted) == 0 {
-			return Underlay{}, errors.New("this host has no default route to tell its underlay address by; name the address with --underlay")
+			return Underlay{}, fmt.Errorf("this host has no default route to tell its underlay address by; %s", n.how)
 		}
 	}
 	for _, w := range wanted {
-		a, err := parseAddress(w)
+		a, err := w.parse()
 		if err != nil {
 			return Underlay{}, err
 		}
 		i := slices.IndexFunc(present, func(p hostAddress) bool { return p.prefix.Addr() == a })
 		if i < 0 {
-			return Underlay{}, fmt.Errorf("--underlay %s: no interface of this host has that address; it has %s", w, listAddresses(present))
+			return Underlay{}, fmt.Errorf("%s %s: no interface of this host has that address; it has %s", w.where, w.address, listAddresses(present))
 		}
 		if j := slices.IndexFunc(u.Addresses, func(p netip.Prefix) bool { return overlay.FamilyOf(p.Addr()) == overlay.FamilyOf(a) }); j >= 0 {
-			return Underlay{}, fmt.Errorf("--underlay %s and %s: a node has at most one underlay address of each family", u.Addresses[j].Addr(), a)
+			return Underlay{}, fmt.Errorf("%s %s and %s: a node has at most one underlay address of each family", w.where, u.Addresses[j].Addr(), a)
 		}
 		u.add(present[i])
 	}
@@ -71,14 +76,14 @@ func (u *Underlay) add(h hostAddress) {
 	}
 }
 
-func parseAddress(s string) (netip.Addr, error) {
-	s = strings.TrimSpace(s)
+func (e nearEnd) parse() (netip.Addr, error) {
+	s := strings.TrimSpace(e.address)
 	if p, err := netip.ParsePrefix(s); err == nil {
 		return p.Addr(), nil
 	}
 	a, err := netip.ParseAddr(s)
 	if err != nil {
-		return netip.Addr{}, fmt.Errorf("--underlay %q: want an address of this host such as 192.0.2.11", s)
+		return netip.Addr{}, fmt.Errorf("%s %q: want an address of this host such as 192.0.2.11", e.where, s)
 	}
 	return a, nil
 }
@@ -86,15 +91,20 @@ func parseAddress(s string) (netip.Addr, error) {
 type hostAddress struct {
 	prefix netip.Prefix
 	mtu    int
+	// inside: the interface is of a network or tunnel.
+	inside bool
 }
 
+// listAddresses names those that may be an underlay's.
 func listAddresses(all []hostAddress) string {
-	if len(all) == 0 {
-		return "none"
-	}
 	var names []string
 	for _, h := range all {
-		names = append(names, h.prefix.Addr().String())
+		if !h.inside {
+			names = append(names, h.prefix.Addr().String())
+		}
+	}
+	if len(names) == 0 {
+		return "none"
 	}
 	return strings.Join(names, ", ")
 }
@@ -131,7 +141,7 @@ func dumpAddresses() ([]hostAddress, error) {
 			}
 			ones, _ := a.Mask.Size()
 			if ip = ip.Unmap(); ip.IsGlobalUnicast() {
-				all = append(all, hostAddress{prefix: netip.PrefixFrom(ip, ones), mtu: link.Attrs().MTU})
+				all = append(all, hostAddress{netip.PrefixFrom(ip, ones), link.Attrs().MTU, kernel.Made(link.Attrs().Alias)})
 			}
 		}
 	}
@@ -159,10 +169,10 @@ const watchAgain = time.Second
 // watchUnderlay calls changed with the underlay each time that it is another
 // one, until ctx ends. While the host has no such address nothing is called but
 // the log, once: the last one stays.
-func watchUnderlay(ctx context.Context, wanted func() []string, now Underlay, changed func(Underlay), log *slog.Logger) {
+func watchUnderlay(ctx context.Context, wanted func() nearEnds, now Underlay, changed func(Underlay), log *slog.Logger) {
 	lost := false
 	look := func() {
-		u, err := FindUnderlay(wanted())
+		u, err := wanted().find()
 		if err != nil {
 			if !lost {
 				log.Warn("this node's underlay is gone; other nodes do not reach it until it is back", "underlay", now.Addresses, "err", err)

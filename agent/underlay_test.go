@@ -10,8 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"weft/api/agentapi"
 	"weft/internal/netns"
 	"weft/internal/testenv"
+	"weft/overlay"
 )
 
 // host makes a namespace with an underlay NIC.
@@ -75,6 +77,33 @@ func TestFindUnderlayByName(t *testing.T) {
 	}
 }
 
+// TestFindUnderlayByFile: what a file says is named as it says it, and Weft's own addresses are not offered.
+func TestFindUnderlayByFile(t *testing.T) {
+	t.Parallel()
+	ns := host(t, "ip addr add 192.0.2.11/24 dev eth0", "ip link add site type veth peer name inside", "ip link set site alias weft:/site", "ip addr add 10.1.1.1/24 dev site")
+	site := &overlay.Tunnel{Meta: overlay.Meta{Name: "site"}}
+	wrong := &overlay.Tunnel{Meta: overlay.Meta{Name: "site"}, Spec: overlay.TunnelSpec{Local: netip.MustParseAddr("192.0.2.99")}}
+	const has = ": no interface of this host has that address; it has 192.0.2.11"
+	const none = "this host has no default route to tell its underlay address by; say "
+	for _, tt := range []struct {
+		d    agentapi.Declaration
+		says string
+	}{
+		{agentapi.Declaration{Tunnels: []*overlay.Tunnel{wrong}}, "tunnel site: local 192.0.2.99" + has},
+		{agentapi.Declaration{Node: "a", Underlay: []netip.Addr{netip.MustParseAddr("192.0.2.98")}}, "node a: underlay 192.0.2.98" + has},
+		{agentapi.Declaration{Tunnels: []*overlay.Tunnel{site}}, none + "spec.local of tunnel site, or spec.underlay of a Node in the file"},
+		{agentapi.Declaration{}, none + "spec.underlay of a Node in the file"},
+	} {
+		var err error
+		if outer := netns.Do(ns, func() error { _, err = Options{Local: true}.nearEnds(tt.d).find(); return nil }); outer != nil {
+			t.Fatal(outer)
+		}
+		if err == nil || err.Error() != tt.says {
+			t.Errorf("%v, want %s", err, tt.says)
+		}
+	}
+}
+
 // TestWatchUnderlay: a new address is told, and losing the last one is not.
 func TestWatchUnderlay(t *testing.T) {
 	t.Parallel()
@@ -87,7 +116,7 @@ func TestWatchUnderlay(t *testing.T) {
 	seen, ended := make(chan Underlay, 8), make(chan error, 1)
 	go func() {
 		ended <- netns.Do(ns, func() error {
-			watchUnderlay(ctx, func() []string { return nil }, now, func(u Underlay) { seen <- u }, slog.New(slog.DiscardHandler))
+			watchUnderlay(ctx, func() nearEnds { return nearEnds{} }, now, func(u Underlay) { seen <- u }, slog.New(slog.DiscardHandler))
 			return nil
 		})
 	}()
@@ -152,7 +181,7 @@ func TestWatchUnderlayLost(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- netns.Do(ns, func() error {
-			watchUnderlay(ctx, func() []string { return []string{"192.0.2.11"} }, now, func(u Underlay) { t.Errorf("told %v", u) }, slog.New(log))
+			watchUnderlay(ctx, func() nearEnds { return byFlags([]string{"192.0.2.11"}) }, now, func(u Underlay) { t.Errorf("told %v", u) }, slog.New(log))
 			return nil
 		})
 	}()

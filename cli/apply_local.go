@@ -51,6 +51,10 @@ func declaration(documents []manifest.Document) (d agentapi.Declaration, err err
 		}
 		switch r := desired(at.Resource, nil).(type) {
 		case *overlay.Node:
+			if d.Node != "" {
+				return d, fmt.Errorf("%s: %s: a file is for one host, which it calls node %s", at.Where(), r.Key(), d.Node)
+			}
+			d.Node = overlay.NodeName(r.Name)
 			for _, p := range r.Spec.Underlay {
 				d.Underlay = append(d.Underlay, p.Addr())
 			}

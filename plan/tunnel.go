@@ -75,7 +75,7 @@ func nearEnd(self *overlay.Node, t dataplane.Tunnel) (netip.Addr, error) {
 			return p.Addr(), nil
 		}
 	}
-	return netip.Addr{}, fmt.Errorf("node %s has no %s underlay address to reach remote %s from; give one with --local", self.Name, families[0], t.Spec.Remote)
+	return netip.Addr{}, fmt.Errorf("node %s has no %s underlay address to reach remote %s from; give the tunnel its local address", self.Name, families[0], t.Spec.Remote)
 }
 
 // tunnelMTU is the largest packet that fits, or what the spec asks for.

@@ -94,6 +94,8 @@ type DetachRequest struct {
 
 // Declaration is what a host is to be that follows no server (weft apply --local).
 type Declaration struct {
+	// Node is what the file calls this host; empty: by the name that it has, or not at all.
+	Node overlay.NodeName `json:"node,omitempty"`
 	// Underlay are the host's underlay addresses [the near ends of the tunnels, or else those of
 	// the default routes].
 	Underlay  []netip.Addr        `json:"underlay,omitempty"`

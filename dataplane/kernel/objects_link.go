@@ -1,6 +1,10 @@
 package kernel
 
-import "weft/overlay"
+import (
+	"strings"
+
+	"weft/overlay"
+)
 
 // LinkKind is a type of link, as ip link has it.
 type LinkKind string
@@ -93,3 +97,6 @@ func aliasOf(n overlay.NetworkName, e overlay.EndpointName) string {
 }
 
 const aliasPrefix = "weft:"
+
+// Made reports whether a link with the alias is one that Weft made.
+func Made(alias string) bool { return strings.HasPrefix(alias, aliasPrefix) }
