@@ -139,5 +139,5 @@ func kindOf(n *yaml.Node) (overlay.Kind, *Error) {
 			return kind, nil
 		}
 	}
-	return "", errorAt(n, "kind", "missing; want Network, Endpoint or Tunnel")
+	return "", errorAt(n, "kind", "missing; want Network, Endpoint or Tunnel, or Node with weft apply --local")
 }
