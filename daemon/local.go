@@ -65,14 +65,17 @@ func (d *daemon) declare(ctx context.Context, text io.Reader) error {
 	if err := d.alone(); err != nil {
 		return err
 	}
-	if err := agent.Check(ctx, o, next); err != nil {
-		return err
-	}
 	before, err := agent.LoadDeclaration(o.StateDir)
 	if err != nil && !errors.Is(err, agent.ErrNotLocal) {
 		return err
 	}
 	first := err != nil
+	if err := agent.Check(ctx, o, next); err != nil {
+		if !first { // the agent was killed
+			err = errors.Join(err, d.start(ctx, client, before))
+		}
+		return err
+	}
 	if err := agent.SaveDeclaration(o.StateDir, next); err != nil {
 		return err
 	}

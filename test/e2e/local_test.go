@@ -102,6 +102,18 @@ func TestLocal(t *testing.T) {
 	if err := before.differs(v.look(t)); err != nil {
 		t.Errorf("after a kill: %v", err)
 	}
+	// What is refused then has an agent go on with what was declared.
+	elsewhere := v.file(strings.Replace(vxlanByHand, "spec:", "spec:\n  node: c", 1))
+	if did := v.try("apply --local %s", elsewhere); did.code == 0 || !strings.Contains(did.stderr, "is for node c") || strings.Count(did.stderr, "\n") != 1 {
+		t.Errorf("%v\nwant one line that says that it is for node c", did)
+	}
+	if list := v.weft("tunnel ls"); saysAll(list, "site", "192.0.2.11", "up") != nil {
+		t.Errorf("after what was refused weft tunnel ls says\n%s", list)
+	}
+	if err := before.differs(v.look(t)); err != nil {
+		t.Errorf("what was refused without an agent changed something: %v", err)
+	}
+	v.killLocal(t)
 	testenv.Run(t, v.Path(), "ip", "link", "delete", "site")
 	testenv.Run(t, v.Path(), "sh", "-ec", `ip -br link show type vxlan | while read -r l _; do ip link delete "${l%@*}"; done`)
 	held = v.holds("udp4", 4789)
