@@ -15,7 +15,7 @@ func (t *Tunnel) Validate() error {
 	}
 	s := t.Spec.Complete(TunnelName(t.Name))
 	for _, check := range []func(TunnelSpec) error{
-		checkTunnelPlace, checkTunnelRemote, checkTunnelOptions, checkTunnelEntries, checkTunnelKeepAlive, t.checkAttached, checkTunnelPaths,
+		checkTunnelPlace, checkTunnelRemote, checkTunnelOptions, checkTunnelEntries, checkTunnelKeepAlive, t.checkAttached, checkTunnelPaths, t.checkWayOut,
 	} {
 		if err := check(s); err != nil {
 			return fmt.Errorf("tunnel %s: %w", t.Name, err)

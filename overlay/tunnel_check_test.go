@@ -122,6 +122,10 @@ func TestTunnelRefusals(t *testing.T) {
 		{"IPv6 route of ipip", TunnelIPIP, leads(TunnelRoute{Prefix: prefix("fd00::/64")}), "route fd00::/64: mode ipip carries IPv4 alone; want mode gre for both"},
 		{"next hop of the other family", TunnelGRE, leads(TunnelRoute{Prefix: prefix("10.0.2.0/24"), Via: address("fd00::2")}), "route 10.0.2.0/24 via fd00::2: want a next hop of the same family"},
 		{"next hop that is a group", TunnelGRE, leads(TunnelRoute{Prefix: prefix("10.0.2.0/24"), Via: address("224.0.0.5")}), "route 10.0.2.0/24 via 224.0.0.5: want a next hop of the same family"},
+		{"a route to the remote", TunnelGRE, func(s *TunnelSpec) {
+			s.Remote, s.Routes = "192.0.2.12", []TunnelRoute{{Prefix: prefix("192.0.2.12/32")}}
+		},
+			"route 192.0.2.12/32 would lead the tunnel's own packets to remote 192.0.2.12 into the tunnel; want routes to what is behind the peer alone"},
 		{"a route twice", TunnelGRE, leads(TunnelRoute{Prefix: prefix("10.0.2.0/24")}, TunnelRoute{Prefix: prefix("10.0.2.0/24"), Via: address("10.1.1.2")}), "route 10.0.2.0/24 is there twice; give them different metrics"},
 		{"two ways", TunnelGRE, leads(TunnelRoute{Prefix: prefix("10.0.2.0/24")}, TunnelRoute{Prefix: prefix("10.0.2.0/24"), Metric: 20}, TunnelRoute{Prefix: prefix("0.0.0.0/0")}), ""},
 	} {

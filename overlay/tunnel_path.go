@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 )
@@ -31,4 +32,24 @@ func (t *Tunnel) Port() *Endpoint {
 func (e EndpointName) Tunnel() (TunnelName, bool) {
 	name, ok := strings.CutPrefix(string(e), tunnelPort)
 	return TunnelName(name), ok
+}
+
+// checkWayOut checks the way to a remote that is an address.
+func (t *Tunnel) checkWayOut(s TunnelSpec) error {
+	if remote, isAddr := s.RemoteAddr(); isAddr {
+		return t.LeadsInto(remote, remote.BitLen()-1)
+	}
+	return nil
+}
+
+// LeadsInto says that a route of the tunnel leads its own packets into it, as it covers the remote
+// more closely than the way there, which has a prefix of so many bits. In a network routes are not
+// the host's, and of default routes the host has a way around.
+func (t *Tunnel) LeadsInto(remote netip.Addr, bits int) error {
+	for _, r := range t.Spec.Routes {
+		if t.Network == "" && r.Prefix.Bits() > bits && r.Prefix.Contains(remote) {
+			return fmt.Errorf("route %s would lead the tunnel's own packets to remote %s into the tunnel; want routes to what is behind the peer alone", r.Prefix, remote)
+		}
+	}
+	return nil
 }

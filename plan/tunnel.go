@@ -44,6 +44,9 @@ func tunnel(self *overlay.Node, r *overlay.Tunnel, path overlay.TunnelPath) (dat
 	if t.Local, err = nearEnd(self, t); err != nil {
 		return t, err
 	}
+	if err := wayOut(self, r, t.Remote); err != nil {
+		return t, err
+	}
 	underlay := overlay.FamilyOf(t.Local)
 	if t.Spec.Plane, _, err = TunnelPlane(self, t.Spec, underlay); err != nil {
 		return t, err
@@ -56,6 +59,19 @@ func tunnel(self *overlay.Node, r *overlay.Tunnel, path overlay.TunnelPath) (dat
 	}
 	t.MTU, err = tunnelMTU(self, t.Spec, underlay)
 	return t, err
+}
+
+// wayOut checks that a tunnel's packets have a way to a remote. Of what is not on the underlay's
+// segment only the host knows by which route it is reached.
+func wayOut(self *overlay.Node, r *overlay.Tunnel, remote netip.Addr) error {
+	if !remote.IsValid() {
+		return nil
+	}
+	bits := remote.BitLen() - 1
+	if p, ok := self.Underlay(overlay.FamilyOf(remote)); ok && p.Contains(remote) {
+		bits = min(bits, p.Bits())
+	}
+	return r.LeadsInto(remote, bits)
 }
 
 // nearEnd is the outer source address.

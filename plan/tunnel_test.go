@@ -2,6 +2,7 @@ package plan
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"weft/overlay"
@@ -63,5 +64,40 @@ func TestTunnelPlane(t *testing.T) {
 	n := &overlay.Node{Spec: stock}
 	if _, _, err := TunnelPlane(n, overlay.TunnelSpec{Mode: overlay.TunnelGRE}, overlay.V6); err == nil {
 		t.Error("gre over IPv6 is another device than gre")
+	}
+}
+
+// A route that leads to the peer itself is refused, whatever names the peer, where the node can tell
+// that nothing leads there more closely.
+func TestTunnelRouteToItsRemote(t *testing.T) {
+	t.Parallel()
+	self := &overlay.Node{Meta: overlay.Meta{Name: "a"}, Spec: overlay.NodeSpec{
+		Underlay: []netip.Prefix{netip.MustParsePrefix("192.0.2.11/24")}, UnderlayMTU: 1500,
+		Planes: []overlay.PlaneName{overlay.PlaneKernel}, TunnelModes: map[overlay.PlaneName][]string{overlay.PlaneKernel: {"gre"}},
+	}}
+	for _, tt := range []struct {
+		route, remote string
+		network       overlay.NetworkName
+		refused       bool
+	}{
+		{"192.0.2.12/32", "192.0.2.12", "", true},
+		{"192.0.2.0/25", "192.0.2.12", "", true},
+		{"192.0.2.0/25", "192.0.2.12", "green", false},
+		{"192.0.2.128/25", "192.0.2.12", "", false},
+		{"192.0.0.0/16", "192.0.2.12", "", false},
+		{"0.0.0.0/0", "192.0.2.12", "", false},
+		{"203.0.113.9/32", "203.0.113.9", "", true},
+		{"203.0.113.0/24", "203.0.113.9", "", false}, // the host may have a route to it
+	} {
+		for _, remote := range []string{tt.remote, "peer.example"} {
+			r := &overlay.Tunnel{Meta: overlay.Meta{Name: "neta", Network: tt.network}, Spec: overlay.TunnelSpec{
+				Node: "a", Mode: overlay.TunnelGRE, Remote: remote, Routes: []overlay.TunnelRoute{{Prefix: netip.MustParsePrefix(tt.route)}},
+			}}
+			_, err := tunnel(self, r, overlay.TunnelPath{Remote: netip.MustParseAddr(tt.remote)})
+			want := "route " + tt.route + " would lead the tunnel's own packets to remote " + tt.remote + " into the tunnel"
+			if refused := err != nil && strings.HasPrefix(err.Error(), want); refused != tt.refused || !refused && err != nil {
+				t.Errorf("route %s to %s in %q: %v; refused: %t", tt.route, remote, tt.network, err, tt.refused)
+			}
+		}
 	}
 }

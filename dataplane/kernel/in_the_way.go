@@ -18,7 +18,7 @@ import (
 
 // InTheWay says, before anything is changed, which tunnels that stand alone the host would refuse
 // for what is there of somebody else's: a device of the name, a route in the place of one, a
-// process that has the port. It reads alone, and what it does not see Apply says. The error joins
+// process that has the port, or no other way to the peer than through the tunnel. It reads alone, and what it does not see Apply says. The error joins
 // a [TunnelError] of each.
 func (p *Plane) InTheWay(want map[overlay.TunnelName]dataplane.Tunnel) error {
 	if len(want) == 0 {
@@ -36,13 +36,21 @@ func (p *Plane) InTheWay(want map[overlay.TunnelName]dataplane.Tunnel) error {
 	if err != nil {
 		return err
 	}
-	routes := map[RouteKey]hostRoute{}
+	routes, ways := map[RouteKey]hostRoute{}, wayOut{}
 	if err := s.routes(0, func(r hostRoute) {
+		if r.table != unix.RT_TABLE_LOCAL {
+			ways.add(r.prefix, t.links[r.link].name)
+		}
 		if r.table == unix.RT_TABLE_MAIN && r.proto != Protocol && !p.isOurs(t.links[r.link]) {
 			routes[RouteKey{Host, r.prefix, r.metric}] = r
 		}
 	}); err != nil {
 		return err
+	}
+	for _, tunnel := range want {
+		for _, r := range tunnel.Spec.Routes {
+			ways.add(r.Prefix, tunnel.Spec.Device)
+		}
 	}
 	var errs []error
 	for _, name := range dataplane.SortedKeys(want, cmp.Compare[overlay.TunnelName]) {
@@ -59,6 +67,9 @@ func (p *Plane) InTheWay(want map[overlay.TunnelName]dataplane.Tunnel) error {
 			}
 		}
 		if words == "" {
+			words = ways.leadInto(tunnel)
+		}
+		if words == "" {
 			words = h.portInTheWay(tunnel)
 		}
 		if words != "" {
@@ -66,6 +77,36 @@ func (p *Plane) InTheWay(want map[overlay.TunnelName]dataplane.Tunnel) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// wayOut is by which devices a prefix is reached, in any table: rules may choose among those.
+type wayOut map[netip.Prefix]map[string]struct{}
+
+func (w wayOut) add(p netip.Prefix, device string) {
+	if w[p] == nil {
+		w[p] = map[string]struct{}{}
+	}
+	w[p][device] = struct{}{}
+}
+
+// leadInto says which route leads a tunnel's own packets into it.
+func (w wayOut) leadInto(t dataplane.Tunnel) string {
+	if !t.Remote.IsValid() {
+		return ""
+	}
+	for bits := t.Remote.BitLen(); bits > 0; bits-- {
+		p := netip.PrefixFrom(t.Remote, bits).Masked()
+		for device := range w[p] {
+			if device != t.Spec.Device {
+				return ""
+			}
+		}
+		of := overlay.Tunnel{Spec: t.Spec}
+		if err := of.LeadsInto(t.Remote, bits-1); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
 }
 
 // isOurs reports whether a link is Weft's, whatever of it: another tunnel may take its name over.

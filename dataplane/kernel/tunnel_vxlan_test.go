@@ -184,3 +184,24 @@ func TestTunnelRefused(t *testing.T) {
 		})
 	}
 }
+
+// A tunnel whose routes are the only way to its peer is foreseen to be none; one beside another way is not.
+func TestTunnelOnlyWay(t *testing.T) {
+	t.Parallel()
+	p := newTunnelPair(t)
+	p.a.run("ip", "route", "add", "203.0.113.0/24", "via", p.b.underlay(overlay.V4).String())
+	const into = "would lead the tunnel's own packets to remote"
+	for _, c := range []struct{ remote, route, want string }{
+		{"203.0.113.9", "203.0.113.0/25", "tunnel neta: route 203.0.113.0/25 " + into + " 203.0.113.9 into the tunnel"},
+		{"203.0.113.9", "203.0.0.0/16", ""},
+		{"198.51.100.9", "198.51.100.0/24", "tunnel neta: route 198.51.100.0/24 " + into},
+		{"198.51.100.9", "0.0.0.0/0", ""},
+	} {
+		state := tunnelState(p.vxlan(func(s *overlay.TunnelSpec) {
+			s.Remote, s.Routes = c.remote, []overlay.TunnelRoute{{Prefix: netip.MustParsePrefix(c.route), Metric: 7}}
+		}))
+		if err := p.a.plane.InTheWay(state.Tunnels); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)) {
+			t.Errorf("%s to %s: %v, want %q", c.route, c.remote, err, c.want)
+		}
+	}
+}
