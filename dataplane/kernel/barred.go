@@ -54,6 +54,6 @@ func (p *Plane) leading(v6 bool, views map[overlay.TunnelName]dataplane.NetworkV
 }
 
 func barredText(device string, b nft.Barrier) string {
-	return fmt.Sprintf("what this host routes between %s and other interfaces is dropped by %s, as no rule names %[1]s; to let it pass: %[3]s",
+	return fmt.Sprintf("what this host routes between %s and other interfaces may be dropped by %s, as no rule names %[1]s in both directions; to let it pass: %[3]s",
 		device, b, strings.Join(b.Opening(device), " && "))
 }

@@ -35,11 +35,11 @@ func TestTunnelBarred(t *testing.T) {
 		name, close, want string
 	}{
 		{"iptables", "iptables -P FORWARD DROP; iptables -A FORWARD -i docker0 -j ACCEPT; iptables -A FORWARD -i neta -j DROP",
-			"what this host routes between neta and other interfaces is dropped by iptables -P FORWARD DROP, as no rule names neta; to let it pass: iptables -I FORWARD -i neta -j ACCEPT && iptables -I FORWARD -o neta -j ACCEPT"},
+			"what this host routes between neta and other interfaces may be dropped by iptables -P FORWARD DROP, as no rule names neta in both directions; to let it pass: iptables -I FORWARD -i neta -j ACCEPT && iptables -I FORWARD -o neta -j ACCEPT"},
 		{"Docker", "iptables -F FORWARD; iptables -N DOCKER-USER; iptables -A DOCKER-USER -j RETURN; iptables -I FORWARD -j DOCKER-USER",
 			": iptables -I DOCKER-USER -i neta -j ACCEPT && iptables -I DOCKER-USER -o neta -j ACCEPT"},
 		{"nft", "iptables -P FORWARD ACCEPT; nft add table inet fw; nft 'add chain inet fw pass { type filter hook forward priority 0; policy drop; }'; nft add rule inet fw pass ct state established accept",
-			"by chain pass of nft table inet fw, as no rule names neta; to let it pass: nft insert rule inet fw pass iifname neta accept && nft insert rule inet fw pass oifname neta accept"},
+			"by chain pass of nft table inet fw, as no rule names neta in both directions; to let it pass: nft insert rule inet fw pass iifname neta accept && nft insert rule inet fw pass oifname neta accept"},
 	} {
 		p.a.run("sh", "-ec", c.close)
 		notes := p.notes(t)
@@ -54,6 +54,31 @@ func TestTunnelBarred(t *testing.T) {
 		ping(t, lan, "10.30.0.1", "-W10")
 		if notes := p.notes(t); len(notes) != 0 {
 			t.Errorf("%s: still noted: %q", c.name, notes)
+		}
+	}
+	for _, c := range []struct {
+		rules string // of the chain, with ";" between them
+		noted bool
+	}{
+		{"iifname neta accept", true},
+		{"iifname neta counter; oifname neta counter", true},
+		{`iifname { "eth7", "eth8" } accept; oifname { "eth7", "eth8" } accept`, true},
+		{`iifname { "eth7", "neta" } accept; oifname { "neta", "eth8" } accept`, false},
+		{`iifname != "neta" accept; oifname neta accept`, true},
+		{`iifname . oifname { "neta" . "lan0", "lan0" . "neta" } accept`, false},
+		{`iifname . oifname { "eth7" . "neta" } accept`, true},
+		{`iif neta accept; oifname "net*" accept`, false},
+		{`iifname vmap { "neta" : accept, "eth7" : drop }; oif neta accept`, false},
+	} {
+		script := "flush chain inet fw pass\n"
+		for rule := range strings.SplitSeq(c.rules, "; ") {
+			script += "add rule inet fw pass " + rule + "\n"
+		}
+		if _, err := feed(p.a.ns, script, "nft", "-f", "-"); err != nil {
+			t.Fatal(err)
+		}
+		if notes := p.notes(t); len(notes) > 0 != c.noted {
+			t.Errorf("%s: noted %q, want any: %t", c.rules, notes, c.noted)
 		}
 	}
 	p.a.run("nft", "flush", "chain", "inet", "fw", "pass")

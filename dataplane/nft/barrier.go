@@ -1,12 +1,8 @@
 package nft
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -65,8 +61,9 @@ func (b Barrier) iptables() string {
 }
 
 // Barriers are, for each device, the barriers of a version of IP in whose tables no rule has
-// anything but a drop in store for what names the device. Such a rule may be for some of its
-// packets alone: who wrote it knows.
+// anything but a drop in store for what comes in by the device, or for what goes out. Such a rule
+// may be for some of its packets alone: who wrote it knows. And a rule that names no device may let
+// some pass: what is said of a barrier is that it may drop.
 func (c *Conn) Barriers(v6 bool, devices []string) (map[string][]Barrier, error) {
 	for tries := 0; ; tries++ {
 		all, err := c.barriers(v6, devices)
@@ -106,7 +103,7 @@ func (c *Conn) barriers(v6 bool, devices []string) (map[string][]Barrier, error)
 			return nil, err
 		}
 		for _, d := range devices {
-			if !named[d] {
+			if named[d] != (ways{true, true}) {
 				all[d] = append(all[d], b)
 			}
 		}
@@ -133,94 +130,6 @@ func barrierOf(f Family, attrs []byte) (b Barrier, drops bool) {
 		}
 	})
 	return b, forwards && drops && b.Table != TableName
-}
-
-// named are the devices that rules of a barrier's table name and do not drop; all, if its chain
-// accepts everything.
-func (c *Conn) named(b Barrier, devices []string) (map[string]bool, error) {
-	named := map[string]bool{}
-	var filter attributes
-	filter.text(unix.NFTA_RULE_TABLE, b.Table)
-	err := c.dump(unix.NFT_MSG_GETRULE, b.Family, filter, func(_ Family, attrs []byte) {
-		var table, chain string
-		var expressions [][]byte
-		nlmsg.Attributes(attrs, func(kind uint16, v []byte) {
-			switch kind {
-			case unix.NFTA_RULE_TABLE:
-				table = nlmsg.Text(v)
-			case unix.NFTA_RULE_CHAIN:
-				chain = nlmsg.Text(v)
-			case unix.NFTA_RULE_EXPRESSIONS:
-				expressions = expressionsOf(v)
-			}
-		})
-		if table != b.Table {
-			return
-		}
-		for _, d := range devices {
-			names, conditions := c.namedIn(expressions, d)
-			named[d] = named[d] || names || !conditions && chain == b.Chain && accepts(expressions)
-		}
-	})
-	if errors.Is(err, unix.ENOENT) {
-		err = nil // it has gone meanwhile
-	}
-	return named, err
-}
-
-// namedIn reports whether a rule is about a device, by its name or number, and does anything but
-// drop; and whether it has any condition.
-func (c *Conn) namedIn(expressions [][]byte, device string) (names, conditions bool) {
-	var key uint32
-	drops := false
-	for _, x := range expressions {
-		name, data := split(x)
-		switch name {
-		case "meta":
-			key = number(attribute(data, unix.NFTA_META_KEY))
-		case "cmp":
-			conditions = true
-			names = names || number(attribute(data, unix.NFTA_CMP_OP)) == unix.NFT_CMP_EQ &&
-				c.isDevice(key, attribute(attribute(data, unix.NFTA_CMP_DATA), unix.NFTA_DATA_VALUE), device)
-		case "lookup":
-			conditions = true
-			names = names || slices.Contains(deviceKeys, key) // a set may have it
-		case "immediate":
-			drops = drops || verdictOf(attribute(data, unix.NFTA_IMMEDIATE_DATA)) == dropVerdict
-		case "counter", "log":
-		default:
-			conditions = true
-		}
-	}
-	return names && !drops, conditions
-}
-
-// deviceKeys are what a rule knows devices by.
-var deviceKeys = []uint32{unix.NFT_META_IIFNAME, unix.NFT_META_OIFNAME, unix.NFT_META_IIF, unix.NFT_META_OIF}
-
-// isDevice reports whether a rule that compares with value means the device: names end with a
-// zero, unless they are the beginning of one.
-func (c *Conn) isDevice(key uint32, value []byte, device string) bool {
-	switch key {
-	case unix.NFT_META_IIFNAME, unix.NFT_META_OIFNAME:
-		beginning, _, whole := bytes.Cut(value, []byte{0})
-		if whole {
-			return string(beginning) == device
-		}
-		return strings.HasPrefix(device, string(value))
-	case unix.NFT_META_IIF, unix.NFT_META_OIF:
-		i, err := c.index(device)
-		return err == nil && len(value) == 4 && binary.NativeEndian.Uint32(value) == uint32(i)
-	}
-	return false
-}
-
-// accepts reports whether a rule accepts.
-func accepts(expressions [][]byte) bool {
-	return slices.ContainsFunc(expressions, func(x []byte) bool {
-		name, data := split(x)
-		return name == "immediate" && verdictOf(attribute(data, unix.NFTA_IMMEDIATE_DATA)) == acceptVerdict
-	})
 }
 
 // split is an expression's name and what belongs to it.
