@@ -20,7 +20,8 @@ func forNamed(self overlay.NodeName, s *overlay.Snapshot, name func(portKey, int
 		Held:     maps.Clone(s.Held),
 		Problems: map[overlay.NetworkName][]string{},
 	}
-	state.Tunnels, state.TunnelProblems = tunnels(s.Nodes[self], s.Tunnels[""], s.Paths)
+	mistakable := mistakable(s.Nodes[self], s.Tunnels, s.Paths)
+	state.Tunnels, state.TunnelProblems = tunnels(s.Nodes[self], s.Tunnels[""], s.Paths, mistakable)
 	everyone := make(map[overlay.NetworkName]places, len(s.Endpoints))
 	keys := map[portKey]struct{}{}
 	for network, endpoints := range s.Endpoints {
@@ -55,7 +56,7 @@ func forNamed(self overlay.NodeName, s *overlay.Snapshot, name func(portKey, int
 		}
 		f, ok := settle(resource, self, s.Nodes, at, s.Chosen[network])
 		if ok {
-			f.tunnels = attached{s.Tunnels[network], s.Paths}
+			f.tunnels = attached{s.Tunnels[network], s.Paths, mistakable}
 			state.Networks[network] = f.build(at, s.Blocks[network], device)
 		}
 		if problems := f.allProblems(); len(problems) > 0 {

@@ -22,6 +22,8 @@ type Planner struct {
 	chosen   map[overlay.NetworkName]overlay.PlaneName
 	tunnels  map[overlay.NetworkName]map[overlay.TunnelName]*overlay.Tunnel
 	paths    map[overlay.Key]overlay.TunnelPath
+	// mistakable are the tunnels of this node that cannot be beside another one, and why.
+	mistakable map[overlay.Key]string
 
 	// ports are the endpoints of this node, device their devices' names.
 	ports  map[portKey]struct{}
@@ -34,6 +36,8 @@ type Planner struct {
 	portsChanged bool
 	// tunnelsChanged: those that stand alone are to be looked at.
 	tunnelsChanged bool
+	// outersChanged: it is to be looked which tunnels cannot be told apart.
+	outersChanged bool
 }
 
 // NewPlanner returns a Planner that knows nothing yet.
@@ -153,6 +157,7 @@ func (p *Planner) State() dataplane.State { return p.state }
 // stays. The first Plan always counts, as an empty State is one to apply too.
 func (p *Planner) Plan() (dataplane.Delta, bool) {
 	p.nameDevices()
+	p.tellApart()
 	networks := map[overlay.NetworkName]dataplane.NetworkDelta{}
 	problems := map[overlay.NetworkName][]string{}
 	maps.Copy(problems, p.state.Problems)
@@ -208,7 +213,7 @@ func (p *Planner) planNetwork(name overlay.NetworkName) (dataplane.NetworkDelta,
 		if !ok {
 			return p.drop(name), f.allProblems()
 		}
-		f.tunnels = attached{p.tunnels[name], p.paths}
+		f.tunnels = attached{p.tunnels[name], p.paths, p.mistakable}
 		var next dataplane.Network
 		if n.rebuild || !built {
 			next = f.build(n.places, n.blocks, p.device)
@@ -262,7 +267,7 @@ func (p *Planner) putNode(r *overlay.Node) {
 	p.nodes[name] = r
 	if had == nil || !reflect.DeepEqual(had.Spec, r.Spec) {
 		p.reframe(name)
-		p.tunnelsChanged = p.tunnelsChanged || name == p.self
+		p.touchSelf(name)
 	}
 }
 
@@ -270,7 +275,14 @@ func (p *Planner) deleteNode(name overlay.NodeName) {
 	if _, known := p.nodes[name]; known {
 		delete(p.nodes, name)
 		p.reframe(name)
-		p.tunnelsChanged = p.tunnelsChanged || name == p.self
+		p.touchSelf(name)
+	}
+}
+
+// touchSelf has the node's tunnels looked at, if the node is this one.
+func (p *Planner) touchSelf(name overlay.NodeName) {
+	if name == p.self {
+		p.tunnelsChanged, p.outersChanged = true, true
 	}
 }
 

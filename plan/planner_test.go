@@ -145,7 +145,7 @@ func anyResource(t *rapid.T) overlay.Resource {
 		r.Spec = overlay.TunnelSpec{
 			Node: nodeNames.Draw(t, "node"), VNI: 7,
 			Mode:   rapid.SampledFrom([]overlay.TunnelMode{overlay.TunnelVXLAN, overlay.TunnelGRE, overlay.TunnelIPIP}).Draw(t, "mode"),
-			Remote: rapid.SampledFrom([]string{"198.51.100.7", "2001:db8:9::7", "peer.example"}).Draw(t, "remote"),
+			Remote: rapid.SampledFrom([]string{"198.51.100.7", "198.51.100.9", "2001:db8:9::7", "peer.example"}).Draw(t, "remote"),
 		}
 		for _, p := range rapid.SliceOfN(rapid.SampledFrom(prefixes("10.8.1.0/24", "10.9.0.0/24", "fd09::/64")), 0, 2).Draw(t, "routes") {
 			r.Spec.Routes = append(r.Spec.Routes, overlay.TunnelRoute{Prefix: p})

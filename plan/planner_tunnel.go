@@ -28,7 +28,7 @@ func (p *Planner) putTunnel(r *overlay.Tunnel) {
 		p.tunnels[r.Network] = of
 	}
 	of[overlay.TunnelName(r.Name)] = r
-	if had != nil && reflect.DeepEqual(had.Spec, r.Spec) {
+	if had != nil && had.Created.Equal(r.Created) && reflect.DeepEqual(had.Spec, r.Spec) {
 		return
 	}
 	if r.Network != "" {
@@ -53,8 +53,32 @@ func (p *Planner) deleteTunnel(k overlay.Key) {
 	p.touchTunnel(k.Network)
 }
 
-// touchTunnel has the tunnels of a network looked at, or those that stand alone.
+// touchTunnel has a network's tunnels looked at, or those that stand alone, and who is in
+// whose way.
 func (p *Planner) touchTunnel(network overlay.NetworkName) {
+	p.outersChanged = true
+	p.retunnel(network)
+}
+
+// tellApart finds out which tunnels cannot be beside another one, wherever that is.
+func (p *Planner) tellApart() {
+	if !p.outersChanged {
+		return
+	}
+	p.outersChanged = false
+	had, now := p.mistakable, mistakable(p.nodes[p.self], p.tunnels, p.paths)
+	p.mistakable = now
+	for _, some := range []map[overlay.Key]string{had, now} {
+		for k := range some {
+			if had[k] != now[k] {
+				p.retunnel(k.Network)
+			}
+		}
+	}
+}
+
+// retunnel has the tunnels of a network looked at, or those that stand alone.
+func (p *Planner) retunnel(network overlay.NetworkName) {
 	if network == "" {
 		p.tunnelsChanged = true
 	} else if n := p.networks[network]; n != nil {
@@ -69,7 +93,7 @@ func (p *Planner) planTunnels() (dataplane.Changes[overlay.TunnelName, dataplane
 		return dataplane.Changes[overlay.TunnelName, dataplane.Tunnel]{}, p.state.TunnelProblems
 	}
 	p.tunnelsChanged = false
-	next, problems := tunnels(p.nodes[p.self], p.tunnels[""], p.paths)
+	next, problems := tunnels(p.nodes[p.self], p.tunnels[""], p.paths, p.mistakable)
 	d := dataplane.Between(dataplane.State{Tunnels: p.state.Tunnels}, dataplane.State{Tunnels: next}).Tunnels
 	p.state.Tunnels = maps.Clone(next)
 	return d, problems

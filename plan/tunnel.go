@@ -10,10 +10,14 @@ import (
 )
 
 // tunnels are a node's tunnels that stand alone, and what is in the way of the others.
-func tunnels(self *overlay.Node, all map[overlay.TunnelName]*overlay.Tunnel, paths map[overlay.Key]overlay.TunnelPath) (map[overlay.TunnelName]dataplane.Tunnel, map[overlay.TunnelName][]string) {
+func tunnels(self *overlay.Node, all map[overlay.TunnelName]*overlay.Tunnel, paths map[overlay.Key]overlay.TunnelPath, mistakable map[overlay.Key]string) (map[overlay.TunnelName]dataplane.Tunnel, map[overlay.TunnelName][]string) {
 	out, problems := map[overlay.TunnelName]dataplane.Tunnel{}, map[overlay.TunnelName][]string{}
 	for name, r := range all {
 		if self == nil || r.Spec.Node != overlay.NodeName(self.Name) {
+			continue
+		}
+		if problem, ok := mistakable[r.Key()]; ok {
+			problems[name] = []string{problem}
 			continue
 		}
 		t, err := tunnel(self, r, paths[r.Key()])
@@ -35,13 +39,8 @@ const defaultTTL = 64
 // tunnel is what a node makes of a tunnel of its own. The error says, after "tunnel NAME: ",
 // why it cannot.
 func tunnel(self *overlay.Node, r *overlay.Tunnel, path overlay.TunnelPath) (dataplane.Tunnel, error) {
-	name := overlay.TunnelName(r.Name)
-	t := dataplane.Tunnel{Name: name, Spec: r.Spec.Complete(name), Remote: path.Remote, Down: path.Down}
-	if a, ok := t.Spec.RemoteAddr(); ok {
-		t.Remote = a
-	}
-	var err error
-	if t.Local, err = nearEnd(self, t); err != nil {
+	t, err := ends(self, r, path)
+	if err != nil {
 		return t, err
 	}
 	if err := wayOut(self, r, t.Remote); err != nil {
@@ -72,6 +71,17 @@ func wayOut(self *overlay.Node, r *overlay.Tunnel, remote netip.Addr) error {
 		bits = min(bits, p.Bits())
 	}
 	return r.LeadsInto(remote, bits)
+}
+
+// ends is a tunnel with its outer addresses, as far as they are known.
+func ends(self *overlay.Node, r *overlay.Tunnel, path overlay.TunnelPath) (t dataplane.Tunnel, err error) {
+	name := overlay.TunnelName(r.Name)
+	t = dataplane.Tunnel{Name: name, Spec: r.Spec.Complete(name), Remote: path.Remote, Down: path.Down}
+	if a, ok := t.Spec.RemoteAddr(); ok {
+		t.Remote = a
+	}
+	t.Local, err = nearEnd(self, t)
+	return t, err
 }
 
 // nearEnd is the outer source address.

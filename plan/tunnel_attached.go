@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -16,6 +17,8 @@ import (
 type attached struct {
 	of    map[overlay.TunnelName]*overlay.Tunnel
 	paths map[overlay.Key]overlay.TunnelPath
+	// mistakable are those of this node that cannot be beside another one, and why.
+	mistakable map[overlay.Key]string
 }
 
 // tunnelPort is the port that one of this node's tunnels is; false if it cannot be.
@@ -40,6 +43,9 @@ func (f *frame) tunnelPort(e *overlay.Endpoint) (dataplane.Port, bool) {
 func (f *frame) attachedTunnel(r *overlay.Tunnel) (dataplane.Tunnel, error) {
 	if err := f.joins(r.Spec.Mode); err != nil {
 		return dataplane.Tunnel{}, err
+	}
+	if problem, ok := f.tunnels.mistakable[r.Key()]; ok {
+		return dataplane.Tunnel{}, errors.New(problem)
 	}
 	on, err := f.onPlane(r)
 	if err != nil {

@@ -97,3 +97,60 @@ func TestAttachedTunnelsToOnePrefix(t *testing.T) {
 		t.Errorf("the way to %s is %+v", site, r)
 	}
 }
+
+// Of two tunnels that cannot be told apart one is left out, whatever network each is attached to:
+// the one whose peer has a name, which stands for the other's address. It says who is in its way, and
+// is there when the name stands for something else.
+func TestAttachedTunnelsApart(t *testing.T) {
+	t.Parallel()
+	alone := tunnelResource("alone", overlay.TunnelSpec{Mode: overlay.TunnelGRE, Remote: "192.0.2.9"})
+	for name, tt := range map[string]struct {
+		spec, other overlay.TunnelSpec
+		network     overlay.NetworkName // of the other
+		by          string              // empty: both are there
+	}{
+		"beside one that stands alone": {spec: overlay.TunnelSpec{Mode: overlay.TunnelGRE, Remote: "peer.test"}, other: alone.Spec, by: "tunnel other (gre from 192.0.2.1 to 192.0.2.9)"},
+		"beside one of a network":      {spec: overlay.TunnelSpec{Mode: overlay.TunnelGRE, Remote: "peer.test"}, other: alone.Spec, network: "green", by: "tunnel green/other"},
+		"by another node":              {spec: overlay.TunnelSpec{Mode: overlay.TunnelGRE, Remote: "peer.test"}, other: overlay.TunnelSpec{Node: "b", Mode: overlay.TunnelGRE, Remote: "192.0.2.9"}},
+		"to another peer":              {spec: overlay.TunnelSpec{Mode: overlay.TunnelGRE, Remote: "peer.test"}, other: overlay.TunnelSpec{Mode: overlay.TunnelGRE, Remote: "192.0.2.8"}},
+	} {
+		s := overlay.NewSnapshot()
+		p := NewPlanner("a")
+		other := tunnelResource("other", tt.other)
+		other.Network = tt.network
+		mine := tunnelResource("mine", tt.spec)
+		mine.Network = "blue"
+		all := []overlay.Resource{
+			&overlay.Network{Meta: overlay.Meta{Name: "blue"}, Spec: overlay.NetworkSpec{VNI: 7, Kind: overlay.Routed, Plane: overlay.PlaneEBPF, Subnets: prefixes("10.7.0.0/16")}.Complete()},
+			&overlay.Network{Meta: overlay.Meta{Name: "green"}, Spec: overlay.NetworkSpec{VNI: 8, Kind: overlay.Routed, Plane: overlay.PlaneEBPF, Subnets: prefixes("10.8.0.0/16")}.Complete()},
+			&overlay.Node{Meta: overlay.Meta{Name: "a"}, Spec: overlay.NodeSpec{
+				Underlay: prefixes("192.0.2.1/24"), UnderlayMTU: 1500, VTEPMAC: overlay.VTEPMACFor("a"), Planes: []overlay.PlaneName{overlay.PlaneEBPF},
+				TunnelModes: map[overlay.PlaneName][]string{overlay.PlaneEBPF: {"gre"}},
+			}},
+			mine, other,
+		}
+		for _, r := range all {
+			s.Put(r)
+			p.Put(r)
+		}
+		p.Plan()
+		at := mine.Key()
+		for _, peer := range []string{"192.0.2.9", "192.0.2.7"} {
+			found := overlay.TunnelPath{Remote: netip.MustParseAddr(peer)}
+			s.Paths[at] = found
+			p.SetPath(at, found)
+			p.Plan()
+			for from, state := range map[string]dataplane.State{"For": For("a", s), "Planner": p.State()} {
+				n := state.Networks["blue"]
+				there, said := n.Ports["tunnel/mine"].Tunnel != nil, strings.Join(state.Problems["blue"], "\n")
+				left := tt.by != "" && peer == "192.0.2.9"
+				if there == left || (said != "") != left || left && !strings.Contains(said, tt.by) {
+					t.Errorf("%s, peer %s, %s: there %v, problems %q", name, peer, from, there, said)
+				}
+				if tt.network == "" && tt.other.Node == "a" && len(state.Tunnels) != 1 {
+					t.Errorf("%s, %s: the other one is left out: %q", name, from, state.TunnelProblems)
+				}
+			}
+		}
+	}
+}
