@@ -40,7 +40,8 @@ func newTraffic(a *app) *cobra.Command {
 (FROM), and what was sent to them (TO): packets, and bytes of the frames without what is
 around them in a tunnel. Packets that the host has not yet cut into several for the wire
 count once. The totals have what is gone, too. A dash is nothing, "not counted" what the
-plane does not count: the kernel plane knows no nodes.
+plane does not count: the kernel plane knows no nodes. On the eBPF plane "all ports" is
+what programs have counted, and a tunnel of mode udp is not among it.
 
 Drops are counted by why, since the network was made here.`,
 		Example: `  weft traffic blue

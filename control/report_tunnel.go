@@ -23,7 +23,7 @@ func (l *Loop) tunnelReports(seen dataplane.Observation) []overlay.TunnelReport 
 		if t.Network == "" {
 			l.reportAlone(&r, seen.Tunnels[r.Tunnel])
 		} else {
-			l.reportAttached(&r, t)
+			l.reportAttached(&r, t, seen.Networks[t.Network])
 		}
 		all = append(all, r)
 	}
@@ -50,10 +50,14 @@ func (l *Loop) reportAlone(r *overlay.TunnelReport, view dataplane.NetworkView) 
 }
 
 // reportAttached adds what there is of a tunnel in its network, whose report has the rest.
-func (l *Loop) reportAttached(r *overlay.TunnelReport, t *overlay.Tunnel) {
-	if p, ok := l.planner.State().Networks[t.Network].Ports[overlay.EndpointName(t.Port().Name)]; ok && p.Tunnel != nil {
+func (l *Loop) reportAttached(r *overlay.TunnelReport, t *overlay.Tunnel, view dataplane.NetworkView) {
+	n := l.planner.State().Networks[t.Network]
+	if p, ok := n.Ports[overlay.EndpointName(t.Port().Name)]; ok && p.Tunnel != nil {
 		l.reportPlane(r, *p.Tunnel)
-		r.PlaneReason = "its network's"
+		r.PlaneReason, r.Traffic = "its network's", view.Tunnels[r.Tunnel]
+		if r.Plane != n.Plane {
+			r.PlaneReason = "the only plane that does mode " + string(t.Spec.Mode)
+		}
 	} else {
 		r.Differs = append(r.Differs, "it is no part of its network here: see weft status for why")
 	}

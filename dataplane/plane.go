@@ -106,6 +106,8 @@ type NetworkView struct {
 	// Traffic is that of all ports and nodes; Links and Nodes have that of each.
 	Traffic overlay.NetworkTraffic `json:"traffic"`
 	Nodes   []Peer                 `json:"nodes,omitempty"`
+	// Tunnels is the traffic of those that are part of the network. The report of each has it.
+	Tunnels map[overlay.TunnelName]*overlay.Traffic `json:"-"`
 }
 
 // Peer is another node of a network.
@@ -149,15 +151,15 @@ type Link struct {
 
 // TunnelView is what a tunnel device adds to a Link.
 type TunnelView struct {
-	VNI     overlay.VNI  `json:"vni"`
+	VNI     overlay.VNI  `json:"vni,omitempty"`
 	Local   netip.Addr   `json:"local"`
 	Remotes []netip.Addr `json:"remotes,omitempty"`
 	Group   netip.Addr   `json:"group,omitzero"`
 	// Device is the underlay device the tunnel is bound to; empty: by route.
 	Device string `json:"device,omitempty"`
 	// SourcePorts is the range of UDP source ports, low and high.
-	SourcePorts [2]uint16 `json:"sourcePorts"`
-	Port        uint16    `json:"port"`
+	SourcePorts [2]uint16 `json:"sourcePorts,omitzero"`
+	Port        uint16    `json:"port,omitempty"`
 	// TTL of outer packets; 0: the host's default.
 	TTL      int           `json:"ttl"`
 	Learning bool          `json:"learning"`

@@ -148,6 +148,8 @@ func TestTunnelsInNetworks(t *testing.T) {
 	b.apply(t, state)
 	b.settled(t)
 	b.carries(t)
+	b.counts(t)
+	b.looks(t)
 	for _, c := range attachedTamperings() {
 		t.Run(c.name, func(t *testing.T) {
 			c.do(t, b)
@@ -171,6 +173,44 @@ func TestTunnelsInNetworks(t *testing.T) {
 		t.Errorf("ends are left over: %v", left)
 	}
 	b.settled(t)
+}
+
+// counts fails the test unless each tunnel is said to have carried packets both ways.
+func (b *bed) counts(t *testing.T) {
+	t.Helper()
+	seen, err := b.Plane.Compare(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Nobody answers behind blue's, nor sends there.
+	for name, n := range seen.Networks {
+		if c := n.Tunnels["site"]; c == nil || c.From.Packets == 0 || name == "green" && c.To.Packets == 0 {
+			t.Errorf("%s: its tunnel has carried %+v", name, c)
+		}
+	}
+}
+
+// looks fails the test unless the near ends are shown as what the programs make of them.
+func (b *bed) looks(t *testing.T) {
+	t.Helper()
+	for name, vxlan := range map[overlay.NetworkName]bool{"blue": true, "green": false} {
+		seen, err := b.Plane.Observe(context.Background(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		for _, l := range seen.Networks[name].Links {
+			if v := l.Tunnel; v != nil && l.Port == "tunnel/site" {
+				found = true
+				if (v.VNI != 0) != vxlan || (v.SourcePorts[0] != 0) != vxlan || v.Checksum && !vxlan {
+					t.Errorf("%s: %s is shown as %+v", name, l.Device, *v)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s: its tunnel is not shown", name)
+		}
+	}
 }
 
 // leaves takes the tunnel out of a network by a delta.

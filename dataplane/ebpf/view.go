@@ -28,7 +28,7 @@ func (s *pass) View(n dataplane.Network, on kernel.ProgramLinks, device func(ind
 		return kernel.ProgramView{}, err
 	}
 	v := viewer{
-		vni: uint32(n.VNI), want: Lower(n, on, s.counters), now: now, device: device, tunnel: device(on.Tunnel),
+		net: n, gateway: device(on.Gateway), vni: uint32(n.VNI), want: Lower(n, on, s.counters), now: now, device: device, tunnel: device(on.Tunnel),
 		ports: map[uint32]overlay.EndpointName{}, nodes: map[netip.Addr]overlay.NodeName{},
 	}
 	v.SourcePorts, v.TTL = [2]uint16{firstSourcePort, lastSourcePort}, outerTTL
@@ -56,14 +56,17 @@ func each[K comparable, V any](entries map[K]V, f func(K, V)) {
 // viewer collects the entries of one network, as people see them.
 type viewer struct {
 	kernel.ProgramView
+	net  dataplane.Network
 	vni  uint32
 	want Tables
 	now  time.Duration
 	// tunnel is the name of the device by which tunnel packets come in.
 	tunnel string
-	device func(index uint32) string
-	ports  map[uint32]overlay.EndpointName
-	nodes  map[netip.Addr]overlay.NodeName
+	// gateway is the name of the device by which the network's own host gets what it forwards.
+	gateway string
+	device  func(index uint32) string
+	ports   map[uint32]overlay.EndpointName
+	nodes   map[netip.Addr]overlay.NodeName
 }
 
 // unknownAge: a map does not say.
@@ -126,13 +129,35 @@ func (v *viewer) route(k programsRouteKey, r programsRoute) {
 		return
 	}
 	line := dataplane.HostRoute{Prefix: prefixOf(k), Device: v.tunnel, Type: "unicast", Origin: origin(v.want.routes, k, r)}
-	if r.Port != 0 {
+	switch {
+	case r.Direct != 0:
+		v.direct(&line)
+	case r.Port != 0:
 		line.Device = v.device(r.Port)
-	} else {
+	default:
 		line.Via = addrOf(r.Vtep.Word)
 		line.Node = v.nodes[line.Via]
 	}
 	v.Routes = append(v.Routes, line)
+}
+
+// direct says of a route that the network's own host has it: by one of the network's tunnels,
+// or over the underlay. What nobody wants goes to that host, and who knows where from there.
+func (v *viewer) direct(line *dataplane.HostRoute) {
+	line.Device = v.gateway
+	if r, ok := v.net.Routes[line.Prefix]; ok {
+		line.Via, line.Node = r.Via, r.Node
+	}
+	for _, p := range v.net.Ports {
+		if p.Tunnel == nil {
+			continue
+		}
+		for _, r := range p.Tunnel.Spec.Routes {
+			if r.Prefix == line.Prefix {
+				line.Device, line.Via, line.Node = p.Tunnel.Spec.Device, r.Via, ""
+			}
+		}
+	}
 }
 
 // prefixOf is routeKey's prefix.

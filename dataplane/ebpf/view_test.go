@@ -100,6 +100,16 @@ func lines(v kernel.ProgramView) string {
 	return strings.Join(out, "\n")
 }
 
+// withDirect adds routes to a routed network that its own host has: by a tunnel, and over the
+// underlay.
+func withDirect(n dataplane.Network) {
+	t := dataplane.Tunnel{Name: "site", Remote: netip.MustParseAddr("192.0.2.12"), MTU: 1400, Spec: overlay.TunnelSpec{
+		Mode: overlay.TunnelGRE, Plane: overlay.PlaneEBPF, Device: "gg", Routes: []overlay.TunnelRoute{{Prefix: netip.MustParsePrefix("10.60.0.0/24")}},
+	}}
+	n.Ports["tunnel/site"] = dataplane.Port{Name: "tunnel/site", Kind: overlay.PortSegment, Device: "gg", Tunnel: &t}
+	n.Routes[netip.MustParsePrefix("10.7.2.0/24")] = dataplane.Route{Node: "b", Direct: true, Via: n.Members["b"].VTEP}
+}
+
 // TestView: what is shown is what the maps hold of the one network, with where it is
 // from: what nobody wants there is told from what was learnt.
 func TestView(t *testing.T) {
@@ -126,8 +136,10 @@ neigh 10.7.0.1 02:77:66:00:10:03, registry
 neigh 10.7.0.2 02:00:00:00:00:01, registry
 neigh fd00:7::1 02:77:66:00:10:03, registry
 neigh fe80::77:66ff:fe00:1003 02:77:66:00:10:03, registry
+route 10.60.0.0/24 via invalid IP gg node "", registry
 route 10.7.0.2/32 via invalid IP wfweb node "", registry
 route 10.7.1.0/24 via 192.0.2.2 wfvx node "b", registry
+route 10.7.2.0/24 via 192.0.2.2 wfgw node "b", registry
 route fd00:7:1::/64 via 192.0.2.2 wfvx node "b", registry`,
 	} {
 		vni := overlay.VNI(4097)
@@ -135,6 +147,9 @@ route fd00:7:1::/64 via 192.0.2.2 wfvx node "b", registry`,
 			vni = 4099
 		}
 		n, on := someNetwork(kind, vni)
+		if kind == overlay.Routed {
+			withDirect(n)
+		}
 		if err := p.write(Lower(n, on, nil), newTables()); err != nil {
 			t.Fatal(err)
 		}

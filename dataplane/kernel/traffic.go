@@ -37,12 +37,14 @@ type traffic struct {
 // traffic reads what is counted of a network; programs is nil if it has none.
 func (h *hand) counted(n dataplane.Network, domain NS, programs Programs) (traffic, error) {
 	t := traffic{net: n, domain: domain}
-	if programs == nil {
+	if programs == nil || hasUserTunnel(n) {
 		s, err := h.in(domain)
 		if err == nil {
 			t.links, err = s.traffic()
 		}
-		return t, err
+		if err != nil || programs == nil {
+			return t, err
+		}
 	}
 	on, ok, err := h.programLinks(n, nil)
 	if err != nil || !ok {
@@ -51,6 +53,34 @@ func (h *hand) counted(n dataplane.Network, domain NS, programs Programs) (traff
 	counted, err := programs.Traffic(n, on)
 	t.programs = &counted
 	return t, err
+}
+
+// hasUserTunnel reports whether the network has a tunnel whose packets no program sees.
+func hasUserTunnel(n dataplane.Network) bool {
+	for _, p := range n.Ports {
+		if ofUser(p) {
+			return true
+		}
+	}
+	return false
+}
+
+func ofUser(p dataplane.Port) bool {
+	return p.Tunnel != nil && p.Tunnel.Spec.Plane == overlay.PlaneUser
+}
+
+// tunnels adds to a view what its tunnels have carried.
+func (t traffic) tunnels(v *dataplane.NetworkView) {
+	v.Tunnels = map[overlay.TunnelName]*overlay.Traffic{}
+	for name, p := range t.net.Ports {
+		switch {
+		case p.Tunnel == nil:
+		case t.programs == nil || ofUser(p):
+			v.Tunnels[p.Tunnel.Name] = trafficOf(t.links, p.Tunnel.Spec.Device)
+		default:
+			v.Tunnels[p.Tunnel.Name] = trafficOf(t.programs.Ports, name)
+		}
+	}
 }
 
 // sum adds the sums to a view. The kernel has none of ports, nor has the user plane: those of
@@ -104,8 +134,11 @@ func (t traffic) link(l dataplane.Link) *overlay.Traffic {
 		}
 		return trafficOf(t.links, l.Device)
 	}
+	p := t.net.Ports[l.Port]
 	switch {
-	case l.Port != "" && l.Device == programDevice(t.net.Ports[l.Port]) && (l.Namespace == Host.label() || l.Tunnel != nil):
+	case ofUser(p) && l.Device == p.Tunnel.Spec.Device:
+		return trafficOf(t.links, l.Device)
+	case l.Port != "" && l.Device == programDevice(p) && (l.Namespace == Host.label() || l.Tunnel != nil):
 		return trafficOf(t.programs.Ports, l.Port)
 	case l.Namespace != Host.label():
 		return nil

@@ -47,6 +47,16 @@ func tunnelAttachedBridged(t *testing.T, s overlay.TunnelSpec, typed string) {
 			break
 		}
 	}
+	p.counted()
+	seen, err := p.a.plane.Observe(t.Context(), "blue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range seen.Networks["blue"].FDB {
+		if e.Device == "neta" && e.Port != "tunnel/neta" {
+			t.Errorf("the tunnel is not said to be the port of %+v", e)
+		}
+	}
 	p.detached(t, n)
 }
 
@@ -62,7 +72,20 @@ func tunnelAttachedRouted(t *testing.T, s overlay.TunnelSpec, typed string) {
 	p.a.apply(state)
 	p.a.settled()
 	ping(t, n.workloads[0], "10.99.0.1", "-W10")
+	p.counted()
 	p.detached(t, n)
+}
+
+// counted fails the test unless the tunnel is said to have carried packets both ways.
+func (p tunnelPair) counted() {
+	p.t.Helper()
+	seen, err := p.a.plane.Compare(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if c := seen.Networks["blue"].Tunnels["neta"]; c == nil || c.From.Packets == 0 || c.To.Packets == 0 {
+		p.t.Errorf("the tunnel has carried %+v", c)
+	}
 }
 
 // detached: without its port there is nothing of the tunnel, and the network is as before.

@@ -118,6 +118,7 @@ func (p *Plane) view(h *hand, net dataplane.Network, entries bool) (v dataplane.
 	if err != nil {
 		return v, err
 	}
+	t.tunnels(&v)
 	if t.sum(&v); !entries {
 		return v, nil
 	}

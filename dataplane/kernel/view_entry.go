@@ -33,13 +33,15 @@ func (v *viewer) fdb(s *space, t linkTable) error {
 	return s.entries(unix.AF_BRIDGE, func(e fdbEntry) {
 		link := t.links[e.link]
 		if t.isDefault(e) {
-			v.FDB = append(v.FDB, dataplane.FDBEntry{MAC: e.mac, Device: link.name, VTEP: e.ip, Origin: dataplane.FromRegistry, Age: age(e.updated)})
+			v.FDB = append(v.FDB, dataplane.FDBEntry{
+				MAC: e.mac, Device: link.name, Port: endpointOf(link.link.Alias), VTEP: e.ip, Origin: dataplane.FromRegistry, Age: age(e.updated),
+			})
 			return
 		}
 		if k, vtep, ok := t.tunnel(e); ok {
 			want, wanted := v.net.tunnel(k)
 			v.FDB = append(v.FDB, dataplane.FDBEntry{
-				MAC: e.mac, Device: link.name, VTEP: e.ip, Node: v.nodes[e.ip.String()],
+				MAC: e.mac, Device: link.name, Port: endpointOf(link.link.Alias), VTEP: e.ip, Node: v.nodes[e.ip.String()],
 				Origin: e.origin(wanted && want == vtep), Age: age(e.updated),
 			})
 			return

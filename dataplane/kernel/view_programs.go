@@ -34,7 +34,7 @@ func (v *viewer) programs(p Programs, n dataplane.Network) error {
 	v.FDB = append(v.FDB, seen.FDB...)
 	v.Neighbors = append(v.Neighbors, seen.Neighbors...)
 	v.Routes = append(v.Routes, seen.Routes...)
-	v.programTunnels(n)
+	v.programTunnels(n, seen)
 	if l, ok := t.links[int(on.Tunnel)]; ok {
 		if err := v.programTunnel(s, l, seen); err != nil {
 			return err
@@ -44,11 +44,14 @@ func (v *viewer) programs(p Programs, n dataplane.Network) error {
 }
 
 // programTunnels says of the near ends of the network's tunnels what programs do behind them.
-func (v *viewer) programTunnels(n dataplane.Network) {
+func (v *viewer) programTunnels(n dataplane.Network, seen ProgramView) {
 	for i, l := range v.Links {
 		t := n.Ports[l.Port].Tunnel
 		if t != nil && t.Spec.Plane == overlay.PlaneEBPF && l.Device == t.Spec.Device {
 			view := viewOf(outerOf(*t), *t)
+			if t.Spec.Mode.HasVNI() && t.Spec.SourcePorts == nil {
+				view.SourcePorts = seen.SourcePorts
+			}
 			v.Links[i].Tunnel = &view
 		}
 	}

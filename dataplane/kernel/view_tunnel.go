@@ -152,7 +152,7 @@ func viewOf(outer Outer, t dataplane.Tunnel) dataplane.TunnelView {
 	v := dataplane.TunnelView{
 		VNI: outer.VNI, Local: t.Local, Device: outer.Device, Port: outer.Port, TTL: int(outer.TTL),
 		SourcePorts: [2]uint16{outer.SourcePorts.Low, outer.SourcePorts.High},
-		Learning:    outer.Learning, Ageing: time.Duration(outer.Ageing) * time.Second, Checksum: !outer.NoChecksum && !outer.ZeroChecksum6Tx,
+		Learning:    outer.Learning, Ageing: time.Duration(outer.Ageing) * time.Second, Checksum: outer.Port != 0 && !outer.NoChecksum && !outer.ZeroChecksum6Tx,
 	}
 	switch {
 	case outer.Remote.IsMulticast():

@@ -46,6 +46,12 @@ func TestTunnelInANetwork(t *testing.T) {
 	s.carryPackets()
 	s.pings(r.Namespace, "10.99.62.2")
 	s.pings(u.Namespace, "10.99.64.2")
+	if said := s.a.weft("tunnel show post/near"); !strings.Contains(said, "user (the only plane that does mode udp)") {
+		t.Errorf("it is not said why the tunnel is on its plane:\n%s", said)
+	}
+	if said := s.a.weft("tunnel stats seg/far site/near post/near"); strings.Contains(said, "not counted") {
+		t.Errorf("what tunnels in networks carry is not said:\n%s", said)
+	}
 
 	s.a.kill()
 	s.pings(w.Namespace, "10.61.0.200")
