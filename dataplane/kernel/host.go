@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -43,10 +45,13 @@ func (p *Plane) applyHost(ctx context.Context, h *hand, s dataplane.State) error
 	if err := h.settle(ctx, ops); err != nil {
 		return fmt.Errorf("routes of the host: %w", err)
 	}
-	_, err = p.journal().restore(func(name string) bool {
+	restored, err := p.journal().restore(func(name string) bool {
 		_, wanted := want.Sysctls[SysctlID{Host, name}]
 		return wanted || isAcceptRA(name) && want.Sysctls[forwarding6] != ""
 	})
+	if slices.ContainsFunc(restored, isForwarding) {
+		err = errors.Join(err, p.wanted.Load().forwardAgain(h))
+	}
 	return err
 }
 
@@ -72,7 +77,11 @@ func (p *Plane) hostOps(h *hand, want Objects) ([]Op, error) {
 	return Diff(want, have), nil
 }
 
-var forwarding6 = SysctlID{Host, "net/ipv6/conf/all/forwarding"}
+// Whether the host is a router.
+var (
+	forwarding4 = SysctlID{Host, "net/ipv4/ip_forward"}
+	forwarding6 = SysctlID{Host, "net/ipv6/conf/all/forwarding"}
+)
 
 // setHost writes a setting of the host. IPv6 forwarding makes a host deaf to
 // router advertisements, and drops the routes it has from them, unless its links
@@ -110,6 +119,29 @@ func (p *Plane) keepListening() error {
 		}
 	}
 	return nil
+}
+
+// isForwarding reports whether a setting is whether the host is a router.
+func isForwarding(name string) bool { return name == forwarding4.Name || name == forwarding6.Name }
+
+// forwardAgain sets what links of Weft's on the host need, as lowering.forwards says: who writes
+// that the host is a router, or is none, writes the same of each link (net/ipv4/devinet.c,
+// inet_forward_change, and net/ipv6/addrconf.c, addrconf_forward_change).
+func (w *wanted) forwardAgain(h *hand) error {
+	parts := []Objects{w.tunnels}
+	for _, n := range w.networks {
+		parts = append(parts, n.frame)
+	}
+	var errs []error
+	for _, o := range parts {
+		for id, value := range o.Sysctls {
+			if id.NS == Host && id.isOfLink() {
+				err := setSysctl{id, value}.do(h)
+				errs = append(errs, ignore(err, fs.ErrNotExist)) // a link that could not be made
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func isAcceptRA(name string) bool { return strings.HasSuffix(name, "/accept_ra") }

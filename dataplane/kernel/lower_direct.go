@@ -103,9 +103,9 @@ func LowerHost(s dataplane.State) Objects {
 // forwards has the host be a router of a prefix's family.
 func (o Objects) forwards(p netip.Prefix) {
 	if p.Addr().Is4() {
-		o.Sysctls[SysctlID{Host, "net/ipv4/ip_forward"}] = "1"
+		o.Sysctls[forwarding4] = "1"
 	} else {
-		o.Sysctls[SysctlID{Host, "net/ipv6/conf/all/forwarding"}] = "1"
+		o.Sysctls[forwarding6] = "1"
 	}
 }
 

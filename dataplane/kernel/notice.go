@@ -40,6 +40,12 @@ func (p *Plane) notice(w *watch, h unix.NlMsghdr, m []byte) {
 			want, wanted := n.frame.Routes[k]
 			s.judge(k, wanted, r == want, gone)
 		}
+	case unix.RTM_NEWNETCONF:
+		if id, value, ok := w.table.forwarding(m); ok {
+			if want, wanted := n.frame.Sysctls[id]; wanted {
+				s.judge(id, true, value == want, false)
+			}
+		}
 	case unix.RTM_DELTFILTER, unix.RTM_DELQDISC:
 		if id := w.table.id(linkOfFilter(m)); has(n.frame.Redirects, id) || has(n.frame.Answers, id) {
 			s.raise(lost{id})
@@ -166,8 +172,12 @@ func (p *Plane) noticeOnHost(w *watch, kind uint16, m []byte) {
 		if r := parseRoute(m); r.table == unix.RT_TABLE_MAIN {
 			p.noticeHostRoute(w, r, kind == unix.RTM_DELROUTE)
 		}
-	case unix.RTM_DELADDR:
-		if a, ok := w.table.address(parseAddress(m)); ok {
+	case unix.RTM_NEWNETCONF:
+		p.noticeForwarding(w, m)
+	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
+		gone := kind == unix.RTM_DELADDR
+		p.noticeUnderlayAddress(w, parseAddress(m), gone)
+		if a, ok := w.table.address(parseAddress(m)); ok && gone {
 			if _, ours := p.wanted.Load().host.Addresses[a]; ours {
 				p.suspicions.raise(ofHost, lost{a})
 			}
@@ -216,6 +226,7 @@ func (p *Plane) noticeHostLink(w *watch, l hostLink, family byte, gone bool) {
 		delete(w.table.links, l.index)
 	} else {
 		w.table.links[l.index] = l
+		p.noticeUnderlayLink(was, l)
 	}
 	all := p.wanted.Load()
 	name, ours := all.hosts[id]

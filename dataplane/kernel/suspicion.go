@@ -50,7 +50,8 @@ func (s *suspicions) drop(n overlay.NetworkName, key any) {
 type inWorkload struct{ key any }
 
 // pace is the least time between two looks at a network that nothing but workloads ask
-// for: one that plays with its interface does not keep the node busy.
+// for, or devices that are not Weft's: one that plays with its interface does not keep the
+// node busy.
 const pace = 250 * time.Millisecond
 
 // take returns the networks that are to be looked at now, forgets the suspicions about
@@ -61,7 +62,7 @@ func (s *suspicions) take(now time.Time) (names []overlay.NetworkName, wait time
 	maps.DeleteFunc(s.looked, func(_ overlay.NetworkName, at time.Time) bool { return now.Sub(at) > pace })
 	for _, name := range sortedNames(s.keys) {
 		left := s.looked[name].Add(pace).Sub(now)
-		if left > 0 && onlyInWorkloads(s.keys[name]) {
+		if left > 0 && onlyOthers(s.keys[name]) {
 			if wait == 0 || left < wait {
 				wait = left
 			}
@@ -74,9 +75,11 @@ func (s *suspicions) take(now time.Time) (names []overlay.NetworkName, wait time
 	return names, wait
 }
 
-func onlyInWorkloads(keys map[any]struct{}) bool {
+func onlyOthers(keys map[any]struct{}) bool {
 	for k := range keys {
-		if _, ok := k.(inWorkload); !ok {
+		switch k.(type) {
+		case inWorkload, underlayDevice:
+		default:
 			return false
 		}
 	}

@@ -131,6 +131,8 @@ func tamperings() []tampering {
 		{"tunnel deleted", r, []string{"ip -n {D} link del vx0"}},
 		{"port flaps", r, []string{"ip -n {D} link set we0 down", "ip -n {D} link set we0 up"}},
 		{"port deleted", r, []string{"ip -n {D} link del we0"}},
+		{"no router any more", r, []string{"nsenter --net={D} sysctl -qw net.ipv4.ip_forward=0"}},
+		{"no router of IPv6 any more", r, []string{"nsenter --net={D} sysctl -qw net.ipv6.conf.all.forwarding=0"}},
 		{"gateway deleted", r, []string{"ip -n {D} address del fd07::1/128 dev we0"}},
 	}
 }

@@ -23,21 +23,23 @@ type watch struct {
 	// rules tells of changes to nft rules.
 	rules *conn
 	// Of the goroutine that runs it: the links, what the bridge had learnt when the watch
-	// was opened, and the ears on segment ports, by link.
-	table  linkTable
-	before []fdbEntry
-	ears   map[int]*ear
+	// was opened, the ears on segment ports, by link, and of the host the addresses of which
+	// it has heard.
+	table     linkTable
+	before    []fdbEntry
+	ears      map[int]*ear
+	addresses map[hostAddress]struct{}
 }
 
 // Groups of notifications (linux/rtnetlink.h): in a domain everything is Weft's.
 var (
 	domainGroups = []int{
 		unix.RTNLGRP_LINK, unix.RTNLGRP_TC, unix.RTNLGRP_NEIGH, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
-		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
+		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF,
 	}
 	hostGroups = []int{
 		unix.RTNLGRP_LINK, unix.RTNLGRP_TC, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
-		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
+		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF,
 	}
 )
 
@@ -47,7 +49,7 @@ func openWatch(network overlay.NetworkName, ns NS, path string, groups []int) (*
 	if err != nil {
 		return nil, err
 	}
-	w := &watch{network: network, id: id, ears: map[int]*ear{}}
+	w := &watch{network: network, id: id, ears: map[int]*ear{}, addresses: map[hostAddress]struct{}{}}
 	err = netns.Do(path, func() (err error) {
 		if w.conn, err = dial(unix.NETLINK_ROUTE, groups...); err == nil {
 			w.rules, err = dial(unix.NETLINK_NETFILTER, unix.NFNLGRP_NFTABLES)
