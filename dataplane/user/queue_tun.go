@@ -53,7 +53,7 @@ func openQueue(name string) (int, error) {
 	if err == nil { // only then it can be waited for
 		err = os.NewSyscallError("fcntl O_NONBLOCK", unix.SetNonblock(fd, true))
 	}
-	if flags, _ := queueFlags(fd); err == nil && flags&persistent == 0 {
+	if link, _ := queueLink(fd); err == nil && (link == nil || link.Uint16()&persistent == 0) {
 		err = fmt.Errorf("there is no link %s any more: %w", name, fs.ErrNotExist)
 	}
 	if err != nil {
@@ -81,27 +81,28 @@ func deepen(name string) error {
 	return errors.Join(os.NewSyscallError("ioctl SIOCSIFTXQLEN", err), unix.Close(fd))
 }
 
-// queueFlags are those of the link that a queue is of, an error if that is gone.
-func queueFlags(fd int) (uint16, error) {
+// queueLink is the link that a queue is of, with its flags; an error if that is gone.
+func queueLink(fd int) (*unix.Ifreq, error) {
 	request, err := unix.NewIfreq("")
 	if err == nil {
 		err = unix.IoctlIfreq(fd, unix.TUNGETIFF, request)
 	}
 	if err != nil {
-		return 0, os.NewSyscallError("ioctl TUNGETIFF", err)
+		return nil, os.NewSyscallError("ioctl TUNGETIFF", err)
 	}
-	return request.Uint16(), nil
+	return request, nil
 }
 
-// there reports whether the link is there.
+// there reports whether the link is there, under its name: for one that somebody has renamed,
+// another is made.
 func (t *tun) there() (ok bool) {
 	raw, err := t.file.SyscallConn()
 	if err != nil {
 		return false
 	}
 	err = raw.Control(func(fd uintptr) {
-		_, err := queueFlags(int(fd))
-		ok = err == nil
+		link, err := queueLink(int(fd))
+		ok = err == nil && link.Name() == t.file.Name()
 	})
 	return ok && err == nil
 }

@@ -54,6 +54,11 @@ func TestTunnel(t *testing.T) {
 			if err := transfer(n.peer.ns, n.host, netip.MustParseAddr("10.1.1.1")); err != nil {
 				t.Errorf("from the peer: %v", err)
 			}
+			testenv.Run(t, n.host, "ip", "link", "set", "site", "name", "renamed")
+			n.applyTunnels(nil)
+			if err := transfer(n.host, n.peer.ns, netip.MustParseAddr("10.2.3.4")); err != nil {
+				t.Errorf("when somebody has renamed it: %v", err)
+			}
 			for _, a := range []netip.Addr{local, remote} {
 				testenv.Run(t, n.host, "ping", "-c1", "-W5", a.String()) // the underlay is as it was
 			}
