@@ -18,8 +18,8 @@ import (
 
 // InTheWay says, before anything is changed, which tunnels that stand alone the host would refuse
 // for what is there of somebody else's: a device of the name, a route in the place of one, a
-// process that has the port, or no other way to the peer than through the tunnel. It reads alone, and what it does not see Apply says. The error joins
-// a [TunnelError] of each.
+// process that has the port, or no other way to the peer than through the tunnel. It reads alone,
+// and what it does not see Apply says. The error joins a [TunnelError] of each.
 func (p *Plane) InTheWay(want map[overlay.TunnelName]dataplane.Tunnel) error {
 	if len(want) == 0 {
 		return nil
@@ -28,55 +28,74 @@ func (p *Plane) InTheWay(want map[overlay.TunnelName]dataplane.Tunnel) error {
 	defer p.mu.Unlock()
 	h := p.newHand()
 	defer h.Close()
-	s, err := h.in(Host)
+	there, err := p.foreign(h)
 	if err != nil {
 		return err
 	}
-	t, err := readLinks(s)
-	if err != nil {
-		return err
-	}
-	routes, ways := map[RouteKey]hostRoute{}, wayOut{}
-	if err := s.routes(0, func(r hostRoute) {
-		if r.table != unix.RT_TABLE_LOCAL {
-			ways.add(r.prefix, t.links[r.link].name)
-		}
-		if r.table == unix.RT_TABLE_MAIN && r.proto != Protocol && !p.isOurs(t.links[r.link]) {
-			routes[RouteKey{Host, r.prefix, r.metric}] = r
-		}
-	}); err != nil {
-		return err
-	}
-	for _, tunnel := range want {
-		for _, r := range tunnel.Spec.Routes {
-			ways.add(r.Prefix, tunnel.Spec.Device)
+	for _, t := range want {
+		for _, r := range t.Spec.Routes {
+			there.ways.add(r.Prefix, t.Spec.Device)
 		}
 	}
 	var errs []error
 	for _, name := range dataplane.SortedKeys(want, cmp.Compare[overlay.TunnelName]) {
-		tunnel := want[name]
-		words := ""
-		for _, l := range t.links {
-			if l.name == tunnel.Spec.Device && !p.isOurs(l) {
-				words = nameTaken(l.name)
-			}
-		}
-		for _, r := range tunnel.Spec.Routes {
-			if other, taken := routes[RouteKey{Host, r.Prefix, metricIn(r)}]; taken && words == "" {
-				words = t.routeTaken(other)
-			}
-		}
-		if words == "" {
-			words = ways.leadInto(tunnel)
-		}
-		if words == "" {
-			words = h.portInTheWay(tunnel)
-		}
-		if words != "" {
+		t := want[name]
+		if words := cmp.Or(there.device(t), there.route(t), there.ways.leadInto(t), h.portInTheWay(t)); words != "" {
 			errs = append(errs, &TunnelError{name, errors.New(words)})
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// foreign is what the host has of somebody else's that a tunnel could want.
+type foreign struct {
+	table   linkTable
+	devices map[string]struct{}
+	routes  map[RouteKey]hostRoute
+	ways    wayOut // Weft's are among them
+}
+
+func (p *Plane) foreign(h *hand) (foreign, error) {
+	f := foreign{devices: map[string]struct{}{}, routes: map[RouteKey]hostRoute{}, ways: wayOut{}}
+	s, err := h.in(Host)
+	if err != nil {
+		return f, err
+	}
+	if f.table, err = readLinks(s); err != nil {
+		return f, err
+	}
+	for _, l := range f.table.links {
+		if !p.isOurs(l) {
+			f.devices[l.name] = struct{}{}
+		}
+	}
+	return f, s.routes(0, func(r hostRoute) {
+		link := f.table.links[r.link]
+		if r.table != unix.RT_TABLE_LOCAL {
+			f.ways.add(r.prefix, link.name)
+		}
+		if r.table == unix.RT_TABLE_MAIN && r.proto != Protocol && !p.isOurs(link) {
+			f.routes[RouteKey{Host, r.prefix, r.metric}] = r
+		}
+	})
+}
+
+// device says that somebody has the name of a tunnel's device.
+func (f foreign) device(t dataplane.Tunnel) string {
+	if !has(f.devices, t.Spec.Device) {
+		return ""
+	}
+	return nameTaken(t.Spec.Device)
+}
+
+// route says that somebody has a route in the place of one of a tunnel's.
+func (f foreign) route(t dataplane.Tunnel) string {
+	for _, r := range t.Spec.Routes {
+		if other, taken := f.routes[RouteKey{Host, r.Prefix, metricIn(r)}]; taken {
+			return f.table.routeTaken(other)
+		}
+	}
+	return ""
 }
 
 // wayOut is by which devices a prefix is reached, in any table: rules may choose among those.

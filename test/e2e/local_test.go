@@ -158,13 +158,13 @@ func TestLocal(t *testing.T) {
 
 // refusesAsItWas applies files with tunnels that the host refuses, and sees that the one which is
 // there stays the same interface, with what somebody else has put on it.
-func (h *visited) refusesAsItWas(t *testing.T, both string) {
+func (v *visited) refusesAsItWas(t *testing.T, both string) {
 	t.Helper()
-	run := func(command string) { testenv.Run(t, h.Path(), strings.Fields(command)...) }
+	run := func(command string) { testenv.Run(t, v.Path(), strings.Fields(command)...) }
 	there := func() string {
-		index, _, _ := strings.Cut(testenv.Output(t, h.Path(), "ip", "-o", "link", "show", "site"), ":")
-		return "site is " + index + ", in br0 " + testenv.Output(t, h.Path(), "ip", "-br", "link", "show", "master", "br0") +
-			testenv.Output(t, h.Path(), "ip", "route", "show", "10.77.0.0/24")
+		index, _, _ := strings.Cut(testenv.Output(t, v.Path(), "ip", "-o", "link", "show", "site"), ":")
+		return "site is " + index + ", in br0 " + testenv.Output(t, v.Path(), "ip", "-br", "link", "show", "master", "br0") +
+			testenv.Output(t, v.Path(), "ip", "route", "show", "10.77.0.0/24")
 	}
 	run("ip link add br0 up type bridge")
 	run("ip link set site master br0")
@@ -176,7 +176,7 @@ func (h *visited) refusesAsItWas(t *testing.T, both string) {
 		{strings.Replace(second, "spec:", "spec:\n  device: eth0", 1), "this host has an interface eth0 already, which is not Weft's: remove it, or choose another name; nothing was changed"},
 		{both, "vxlan device other has VNI 21 on port 8472 already"},
 	} {
-		if did := h.try("apply --local %s", h.file(c.file)); did.code == 0 || !strings.Contains(did.stderr, c.want) {
+		if did := v.try("apply --local %s", v.file(c.file)); did.code == 0 || !strings.Contains(did.stderr, c.want) {
 			t.Errorf("%v\nwant %q", did, c.want)
 		}
 		if now := there(); now != before {
@@ -187,7 +187,7 @@ func (h *visited) refusesAsItWas(t *testing.T, both string) {
 	run("ip route delete 10.77.0.0/24")
 	run("ip link set site nomaster")
 	run("ip link delete br0")
-	h.s.pings(&h.Namespace, "10.1.5.1") // as a port of a bridge it heard no answers, and had no routes
+	v.s.pings(&v.Namespace, "10.1.5.1") // as a port of a bridge it heard no answers, and had no routes
 }
 
 // localNetwork is a network with an endpoint, as a file declares it.
