@@ -128,7 +128,7 @@ func TestTrafficPasses(t *testing.T) {
 	s := newSite(t)
 	t.Run("restarts", func(t *testing.T) {
 		s.passing(t, func() error {
-			for range testenv.Rounds(20, 100) {
+			for range testenv.Rounds(8, 100) {
 				if err := s.forward(spec(t), s.state); err != nil {
 					return err
 				}

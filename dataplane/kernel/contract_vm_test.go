@@ -22,7 +22,8 @@ var memberCases = []string{
 }
 
 // TestContractOfEncapsulations holds the plane to the contract with networks of those
-// encapsulations whose links a stock kernel has.
+// encapsulations whose links a stock kernel has. Routed networks of geneve are those of gre with
+// links that bridged ones have, and rows of test/matrix.
 func TestContractOfEncapsulations(t *testing.T) {
 	t.Parallel()
 	vm.Each(t, []vm.Kernel{vm.Linux612}, vm.Options{Tools: []string{"nft"}}, func(t *testing.T) {
@@ -30,7 +31,7 @@ func TestContractOfEncapsulations(t *testing.T) {
 			e    overlay.Encapsulation
 			kind overlay.NetworkKind
 		}{
-			{overlay.EncapGeneve, overlay.Bridged}, {overlay.EncapGeneve, overlay.Routed}, {overlay.EncapGRE, overlay.Bridged}, {overlay.EncapGRE, overlay.Routed},
+			{overlay.EncapGeneve, overlay.Bridged}, {overlay.EncapGRE, overlay.Bridged}, {overlay.EncapGRE, overlay.Routed},
 			{overlay.EncapIPIP, overlay.Routed}, {overlay.EncapSIT, overlay.Routed},
 		} {
 			t.Run(string(n.e), func(t *testing.T) {
