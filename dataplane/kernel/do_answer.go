@@ -17,10 +17,7 @@ func (o setAnswer) answering(from, by int) []netlink.Filter {
 			Sel: &netlink.TcU32Sel{Flags: netlink.TC_U32_TERMINAL, Nkeys: 1, Keys: []netlink.TcU32Key{key}},
 			Actions: []netlink.Action{
 				&netlink.PoliceAction{Mtu: uint32(o.Size), ExceedAction: netlink.TC_POLICE_PIPE, NotExceedAction: netlink.TC_POLICE_OK},
-				&netlink.MirredAction{
-					ActionAttrs:  netlink.ActionAttrs{Action: netlink.TC_ACT_STOLEN},
-					MirredAction: netlink.TCA_EGRESS_REDIR, Ifindex: by,
-				},
+				handTo(by),
 			},
 		}
 	}
@@ -31,15 +28,7 @@ func (o setAnswer) answering(from, by int) []netlink.Filter {
 }
 
 func (o setAnswer) do(h *hand) error {
-	s, from, err := h.at(o.From)
-	if err != nil {
-		return err
-	}
-	by, err := s.link(o.By)
-	if err != nil {
-		return err
-	}
-	tc, err := h.traffic(o.From.NS)
+	tc, from, by, err := h.diversion(o.From, o.By)
 	if err != nil {
 		return err
 	}

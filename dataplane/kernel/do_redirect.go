@@ -19,16 +19,29 @@ func (h *hand) traffic(ns NS) (*netlink.Handle, error) {
 	return handle, err
 }
 
+// diversion opens traffic control for what one link hands to another of its namespace, and says
+// which these are.
+func (h *hand) diversion(from LinkID, to string) (tc *netlink.Handle, fromIndex, toIndex int, err error) {
+	s, fromIndex, err := h.at(from)
+	if err == nil {
+		toIndex, err = s.link(to)
+	}
+	if err == nil {
+		tc, err = h.traffic(from.NS)
+	}
+	return tc, fromIndex, toIndex, err
+}
+
+// handTo is the action that hands a packet to a link, as if it was sent there.
+func handTo(link int) *netlink.MirredAction {
+	return &netlink.MirredAction{
+		ActionAttrs:  netlink.ActionAttrs{Action: netlink.TC_ACT_STOLEN},
+		MirredAction: netlink.TCA_EGRESS_REDIR, Ifindex: link,
+	}
+}
+
 func (o addRedirect) do(h *hand) error {
-	s, from, err := h.at(o.From)
-	if err != nil {
-		return err
-	}
-	to, err := s.link(o.To)
-	if err != nil {
-		return err
-	}
-	tc, err := h.traffic(o.From.NS)
+	tc, from, to, err := h.diversion(o.From, o.To)
 	if err != nil {
 		return err
 	}
@@ -41,10 +54,7 @@ func (o addRedirect) do(h *hand) error {
 			LinkIndex: from, Parent: netlink.HANDLE_MIN_INGRESS,
 			Handle: filterHandle, Priority: 1, Protocol: unix.ETH_P_ALL,
 		},
-		Actions: []netlink.Action{&netlink.MirredAction{
-			ActionAttrs:  netlink.ActionAttrs{Action: netlink.TC_ACT_STOLEN},
-			MirredAction: netlink.TCA_EGRESS_REDIR, Ifindex: to,
-		}},
+		Actions: []netlink.Action{handTo(to)},
 	})
 }
 
